@@ -1,0 +1,35 @@
+"""collapsebench: a benchmark of methods that mitigate model collapse.
+
+This module is the plug-in API and nothing else.
+"""
+
+from ._lazy import defer
+
+defer("torch")
+
+from .context import Context  # noqa: E402
+from .corpus import Corpus  # noqa: E402
+from .errors import Diverged, PluginError  # noqa: E402
+from .learner import Decoding, FitReport, Learner, Sites, Training  # noqa: E402
+from .method import Method, MethodCard, method  # noqa: E402
+from .task import Task, TaskCard, task  # noqa: E402
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Context",
+    "Corpus",
+    "Decoding",
+    "Diverged",
+    "FitReport",
+    "Learner",
+    "Method",
+    "MethodCard",
+    "PluginError",
+    "Sites",
+    "Task",
+    "TaskCard",
+    "Training",
+    "method",
+    "task",
+]

@@ -1,0 +1,294 @@
+"""Corpus: an immutable table of examples.
+
+A corpus is a tuple of immutable *blocks* of rows and, if it was shuffled, the seed of its row order.
+Concatenation and shuffling are lazy: a method that trains on everything so far costs nothing until
+somebody reads the rows, and a learner can see which blocks were added since its last fit.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import torch
+
+from .errors import PluginError
+from .seeds import generator
+
+REAL = 0
+"""The origin of a real row; a synthetic row's origin is the generation that made it."""
+
+EDITED = -1
+"""Placeholder origin of rows that a method made or changed; the harness replaces it by the generation."""
+
+
+class Block(NamedTuple):
+    """Rows that never change. `weights` is float `[n]` or None (all one), `origin` one int or int16 `[n]`."""
+
+    columns: dict[str, torch.Tensor]
+    weights: torch.Tensor | None
+    origin: int | torch.Tensor
+    rows: int
+
+
+class Corpus:
+    """Equal-length tensor columns with optional row weights.
+
+    Args:
+        columns: name -> tensor `[n, ...]`; all of one length n.
+        weights: float `[n]`, non-negative; None means every row counts 1.
+
+    Raises:
+        PluginError: no column, or columns of different lengths.
+    """
+
+    __slots__ = ("_blocks", "_order", "_rows", "_table")
+
+    def __init__(self, columns: Mapping[str, torch.Tensor], weights: torch.Tensor | None = None) -> None:
+        lengths = {name: len(column) for name, column in columns.items()}
+        if weights is not None:
+            lengths["weights"] = len(weights)
+        if not columns or len(set(lengths.values())) > 1:
+            raise PluginError(
+                f"A corpus needs columns of one length, got {lengths or 'none'}.",
+                "Give every column (and the weights) one entry per example.",
+            )
+        rows = next(iter(lengths.values()))
+        self._set((Block(dict(columns), weights, EDITED, rows),), None)
+
+    def _set(self, blocks: tuple[Block, ...], order: int | None) -> None:
+        self._blocks = blocks
+        self._order = order
+        self._rows = sum(block.rows for block in blocks)
+        self._table: Block | None = blocks[0] if len(blocks) == 1 and order is None else None
+
+    @classmethod
+    def from_blocks(cls, blocks: Sequence[Block], order: int | None = None) -> Corpus:
+        """A corpus over existing blocks; `order` seeds a permutation of all rows (None keeps their order)."""
+        corpus = cls.__new__(cls)
+        corpus._set(tuple(blocks), order)
+        return corpus
+
+    # -- reading ---------------------------------------------------------------------------------
+
+    def __len__(self) -> int:
+        return self._rows
+
+    def __getitem__(self, column: str) -> torch.Tensor:
+        return self.table.columns[column]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.names)
+
+    def __repr__(self) -> str:
+        shapes = ", ".join(f"{n}{list(c.shape[1:])}" for n, c in self._blocks[0].columns.items())
+        return f"Corpus({len(self)} rows: {shapes})"
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the columns."""
+        return tuple(self._blocks[0].columns)
+
+    @property
+    def columns(self) -> dict[str, torch.Tensor]:
+        """Name -> tensor `[n, ...]`. Do not write into these tensors."""
+        return dict(self.table.columns)
+
+    @property
+    def weights(self) -> torch.Tensor | None:
+        """Row weights, float `[n]`, or None when every row counts 1."""
+        return self.table.weights
+
+    @property
+    def weighted(self) -> bool:
+        """Whether any row has a weight; does not read the rows."""
+        return any(block.weights is not None for block in self._blocks)
+
+    @property
+    def blocks(self) -> tuple[Block, ...]:
+        """The immutable blocks behind this corpus, before any shuffling."""
+        return self._blocks
+
+    @property
+    def order(self) -> int | None:
+        """The seed of the row order, or None when the rows stand in block order."""
+        return self._order
+
+    @property
+    def row_bytes(self) -> int:
+        """Bytes of one row, over all columns."""
+        first = self._blocks[0].columns.values()
+        return sum(c.element_size() * c[:1].numel() if len(c) else 0 for c in first)
+
+    @property
+    def table(self) -> Block:
+        """All rows in order, as one block; gathered at the first call."""
+        if self._table is None:
+            table = _joined(self._blocks)
+            if self._order is not None:
+                rows = torch.randperm(table.rows, generator=generator(self._order))
+                table = _gathered(table, rows)
+            self._table = table
+        return self._table
+
+    def added_since(self, previous: Corpus) -> Corpus | None:
+        """The rows that this corpus has beyond `previous`, or None if it is not an extension of it."""
+        known = len(previous._blocks)
+        if len(self._blocks) <= known:
+            return None
+        if any(a is not b for a, b in zip(self._blocks, previous._blocks, strict=False)):
+            return None
+        return Corpus.from_blocks(self._blocks[known:])
+
+    def real_share(self) -> float:
+        """Share of rows that are real and unchanged (weighted, if rows have weights)."""
+        if self.weighted:
+            weights = self.table.weights
+            assert weights is not None
+            real = torch.as_tensor(_origins(self.table) == REAL)
+            return float((weights * real).sum() / weights.sum())
+        real_rows = sum(
+            block.rows * (block.origin == REAL) if isinstance(block.origin, int) else int((block.origin == REAL).sum())
+            for block in self._blocks
+        )
+        return real_rows / len(self) if len(self) else 0.0
+
+    def digest(self) -> str:
+        """SHA-256 over names, types, shapes, values, weights and origins."""
+        sha = hashlib.sha256()
+        for name, tensor in sorted(self.to_tensors().items()):
+            sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\0".encode())
+            sha.update(tensor.contiguous().numpy().tobytes())
+        return sha.hexdigest()
+
+    # -- making another corpus -------------------------------------------------------------------
+
+    def select(self, rows: torch.Tensor) -> Corpus:
+        """The rows at an index tensor `[k]` (int64, repeats allowed) or under a mask `[n]` (bool)."""
+        index = rows.nonzero().squeeze(1) if rows.dtype == torch.bool else rows
+        return Corpus.from_blocks((_gathered(self.table, index),))
+
+    def sample(self, k: int, rng: torch.Generator, replacement: bool = False) -> Corpus:
+        """`k` rows drawn uniformly at random, without replacement unless asked.
+
+        Raises:
+            PluginError: more rows asked for than there are, without replacement.
+        """
+        if replacement:
+            return self.select(torch.randint(len(self), (k,), generator=rng))
+        if k > len(self):
+            raise PluginError(
+                f"Cannot draw {k} of {len(self)} rows without replacement.",
+                "Draw at most len(corpus) rows, or pass replacement=True.",
+            )
+        return self.select(torch.randperm(len(self), generator=rng)[:k])
+
+    @staticmethod
+    def concat(corpora: Sequence[Corpus]) -> Corpus:
+        """All rows of all corpora, in their order; nothing is copied until the rows are read.
+
+        Raises:
+            PluginError: no corpus, or corpora of different columns, types or row shapes.
+        """
+        if not corpora:
+            raise PluginError("Cannot concatenate no corpora.", "Pass at least one corpus.")
+        schemas = {corpus.schema for corpus in corpora}
+        if len(schemas) > 1:
+            raise PluginError(f"Cannot concatenate corpora of different schemas: {sorted(map(str, schemas))}.")
+        blocks = [b for c in corpora for b in (c._blocks if c._order is None else (c.table,))]
+        return Corpus.from_blocks(blocks)
+
+    def shuffled(self, seed: int) -> Corpus:
+        """The same rows in an order drawn from `seed`; nothing is moved until the rows are read."""
+        blocks = self._blocks if self._order is None else (self.table,)
+        return Corpus.from_blocks(blocks, seed)
+
+    def with_columns(self, **columns: torch.Tensor) -> Corpus:
+        """This corpus with some columns replaced; rows whose values changed stop counting as real."""
+        table = self.table
+        changed = torch.zeros(table.rows, dtype=torch.bool)
+        for name, column in columns.items():
+            differs = column != table.columns[name]
+            changed |= differs.reshape(table.rows, -1).any(1)
+        origin = torch.where(changed, EDITED, _origins(table)).to(torch.int16)
+        return Corpus.from_blocks((Block({**table.columns, **columns}, table.weights, origin, table.rows),))
+
+    def with_weights(self, weights: torch.Tensor | None) -> Corpus:
+        """This corpus with other row weights, float `[n]`."""
+        if weights is not None and weights.shape != (len(self),):
+            raise PluginError(f"Row weights must have shape ({len(self)},), got {tuple(weights.shape)}.")
+        return Corpus.from_blocks((self.table._replace(weights=weights),))
+
+    def with_origin(self, origin: int, only_edited: bool = False) -> Corpus:
+        """This corpus with its hidden origin set; `only_edited` leaves rows of known origin alone."""
+        return Corpus.from_blocks(
+            [_stamped(block, origin) if only_edited else block._replace(origin=origin) for block in self._blocks],
+            self._order,
+        )
+
+    # -- storage ---------------------------------------------------------------------------------
+
+    @property
+    def schema(self) -> tuple[tuple[str, torch.dtype, tuple[int, ...]], ...]:
+        """Per column: name, type and the shape of one row."""
+        return tuple((n, c.dtype, tuple(c.shape[1:])) for n, c in self._blocks[0].columns.items())
+
+    def to_tensors(self) -> dict[str, torch.Tensor]:
+        """The rows as named tensors, for safetensors; `from_tensors` reads them back."""
+        return block_tensors(self.table)
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, torch.Tensor]) -> Corpus:
+        """The inverse of `to_tensors`."""
+        return cls.from_blocks((block_from_tensors(tensors),))
+
+
+def block_tensors(block: Block) -> dict[str, torch.Tensor]:
+    """A block as named tensors: `column.<name>`, `weights` if any, `origin`."""
+    tensors = {f"column.{name}": column for name, column in block.columns.items()}
+    if block.weights is not None:
+        tensors["weights"] = block.weights
+    tensors["origin"] = torch.as_tensor(block.origin, dtype=torch.int16)
+    return tensors
+
+
+def block_from_tensors(tensors: Mapping[str, torch.Tensor]) -> Block:
+    """The inverse of `block_tensors`."""
+    columns = {n.removeprefix("column."): t for n, t in tensors.items() if n.startswith("column.")}
+    origin = tensors["origin"]
+    rows = len(next(iter(columns.values())))
+    return Block(columns, tensors.get("weights"), int(origin) if origin.dim() == 0 else origin, rows)
+
+
+def _origins(block: Block) -> torch.Tensor:
+    return torch.as_tensor(block.origin, dtype=torch.int16).expand(block.rows)
+
+
+def _weights(block: Block) -> torch.Tensor:
+    return torch.ones(block.rows) if block.weights is None else block.weights
+
+
+def _joined(blocks: Sequence[Block]) -> Block:
+    if len(blocks) == 1:
+        return blocks[0]
+    columns = {name: torch.cat([b.columns[name] for b in blocks]) for name in blocks[0].columns}
+    weighted = any(b.weights is not None for b in blocks)
+    weights = torch.cat([_weights(b) for b in blocks]) if weighted else None
+    return Block(columns, weights, torch.cat([_origins(b) for b in blocks]), sum(b.rows for b in blocks))
+
+
+def _gathered(block: Block, rows: torch.Tensor) -> Block:
+    columns = {name: column[rows] for name, column in block.columns.items()}
+    weights = None if block.weights is None else block.weights[rows]
+    origin = block.origin if isinstance(block.origin, int) else block.origin[rows]
+    return Block(columns, weights, origin, len(rows))
+
+
+def _stamped(block: Block, origin: int) -> Block:
+    if isinstance(block.origin, int):
+        return block._replace(origin=origin) if block.origin == EDITED else block
+    if not bool((block.origin == EDITED).any()):
+        return block
+    stamped = torch.where(block.origin == EDITED, origin, block.origin).to(torch.int16)
+    return block._replace(origin=stamped)

@@ -1,0 +1,74 @@
+"""Every error that a user can cause: one message that names the thing, one hint, one exit code."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import ClassVar
+
+
+class CollapsebenchError(Exception):
+    """Base of all errors shown to users as `message` and `hint`, without a traceback.
+
+    Args:
+        message: one sentence naming the thing that is wrong.
+        hint: one sentence saying what to do about it.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __reduce__(self) -> tuple[type[CollapsebenchError], tuple[str, str]]:
+        return type(self), (self.message, self.hint)
+
+
+class UsageError(CollapsebenchError):
+    """An unknown name or a bad value on the command line."""
+
+    exit_code = 2
+
+
+class PluginError(CollapsebenchError):
+    """A plug-in that cannot be used, or that broke its contract while running."""
+
+    exit_code = 3
+
+
+class ProtocolError(CollapsebenchError):
+    """A protocol file that does not say what a protocol must say."""
+
+    exit_code = 3
+
+
+class AccessDenied(PluginError):
+    """A method reached for something that its card does not declare."""
+
+
+class LimitExceeded(PluginError):
+    """A method asked for more real, generated or stored data than the protocol allows."""
+
+
+class Diverged(CollapsebenchError):
+    """Training reached a loss or a state that is not finite; a result, not a crash."""
+
+
+class StoreError(CollapsebenchError):
+    """The store cannot be read or written (full disk, no permission)."""
+
+
+class StaleBoard(CollapsebenchError):
+    """A generated page differs from what its records give."""
+
+    exit_code = 4
+
+
+def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
+    """The error for a name that nobody registered, with the nearest name as its hint."""
+    names = sorted(known)
+    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    hint = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(names) or 'none'}."
+    return UsageError(f"Unknown {kind} '{name}'.", hint)

@@ -1,0 +1,43 @@
+"""The ledger: what a lineage was given and what it cost, counted by the harness."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+
+
+@dataclass(slots=True)
+class Ledger:
+    """Counts since the start of a cell. Every field is a board column or adds up to one."""
+
+    real_examples: int = 0
+    """Real examples handed out: D_0 and every fresh draw."""
+    synthetic_examples: int = 0
+    """Examples sampled from a model: each S_t and every extra candidate."""
+    scored_tokens: int = 0
+    """Tokens (sites, rows) scored by a model or prior at the method's request."""
+    verifier_calls: int = 0
+    """Examples judged by the verifier."""
+    reward_calls: int = 0
+    """Examples judged by the reward."""
+    trained_tokens: int = 0
+    """Tokens (rows, for other data) that passed through training, repeats counted."""
+    optimiser_steps: int = 0
+    """Optimiser steps; 0 for closed-form learners."""
+
+    def add(self, other: Ledger) -> None:
+        """Add another ledger's counts to this one."""
+        for name in _FIELDS:
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+
+    def to_dict(self) -> dict[str, int]:
+        """Counts by name."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, counts: Mapping[str, int]) -> Ledger:
+        """The inverse of `to_dict`."""
+        return cls(**counts)
+
+
+_FIELDS = tuple(field.name for field in fields(Ledger))

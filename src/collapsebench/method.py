@@ -1,0 +1,139 @@
+"""Method: the plug-in that decides what each generation is trained on, and nothing else."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from .corpus import Corpus
+from .errors import PluginError
+from .learner import Decoding
+
+if TYPE_CHECKING:
+    import torch
+
+    from .context import Context
+    from .task import TaskCard
+
+ACCESSES = ("history", "fresh", "verifier", "reward", "prior")
+"""What a method may declare, from the weakest to the strongest."""
+
+NEEDS = ("sites", "log_prob", "temperature", "top_k", "top_p", "site_weights")
+"""Capabilities of a task's learner that a method may depend on."""
+
+TRACKS = ("blind", "anchored", "fresh", "assisted")
+"""What a method was allowed to see; methods are only ranked within their track."""
+
+
+@dataclass(frozen=True)
+class MethodCard:
+    """What a method is and what it may touch.
+
+    Args:
+        title: a short human name.
+        paper: where it comes from, e.g. `arXiv:2412.14689`.
+        access: subset of `ACCESSES`; anything else raises `AccessDenied` when touched.
+        needs: subset of `NEEDS`, what the task's learner must be able to do.
+        reference: True for the three reference lineages, which are never ranked.
+    """
+
+    title: str
+    paper: str = ""
+    access: Iterable[str] = frozenset()
+    needs: Iterable[str] = frozenset()
+    reference: bool = False
+
+    def __post_init__(self) -> None:
+        for name, known in (("access", ACCESSES), ("needs", NEEDS)):
+            declared = frozenset(getattr(self, name))
+            if unknown := declared - set(known):
+                raise PluginError(
+                    f"MethodCard of '{self.title}' declares unknown {name}: {', '.join(sorted(unknown))}.",
+                    f"Choose from: {', '.join(known)}.",
+                )
+            object.__setattr__(self, name, declared)
+
+
+class Method(ABC):
+    """A collapse mitigation. Subclass it as a frozen dataclass; every typed field is a hyper-parameter.
+
+    The first line of the class docstring becomes the board's description.
+    """
+
+    name: ClassVar[str] = ""
+    card: ClassVar[MethodCard]
+
+    @abstractmethod
+    def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
+        """D_t: what generation t is trained on, given S_t and all that the context allows."""
+
+    def access(self) -> frozenset[str]:
+        """What this instance may touch; override where it depends on a hyper-parameter."""
+        return frozenset(self.card.access)
+
+    def decoding(self, t: int) -> Decoding:
+        """How S_t is sampled from M_{t-1}."""
+        return Decoding()
+
+    def site_weights(self, log_probs: torch.Tensor) -> torch.Tensor | None:
+        """Loss weights `[n, s]` from the current model's own log-probabilities; None leaves the loss alone."""
+        return None
+
+    def skip(self, task: TaskCard) -> str | None:
+        """Why this method cannot run on a task, or None."""
+        return None
+
+    def params(self) -> dict[str, object]:
+        """Hyper-parameters by name, defaults included."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+
+    @property
+    def changed_params(self) -> dict[str, object]:
+        """Hyper-parameters that differ from their default."""
+        return {
+            f.name: getattr(self, f.name)
+            for f in fields(self)  # type: ignore[arg-type]
+            if getattr(self, f.name) != f.default
+        }
+
+    @property
+    def label(self) -> str:
+        """The name, followed by hyper-parameters that differ from their default."""
+        changed = ", ".join(f"{k}={v}" for k, v in self.changed_params.items())
+        return f"{self.name}({changed})" if changed else self.name
+
+    @property
+    def weights_sites(self) -> bool:
+        """Whether this method re-weights the loss."""
+        return type(self).site_weights is not Method.site_weights
+
+    @property
+    def track(self) -> str:
+        """The track that follows from `access`."""
+        access = self.access()
+        if access & {"verifier", "reward", "prior"}:
+            return "assisted"
+        if "fresh" in access:
+            return "fresh"
+        return "anchored" if "history" in access else "blind"
+
+
+M = TypeVar("M", bound=type[Method])
+
+
+def method(name: str) -> Callable[[M], M]:
+    """Class decorator: register a method under this name when its file is loaded."""
+
+    def register(cls: M) -> M:
+        from .registry import METHODS
+
+        cls.name = name
+        METHODS.register(name, cls)
+        return cls
+
+    return register
+
+
+__all__ = ["ACCESSES", "NEEDS", "TRACKS", "Method", "MethodCard", "method"]

@@ -1,0 +1,167 @@
+"""Registry: finds plug-ins in the built-in folders, in installed packages and in a user's file.
+
+A plug-in that cannot be imported is kept with the reason, so that it can be listed.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import sys
+from collections.abc import Callable, Iterable
+from functools import partial
+from importlib.metadata import entry_points
+from pathlib import Path
+from types import ModuleType
+from typing import Generic, TypeVar
+
+from .errors import PluginError, UsageError, unknown_name
+from .method import Method
+from .task import Task
+
+P = TypeVar("P", Method, Task)
+
+_PACKAGE = Path(__file__).parent
+
+
+class Registry(Generic[P]):
+    """Named plug-in classes of one kind.
+
+    Args:
+        kind: `method` or `task`, for messages.
+        base: the class that every plug-in of this kind extends.
+        group: the entry point group of installed plug-in packages.
+    """
+
+    def __init__(self, kind: str, base: type[P], group: str) -> None:
+        self.kind, self.group = kind, group
+        self.base: type[P] = base
+        self._classes: dict[str, type[P]] = {}
+        self._unavailable: dict[str, str] = {}
+        self._discovered = False
+
+    def register(self, name: str, cls: type[P]) -> None:
+        """Add a class under a name; called by the `@method` and `@task` decorators.
+
+        Raises:
+            PluginError: not a subclass of the base, no card, or a name that another file already took.
+        """
+        if not (isinstance(cls, type) and issubclass(cls, self.base)):
+            raise PluginError(f"{self.kind.capitalize()} '{name}' must extend {self.base.__name__}.")
+        if not hasattr(cls, "card"):
+            raise PluginError(
+                f"{self.kind.capitalize()} '{name}' has no card.",
+                f"Set `card = {self.base.__name__}Card(title=..., ...)` in the class.",
+            )
+        other = self._classes.get(name)
+        if other is not None and _source(other) != _source(cls):
+            raise PluginError(
+                f"{self.kind.capitalize()} '{name}' is defined twice: {_source(other)} and {_source(cls)}.",
+                "Rename one of them.",
+            )
+        self._classes[name] = cls
+
+    def get(self, name: str) -> type[P]:
+        """The class of this name.
+
+        Raises:
+            UsageError: nobody registered the name; the hint is the nearest one.
+            PluginError: the plug-in of this name could not be imported.
+        """
+        self._discover()
+        if name in self._classes:
+            return self._classes[name]
+        if name in self._unavailable:
+            raise PluginError(f"{self.kind.capitalize()} '{name}' cannot be used: {self._unavailable[name]}")
+        raise unknown_name(self.kind, name, self._classes)
+
+    def names(self) -> list[str]:
+        """Names of all usable plug-ins."""
+        self._discover()
+        return sorted(self._classes)
+
+    def unavailable(self) -> dict[str, str]:
+        """Names of plug-ins that could not be imported, with the reason."""
+        self._discover()
+        return dict(sorted(self._unavailable.items()))
+
+    def origin(self, name: str) -> str:
+        """`file:line` where a plug-in is defined."""
+        cls = self.get(name)
+        return f"{_source(cls)}:{inspect.getsourcelines(cls)[1]}"
+
+    def _discover(self) -> None:
+        if self._discovered:
+            return
+        self._discovered = True
+        for name, path in self._builtin_files():
+            self._try(name, partial(load_file, path))
+        for point in entry_points(group=self.group):
+            self._try(point.name, point.load)
+
+    def _try(self, name: str, load: Callable[[], object]) -> None:
+        try:
+            load()
+        except PluginError as error:
+            self._unavailable[name] = error.message
+        except Exception as error:  # a plug-in may fail in any way; it is listed with the reason
+            self._unavailable[name] = f"{type(error).__name__}: {error}"
+
+    def _builtin_files(self) -> Iterable[tuple[str, Path]]:
+        folder = builtin_folder(f"{self.kind}s")
+        pattern = "*.py" if self.kind == "method" else "*/task.py"
+        for path in sorted(folder.glob(pattern)):
+            yield (path.stem if self.kind == "method" else path.parent.name), path
+
+
+METHODS: Registry[Method] = Registry("method", Method, "collapsebench.methods")
+TASKS: Registry[Task] = Registry("task", Task, "collapsebench.tasks")
+
+
+def builtin_folder(name: str) -> Path:
+    """The folder `methods` or `tasks`: inside the package when installed, else beside `src` in a checkout."""
+    shipped = _PACKAGE / "builtin" / name
+    return shipped if shipped.is_dir() else _PACKAGE.parents[1] / name
+
+
+def load_file(path: Path) -> ModuleType:
+    """Import a plug-in file by path, once.
+
+    Raises:
+        UsageError: no such file.
+        PluginError: the file raises while it is imported.
+    """
+    path = path.resolve()
+    if not path.is_file():
+        raise UsageError(f"No plug-in file {path}.", "Pass the path of a Python file.")
+    inner = path.parent.name if path.stem == "task" else path.stem
+    name = f"collapsebench_plugins.{path.parent.name}.{inner}"
+    if name in sys.modules and getattr(sys.modules[name], "__file__", None) == str(path):
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except PluginError:
+        del sys.modules[name]
+        raise
+    except Exception as error:
+        del sys.modules[name]
+        raise PluginError(
+            f"Plug-in {path} cannot be imported: {type(error).__name__}: {error}",
+            "Run it with --debug to see the traceback.",
+        ) from error
+    return module
+
+
+def load_plugins(paths: Iterable[Path]) -> None:
+    """Load a user's plug-in files (`--plugin`)."""
+    for path in paths:
+        load_file(path)
+
+
+def _source(cls: type) -> str:
+    return inspect.getfile(cls)

@@ -1,0 +1,149 @@
+"""Task: a real distribution, a learner family, and an evaluation on held-out real data."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, ClassVar, TypeVar
+
+from .corpus import Corpus
+from .errors import PluginError
+
+if TYPE_CHECKING:
+    import torch
+
+    from .learner import Learner
+
+SUPPORTS = ("sites", "log_prob", "temperature", "top_k", "top_p", "site_weights", "verifier", "reward", "prior")
+"""What a task may offer to methods."""
+
+
+@dataclass(frozen=True)
+class TaskCard:
+    """What a task is, what is measured on it and what methods can use there.
+
+    Args:
+        title: a short human name.
+        modality: `vector`, `labelled`, `tokens` or `image`.
+        primary: the metric that is scored; lower is better.
+        unit: unit of the primary metric, e.g. `nats/answer`.
+        metrics: every metric that `evaluate` returns -> one line saying what it is.
+        supports: subset of `SUPPORTS`.
+        version: bumped by any change that can move a score.
+        licence: licence of the data.
+        data: name and SHA-256 of external data, or "" when the data are generated.
+        population: number of distinct real examples, or None when draws never run out.
+        shown: secondary metrics that stand on the board beside the primary one.
+    """
+
+    title: str
+    modality: str
+    primary: str
+    unit: str
+    metrics: Mapping[str, str] = field(default_factory=dict)
+    supports: Iterable[str] = frozenset()
+    version: int = 1
+    licence: str = "generated"
+    data: str = ""
+    population: int | None = None
+    shown: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        declared = frozenset(self.supports)
+        if unknown := declared - set(SUPPORTS):
+            raise PluginError(
+                f"TaskCard of '{self.title}' declares unknown support: {', '.join(sorted(unknown))}.",
+                f"Choose from: {', '.join(SUPPORTS)}.",
+            )
+        if missing := {self.primary, *self.shown} - set(self.metrics):
+            raise PluginError(
+                f"TaskCard of '{self.title}' does not describe its metrics {', '.join(sorted(missing))}.",
+                "Add them to `metrics`.",
+            )
+        object.__setattr__(self, "supports", declared)
+
+
+class Task(ABC):
+    """A benchmark task. Subclass it as a frozen dataclass; typed fields are sizes that a protocol may set."""
+
+    name: ClassVar[str] = ""
+    card: ClassVar[TaskCard]
+
+    @abstractmethod
+    def real(self, n: int, rng: torch.Generator) -> Corpus:
+        """`n` examples from the real distribution P*.
+
+        With `card.population` set, examples are distinct: `real(population, rng)` gives each once, in
+        random order, and the harness serves consecutive slices so that no example is handed out twice.
+        """
+
+    @abstractmethod
+    def learner(self, rng: torch.Generator) -> Learner:
+        """A learner at its initial weights, the same for the same stream."""
+
+    @abstractmethod
+    def evaluate(self, learner: Learner, seen: Corpus, rng: torch.Generator) -> dict[str, float]:
+        """Metrics of a fitted learner on held-out real data, drawn from `rng` (the same at every t).
+
+        Args:
+            learner: M_t.
+            seen: D_0, for tasks that tell rows seen in training from rows not seen.
+            rng: the evaluation stream of (task, seed).
+        """
+
+    def conditions(self, n: int, rng: torch.Generator) -> Corpus | None:
+        """What a conditional model is given (design rows, labels, prompts); None when it generates whole examples."""
+        return None
+
+    def verify(self, corpus: Corpus) -> torch.Tensor:
+        """Whether each example is right, bool `[n]`."""
+        raise _lacks(self, "verifier")
+
+    def reward(self, corpus: Corpus) -> torch.Tensor:
+        """How good each example is, float `[n]`."""
+        raise _lacks(self, "reward")
+
+    def prior(self, rng: torch.Generator) -> Learner:
+        """A fixed model outside the loop."""
+        raise _lacks(self, "prior")
+
+    def render(self, corpus: Corpus) -> list[str]:
+        """Each example as one line of text, for `show --samples`."""
+        columns = corpus.columns
+        return [
+            "  ".join(f"{name}={_shorten(column[i])}" for name, column in columns.items()) for i in range(len(corpus))
+        ]
+
+    def params(self) -> dict[str, object]:
+        """Sizes by name, defaults included."""
+        return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
+
+
+def _shorten(values: torch.Tensor, most: int = 12) -> str:
+    flat = values.reshape(-1).tolist()
+    shown = " ".join(f"{v:.3g}" for v in flat[:most])
+    return f"[{shown}{' ...' if len(flat) > most else ''}]"
+
+
+def _lacks(task: Task, capability: str) -> PluginError:
+    return PluginError(
+        f"Task '{task.name}' has no {capability}.",
+        "Methods that declare this access are skipped on it.",
+    )
+
+
+T = TypeVar("T", bound=type[Task])
+
+
+def task(name: str) -> Callable[[T], T]:
+    """Class decorator: register a task under this name when its file is loaded."""
+
+    def register(cls: T) -> T:
+        from .registry import TASKS
+
+        cls.name = name
+        TASKS.register(name, cls)
+        return cls
+
+    return register
