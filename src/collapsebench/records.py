@@ -18,7 +18,7 @@ from .errors import StoreError
 SCHEMA = 1
 """Version of this file's format; bumped when a field changes its meaning."""
 
-Status = Literal["done", "diverged", "failed", "skipped"]
+Status = Literal["running", "done", "diverged", "failed", "skipped"]
 
 
 @dataclass(frozen=True)
@@ -111,6 +111,11 @@ def _numbers(values: dict[str, Any]) -> dict[str, float]:
     return {key: float(value) for key, value in values.items()}
 
 
+def cell_from_dict(content: dict[str, Any]) -> CellRecord:
+    """The inverse of `asdict` after a trip through JSON."""
+    return CellRecord(**{**content, "theory": tuple(float(value) for value in content["theory"])})
+
+
 def generation_from_dict(content: dict[str, Any]) -> GenerationRecord:
     """The inverse of `asdict` after a trip through JSON."""
     return GenerationRecord(
@@ -151,7 +156,7 @@ def read_results(path: Path) -> list[CellResult]:
             content = json.loads(line)
             kind = content.pop("kind")
             if kind == "cell":
-                results.append((CellRecord(**content), []))
+                results.append((cell_from_dict(content), []))
             else:
                 results[-1][1].append(generation_from_dict(content))
         except (ValueError, KeyError, TypeError, IndexError) as error:

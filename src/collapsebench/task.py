@@ -108,6 +108,10 @@ class Task(ABC):
         """A fixed model outside the loop."""
         raise _lacks(self, "prior")
 
+    def theory(self, method: str, n: int, generations: int) -> list[float]:
+        """The expected primary metric at t = 0..G under a method with n examples; [] without a closed form."""
+        return []
+
     def render(self, corpus: Corpus) -> list[str]:
         """Each example as one line of text, for `show --samples`."""
         columns = corpus.columns

@@ -1,0 +1,226 @@
+"""Local executor: one spawned process per worker, one thread per process.
+
+Two threads in one process were measured several times slower than one when the cores are shared. A
+worker that dies (out of memory, killed) fails its cell and is replaced; the other cells go on.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+import traceback
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import CollapsebenchError
+from ..plan import CellSpec, resolve
+from ..records import CellResult
+from .progress import Progress
+
+if TYPE_CHECKING:
+    from multiprocessing.context import SpawnProcess
+
+_ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "TOKENIZERS_PARALLELISM": "false",
+}
+_BUSY_PAUSE = 0.5
+"""Seconds before a cell that another process runs is looked at again."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How cells are run, the same for all of them.
+
+    Args:
+        store: folder of the store.
+        keep_checkpoints: keep the model of every generation.
+    """
+
+    store: Path
+    keep_checkpoints: bool = False
+
+
+def run_here(specs: Sequence[CellSpec], options: Options, progress: Progress) -> Iterator[CellResult]:
+    """Run cells one after the other in this process."""
+    from ..runner import perform
+    from ..store import Store
+
+    store = Store(options.store)
+    for spec in specs:
+        result = perform(
+            resolve(spec),
+            store,
+            on_generation=lambda t, spec=spec: progress.generation(spec, t),  # type: ignore[misc]
+            keep_checkpoints=options.keep_checkpoints,
+        )
+        progress.finished(spec, result)
+        yield result
+
+
+def run_pool(specs: Sequence[CellSpec], options: Options, progress: Progress, workers: int) -> Iterator[CellResult]:
+    """Run cells in a pool of spawned workers; results come in the order in which cells finish.
+
+    Raises:
+        CollapsebenchError: what stops the whole run, such as a full disk; running workers are ended.
+    """
+    queue = _Queue(deque(specs))
+    pool = [_Worker(options) for _ in range(min(workers, len(specs)))]
+    try:
+        while queue.waiting or any(worker.spec for worker in pool):
+            for worker in pool:
+                if worker.spec is None and (spec := queue.next()) is not None:
+                    worker.give(spec)
+            for worker in _ready(pool):
+                yield from _answers(worker, queue, progress)
+    finally:
+        for worker in pool:
+            worker.stop()
+
+
+@dataclass
+class _Queue:
+    """Specs to run; those that another process runs come back after a pause."""
+
+    waiting: deque[CellSpec]
+    not_before: dict[int, float] = field(default_factory=dict)
+
+    def next(self) -> CellSpec | None:
+        """The next spec that may be tried now."""
+        now = time.monotonic()
+        for _ in range(len(self.waiting)):
+            spec = self.waiting.popleft()
+            if self.not_before.get(id(spec), 0.0) <= now:
+                return spec
+            self.waiting.append(spec)
+        return None
+
+    def put_back(self, spec: CellSpec) -> None:
+        """Try this spec again later."""
+        self.not_before[id(spec)] = time.monotonic() + _BUSY_PAUSE
+        self.waiting.append(spec)
+
+
+class _Worker:
+    """A spawned process and the cell that it runs."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self.spec: CellSpec | None = None
+        self.process: SpawnProcess
+        self.connection: Connection[Any, Any]
+        self._start()
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs, self._options), daemon=True)
+        with _environment(_ONE_THREAD):
+            self.process.start()
+        theirs.close()
+
+    def give(self, spec: CellSpec) -> None:
+        """Start a cell."""
+        self.spec = spec
+        self.connection.send(spec)
+
+    def restart(self) -> None:
+        """Replace a dead process."""
+        self.stop()
+        self._start()
+
+    def stop(self) -> None:
+        """End the process; what its cell has finished is in the store."""
+        self.process.terminate()
+        self.process.join()
+        self.connection.close()
+
+
+def _ready(pool: Sequence[_Worker]) -> list[_Worker]:
+    busy = {worker.connection: worker for worker in pool if worker.spec is not None}
+    if not busy:
+        time.sleep(_BUSY_PAUSE)
+    return [busy[connection] for connection in wait(list(busy), timeout=_BUSY_PAUSE)]  # type: ignore[index]
+
+
+def _answers(worker: _Worker, queue: _Queue, progress: Progress) -> Iterator[CellResult]:
+    spec = worker.spec
+    assert spec is not None
+    try:
+        kind, content = worker.connection.recv()
+    except (EOFError, ConnectionError):
+        worker.restart()
+        kind, content = "result", _died(spec, worker)
+    if kind == "generation":
+        progress.generation(spec, content)
+        return
+    worker.spec = None
+    if kind == "busy":
+        queue.put_back(spec)
+    elif kind == "error":
+        raise content
+    else:
+        progress.finished(spec, content)
+        yield content
+
+
+def _died(spec: CellSpec, worker: _Worker) -> CellResult:
+    cell = resolve(spec)
+    reason = f"{cell.name}: its worker process died, most likely killed for using too much memory"
+    return CellResult(cell.record("failed", reason))
+
+
+def _serve(connection: Connection[Any, Any], options: Options) -> None:
+    """The life of a worker: take a spec, run it, answer; until the pipe closes."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
+    import torch
+
+    from ..runner import Busy, perform
+    from ..store import Store
+
+    torch.set_num_threads(1)
+    store = Store(options.store)
+    while True:
+        try:
+            spec = connection.recv()
+        except EOFError:
+            return
+        try:
+            answer = perform(
+                resolve(spec),
+                store,
+                on_generation=lambda t: connection.send(("generation", t)),
+                keep_checkpoints=options.keep_checkpoints,
+                wait=0,
+            )
+            connection.send(("result", answer))
+        except Busy:
+            connection.send(("busy", None))
+        except CollapsebenchError as error:
+            connection.send(("error", error))
+        except Exception as error:  # a bug of ours: the parent shows it instead of a dead worker
+            connection.send(("error", RuntimeError("".join(traceback.format_exception(error)))))
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Environment variables that a process spawned inside starts with."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

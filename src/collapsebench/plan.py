@@ -1,0 +1,235 @@
+"""Plan: expand a protocol, methods and seeds into cells, references included."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import typing
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import MISSING, dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
+
+from .errors import CollapsebenchError, PluginError, ProtocolError, UsageError, unknown_name
+from .method import Method
+from .protocol import Protocol, TaskRules
+from .provenance import environment, harness_digest, plugin_digest
+from .records import SCHEMA, CellRecord, Status
+from .registry import METHODS, TASKS, load_plugins
+from .task import Task
+
+REFERENCES = ("replace", "frozen", "fresh_real")
+"""The lineages that every score is measured against."""
+
+Plugin = TypeVar("Plugin", Method, Task)
+
+
+@dataclass(frozen=True)
+class CellSpec:
+    """A cell in plain data, as it travels to a worker.
+
+    Args:
+        protocol: the protocol as JSON.
+        task: name of the task; its sizes are in the protocol.
+        method: name of the method.
+        params: the method's hyper-parameters that were set.
+        seed: the seed of every stream.
+        plugins: plug-in files to load first.
+    """
+
+    protocol: str
+    task: str
+    method: str
+    params: Mapping[str, Any]
+    seed: int
+    plugins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The unit of work, of resume and of failure: (protocol, task, method + parameters, seed)."""
+
+    protocol: Protocol
+    task: Task
+    method: Method
+    seed: int
+
+    @cached_property
+    def rules(self) -> TaskRules:
+        """Sizes, budget and limits of this cell."""
+        return self.protocol.rules(self.task.name)
+
+    @property
+    def name(self) -> str:
+        """For messages: method, task and seed."""
+        return f"{self.method.label} on {self.task.name}, seed {self.seed}"
+
+    @cached_property
+    def task_key(self) -> str:
+        """Digest of the task: name, version, data, source and sizes."""
+        card = self.task.card
+        return _digest([self.task.name, card.version, card.data, plugin_digest(type(self.task)), self.task.params()])
+
+    @cached_property
+    def method_key(self) -> str:
+        """Digest of the method: name, source and hyper-parameters."""
+        return _digest([self.method.name, plugin_digest(type(self.method)), self.method.params()])
+
+    @cached_property
+    def digest(self) -> str:
+        """The key of this cell: everything that can change its records."""
+        return _digest([SCHEMA, self.rules.digest(), self.task_key, self.method_key, self.seed])
+
+    @cached_property
+    def storage_digest(self) -> str:
+        """The key of this cell in a store: also the harness's own code, so that no old result is reused."""
+        return _digest([self.digest, harness_digest()])
+
+    def skip_reason(self) -> str | None:
+        """Why this method cannot run on this task, or None."""
+        needed = frozenset(self.method.card.needs) | (self.method.access() & {"verifier", "reward", "prior"})
+        if lacking := sorted(needed - frozenset(self.task.card.supports)):
+            return f"needs {', '.join(lacking)}, which {self.task.name} does not have"
+        return self.method.skip(self.task.card)
+
+    def record(self, status: Status, reason: str = "") -> CellRecord:
+        """The self-contained record of this cell."""
+        task, method, protocol = self.task, self.method, self.protocol
+        return CellRecord(
+            cell=self.digest,
+            protocol={
+                **protocol.model_dump(
+                    include={"name", "version", "description", "generations", "seeds", "average_last"}
+                ),
+                "digest": protocol.digest(),
+                "tasks": list(protocol.tasks),
+            },
+            task={
+                "name": task.name,
+                "digest": self.task_key,
+                "generations": self.rules.generations,
+                **{k: getattr(task.card, k) for k in ("title", "version", "data", "primary", "unit")},
+                "metrics": dict(task.card.metrics),
+                "shown": list(task.card.shown),
+            },
+            method={
+                "name": method.name,
+                "label": method.label,
+                "params": _plain(method.params()),
+                "digest": self.method_key,
+                "title": method.card.title,
+                "description": description(type(method)),
+                "paper": method.card.paper,
+                "track": method.track,
+                "reference": method.card.reference,
+            },
+            seed=self.seed,
+            status=status,
+            reason=reason,
+            theory=tuple(task.theory(method.name, self.rules.n, self.rules.generations)),
+            environment=environment(),
+        )
+
+
+def expand(
+    protocol: Protocol,
+    methods: Sequence[tuple[str, Mapping[str, Any]]],
+    tasks: Sequence[str] | None = None,
+    seeds: int | None = None,
+    plugins: Sequence[str] = (),
+) -> list[CellSpec]:
+    """All cells of a run, references first, ordered so that costly shared work is not waited for.
+
+    Args:
+        protocol: the rules.
+        methods: names with the hyper-parameters that were set.
+        tasks: names, or None for all of the protocol.
+        seeds: how many seeds, or None for the protocol's.
+        plugins: plug-in files that workers must load.
+
+    Raises:
+        UsageError: an unknown task, method or hyper-parameter.
+    """
+    wanted = list(protocol.tasks) if tasks is None else list(tasks)
+    for name in wanted:
+        protocol.rules(name)
+    lineup: dict[str, tuple[str, Mapping[str, Any]]] = {}
+    for name, params in [*((reference, {}) for reference in REFERENCES), *methods]:
+        lineup.setdefault(make_method(name, params).label, (name, params))
+    text = protocol.model_dump_json()
+    return [
+        CellSpec(text, task, name, dict(params), seed, tuple(plugins))
+        for task in wanted
+        for name, params in lineup.values()
+        for seed in range(seeds or protocol.seeds)
+    ]
+
+
+def resolve(spec: CellSpec) -> Cell:
+    """The cell of a spec, with its plug-ins loaded.
+
+    Raises:
+        UsageError, PluginError, ProtocolError: as `make_method` and `make_task`.
+    """
+    load_plugins(Path(path) for path in spec.plugins)
+    protocol = Protocol.model_validate_json(spec.protocol)
+    task = make_task(spec.task, protocol.rules(spec.task).params)
+    return Cell(protocol, task, make_method(spec.method, spec.params), spec.seed)
+
+
+def make_method(name: str, params: Mapping[str, Any]) -> Method:
+    """A method with hyper-parameters, given as values or as text from the command line.
+
+    Raises:
+        UsageError: unknown method or hyper-parameter, or a value of the wrong type.
+    """
+    return _instance("method", METHODS.get(name), name, params, UsageError)
+
+
+def make_task(name: str, params: Mapping[str, Any]) -> Task:
+    """A task with the sizes that a protocol gives it.
+
+    Raises:
+        UsageError: unknown task. ProtocolError: unknown size, or a value of the wrong type.
+    """
+    return _instance("task", TASKS.get(name), name, params, ProtocolError)
+
+
+def description(cls: type) -> str:
+    """The first line of a class docstring, or "" if the class has none of its own."""
+    doc = cls.__doc__ or ""
+    return "" if doc.startswith(f"{cls.__name__}(") else doc.strip().partition("\n")[0]
+
+
+def _instance(
+    kind: str, cls: type[Plugin], name: str, params: Mapping[str, Any], wrong: type[CollapsebenchError]
+) -> Plugin:
+    types = typing.get_type_hints(cls)
+    known = {f.name: f for f in fields(cls)}  # type: ignore[arg-type]
+    values: dict[str, Any] = {}
+    for key, value in params.items():
+        if key not in known:
+            error = unknown_name(f"parameter of {kind} '{name}'", key, known)
+            raise wrong(error.message, error.hint)
+        try:
+            values[key] = TypeAdapter(types[key]).validate_python(value)
+        except ValidationError as invalid:
+            problem = invalid.errors()[0]["msg"]
+            raise wrong(f"Parameter {key}={value!r} of {kind} '{name}': {problem}.") from None
+    if missing := [f.name for f in known.values() if f.default is MISSING and f.name not in values]:
+        raise wrong(f"{kind.capitalize()} '{name}' needs {', '.join(missing)}.", f"--set {missing[0]}=VALUE")
+    try:
+        return cls(**values)
+    except PluginError as error:
+        raise wrong(error.message, error.hint) from None
+
+
+def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v if isinstance(v, (bool, int, float, str, type(None))) else str(v) for k, v in params.items()}
+
+
+def _digest(parts: Iterable[Any]) -> str:
+    return hashlib.sha256(json.dumps(list(parts), sort_keys=True, default=str).encode()).hexdigest()

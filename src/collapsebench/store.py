@@ -1,0 +1,249 @@
+"""Store: finished stages and cells on disk, written whole or not at all.
+
+    stages/<kind>/<key>.json          what a stage gave (digest, costs), written last
+    stages/<kind>/<key>.safetensors   its corpus or model
+    cells/<task>/<method>/s<seed>-<digest>/
+        manifest.json  records.jsonl  DONE | failure.txt  snapshot.safetensors (closed-form, unfinished)
+
+Every file carries or has a checksum; what does not match it counts as missing and is said in one line.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+
+from .errors import StoreError
+from .records import CellRecord, CellResult, cell_from_dict, generation_from_dict, to_line
+
+if TYPE_CHECKING:
+    import torch
+
+    from .records import GenerationRecord
+
+log = logging.getLogger("collapsebench")
+
+Tensors = Mapping[str, "torch.Tensor"]
+
+
+def write_atomic(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all: temporary file, fsync, rename.
+
+    Raises:
+        StoreError: no space, no permission; the old file stands and nothing half-written remains.
+    """
+    temporary = ""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary:
+            Path(temporary).unlink(missing_ok=True)
+        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        raise StoreError(
+            f"Cannot write {path}: {'the disk is full' if full else error.strerror or error}.",
+            "Free some space or pass another --store; finished work is kept." if full else "Check the permissions.",
+        ) from error
+
+
+def sha256(content: bytes) -> str:
+    """Hexadecimal SHA-256."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def _sealed(content: Any) -> bytes:
+    """JSON with its own checksum on a second line."""
+    line = to_line(content).encode()
+    return line + b"\n" + sha256(line).encode() + b"\n"
+
+
+def _unsealed(path: Path) -> Any | None:
+    """What `_sealed` wrote, or None if the file is missing or damaged (said in one line)."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        return None
+    line, _, seal = content.partition(b"\n")
+    if sha256(line).encode() != seal.strip():
+        log.warning("%s is damaged (checksum); computing it again.", path)
+        return None
+    return json.loads(line)
+
+
+@dataclass(frozen=True)
+class StageNote:
+    """What the store remembers of a finished stage besides its payload.
+
+    Args:
+        digest: SHA-256 of the payload file's bytes; what later stages are keyed by.
+        ledger: counts that this stage added.
+        log: what the method logged.
+        facts: small results: metrics of an evaluation, rows and real share of a corpus.
+        seconds: wall time of the computation.
+    """
+
+    digest: str = ""
+    ledger: dict[str, int] = field(default_factory=dict)
+    log: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+class Store:
+    """A folder of stages and cells; safe for several processes at once.
+
+    Args:
+        root: the folder; made when something is first written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    # -- stages ----------------------------------------------------------------------------------
+
+    def stage_note(self, kind: str, key: str) -> StageNote | None:
+        """The note of a finished stage, or None."""
+        content = _unsealed(self._stage(kind, key, "json"))
+        return None if content is None else _note_from_dict(content)
+
+    def save_stage(self, kind: str, key: str, note: StageNote, payload: bytes | None) -> None:
+        """Write a stage: payload first, then the note that makes it count."""
+        if payload is not None:
+            write_atomic(self._stage(kind, key, "safetensors"), payload)
+        write_atomic(self._stage(kind, key, "json"), _sealed(asdict(note)))
+
+    def load_payload(self, kind: str, key: str, digest: str) -> bytes | None:
+        """A stage's payload, or None if it was dropped or is damaged (said in one line)."""
+        path = self._stage(kind, key, "safetensors")
+        try:
+            payload = path.read_bytes()
+        except FileNotFoundError:
+            return None
+        if sha256(payload) != digest:
+            log.warning("%s is damaged (checksum); computing it again.", path)
+            return None
+        return payload
+
+    def drop_payload(self, kind: str, key: str) -> None:
+        """Forget a stage's payload but not its note."""
+        self._stage(kind, key, "safetensors").unlink(missing_ok=True)
+
+    def stage_lock(self, kind: str, key: str) -> AbstractContextManager[Any]:
+        """Held while a stage is computed, so that two processes do not do it twice; released if the holder dies."""
+        path = self._stage(kind, key, "lock")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(path)
+
+    def _stage(self, kind: str, key: str, suffix: str) -> Path:
+        return self.root / "stages" / kind / f"{key}.{suffix}"
+
+    # -- cells -----------------------------------------------------------------------------------
+
+    def cell(self, task: str, method: str, seed: int, digest: str) -> CellFolder:
+        """The folder of one cell."""
+        return CellFolder(self.root / "cells" / task / method / f"s{seed}-{digest[:16]}")
+
+    def cells(self) -> list[CellFolder]:
+        """Folders of all cells, finished or not."""
+        return [CellFolder(path.parent) for path in sorted(self.root.glob("cells/*/*/*/manifest.json"))]
+
+
+class CellFolder:
+    """Manifest, records and outcome of one cell."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def lock(self, timeout: float) -> AbstractContextManager[Any]:
+        """Held by the process that runs this cell.
+
+        Raises:
+            filelock.Timeout: on entry, when another process held it for `timeout` seconds.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        return FileLock(self.path / "lock", timeout=timeout)
+
+    def start(self, cell: CellRecord) -> None:
+        """Write the manifest and clear what an earlier failure left."""
+        (self.path / "failure.txt").unlink(missing_ok=True)
+        write_atomic(self.path / "manifest.json", _sealed(asdict(cell)))
+
+    def manifest(self) -> CellRecord | None:
+        """What this cell was started as, or None if missing or damaged."""
+        content = _unsealed(self.path / "manifest.json")
+        return None if content is None else cell_from_dict(content)
+
+    def save_records(self, records: list[GenerationRecord]) -> bytes:
+        """Write the generations finished so far; returns the bytes written."""
+        content = "".join(to_line(asdict(record)) + "\n" for record in records).encode()
+        write_atomic(self.path / "records.jsonl", content)
+        return content
+
+    def finish(self, cell: CellRecord, records: list[GenerationRecord]) -> None:
+        """Write the last records and the DONE that makes the cell count."""
+        content = self.save_records(records)
+        write_atomic(self.path / "DONE", _sealed({"cell": asdict(cell), "records": sha256(content)}))
+        self.drop_snapshot()
+
+    def fail(self, traceback: str) -> None:
+        """Keep a failure's traceback; never satisfies a look-up."""
+        write_atomic(self.path / "failure.txt", traceback.encode())
+
+    def result(self) -> CellResult | None:
+        """The finished cell, or None if it is not finished or damaged (said in one line)."""
+        done = _unsealed(self.path / "DONE")
+        if done is None:
+            return None
+        try:
+            content = (self.path / "records.jsonl").read_bytes()
+        except FileNotFoundError:
+            content = b""
+        if sha256(content) != done["records"]:
+            log.warning("%s is damaged (checksum); computing the cell's records again.", self.path / "records.jsonl")
+            return None
+        cell = cell_from_dict(done["cell"])
+        generations = tuple(generation_from_dict(json.loads(line)) for line in content.decode().splitlines())
+        return CellResult(cell, generations)
+
+    # -- snapshots of unfinished closed-form cells --------------------------------------------------
+
+    def save_snapshot(self, payload: bytes) -> None:
+        """Keep the state of an unfinished closed-form cell, checksum first."""
+        write_atomic(self.path / "snapshot.safetensors", sha256(payload).encode() + payload)
+
+    def load_snapshot(self) -> bytes | None:
+        """The last snapshot, or None if there is none or it is damaged (said in one line)."""
+        path = self.path / "snapshot.safetensors"
+        if not path.is_file():
+            return None
+        content = path.read_bytes()
+        seal, payload = content[:64], content[64:]
+        if sha256(payload).encode() != seal:
+            log.warning("%s is damaged (checksum); starting the cell again.", path)
+            return None
+        return payload
+
+    def drop_snapshot(self) -> None:
+        """Forget the snapshot of a finished cell."""
+        (self.path / "snapshot.safetensors").unlink(missing_ok=True)
+
+
+def _note_from_dict(content: Mapping[str, Any]) -> StageNote:
+    numbers: Callable[[str], dict[str, float]] = lambda name: {k: float(v) for k, v in content[name].items()}  # noqa: E731
+    return StageNote(content["digest"], content["ledger"], numbers("log"), numbers("facts"), float(content["seconds"]))
