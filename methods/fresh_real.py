@@ -1,0 +1,14 @@
+from dataclasses import dataclass
+
+from collapsebench import Context, Corpus, Method, MethodCard, method
+
+
+@method("fresh_real")
+@dataclass(frozen=True)
+class FreshReal(Method):
+    """Train on new real data each generation."""
+
+    card = MethodCard(title="Fresh real data", access={"fresh"}, reference=True)
+
+    def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
+        return ctx.fresh_real(ctx.n)

@@ -1,0 +1,14 @@
+from dataclasses import dataclass
+
+from collapsebench import Context, Corpus, Method, MethodCard, method
+
+
+@method("frozen")
+@dataclass(frozen=True)
+class Frozen(Method):
+    """Train on the first real set again and never on synthetic data: R = 1."""
+
+    card = MethodCard(title="Frozen", access={"history"}, reference=True)
+
+    def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
+        return ctx.history[0]

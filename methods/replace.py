@@ -1,0 +1,14 @@
+from dataclasses import dataclass
+
+from collapsebench import Context, Corpus, Method, MethodCard, method
+
+
+@method("replace")
+@dataclass(frozen=True)
+class Replace(Method):
+    """Train on the newest synthetic set alone: full collapse, R = 0."""
+
+    card = MethodCard(title="Replace", reference=True)
+
+    def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
+        return synthetic

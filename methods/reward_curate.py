@@ -1,0 +1,47 @@
+import math
+from dataclasses import dataclass
+
+import torch
+
+from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
+
+
+@method("reward_curate")
+@dataclass(frozen=True)
+class RewardCurate(Method):
+    """Train on the Bradley–Terry choice of a reward among K candidates, with real data mixed in.
+
+    Args:
+        k: candidates per choice; S_t and more draws from the same model.
+        lam: ratio of curated to real examples λ; infinite means no real data (and no need for history).
+    """
+
+    k: int = 2
+    lam: float = math.inf
+
+    card = MethodCard(title="Reward curation", paper="arXiv:2407.09499", access={"reward", "history"})
+
+    def __post_init__(self) -> None:
+        if self.k < 2:
+            raise PluginError(f"reward_curate: k must be at least 2, got {self.k}.")
+        if not self.lam > 0:
+            raise PluginError(f"reward_curate: lam must be positive, got {self.lam}.")
+
+    def access(self) -> frozenset[str]:
+        return frozenset({"reward"}) if math.isinf(self.lam) else frozenset({"reward", "history"})
+
+    def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
+        real = round(ctx.n / (1 + self.lam))
+        curated = self._choices(synthetic, ctx.n - real, ctx)
+        return Corpus.concat([ctx.history[0].sample(real, ctx.rng), curated]) if real else curated
+
+    def _choices(self, synthetic: Corpus, picks: int, ctx: Context) -> Corpus:
+        extra = self.k * picks - len(synthetic)
+        pool = Corpus.concat([synthetic, ctx.model.generate(extra)]) if extra > 0 else synthetic
+        pool = pool.sample(self.k * picks, ctx.rng)
+        rewards = ctx.reward(pool)
+        chance = rewards.view(picks, self.k).softmax(1)
+        chosen = torch.multinomial(chance, 1, generator=ctx.rng).squeeze(1) + torch.arange(picks) * self.k
+        ctx.log("reward_before", rewards.mean().item())
+        ctx.log("reward_after", rewards[chosen].mean().item())
+        return pool.select(chosen)

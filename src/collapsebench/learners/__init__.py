@@ -1,0 +1,1 @@
+"""Model families: one learner per kind of data."""

@@ -1,0 +1,193 @@
+"""A multivariate normal fitted by maximum likelihood."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+
+from ..corpus import Corpus
+from ..errors import Diverged, PluginError
+from ..learner import Decoding, FitReport, Learner, Sites, Training
+
+
+class Moments(NamedTuple):
+    """Total weight of the rows, their mean `[d]` and their scatter `Σ w (x − mean)(x − mean)ᵀ` `[d, d]`."""
+
+    total: float
+    mean: torch.Tensor
+    scatter: torch.Tensor
+
+
+class Conditionals(NamedTuple):
+    """Each coordinate of n rows given the coordinates before it.
+
+    z: residual from the conditional mean, float `[n, d]`, divided by `unit`.
+    unit: conditional standard deviation `[d]`, or 1 where it is 0.
+    spread: conditional standard deviation `[d]`, 0 where the coordinates before determine this one.
+    """
+
+    z: torch.Tensor
+    unit: torch.Tensor
+    spread: torch.Tensor
+
+
+class GaussianLearner(Learner):
+    """N(mean, covariance) with the maximum-likelihood covariance (ddof 0), in float64. Sites are the coordinates.
+
+    Reads the column `x` `[n, d]`. A singular covariance (few rows, or a collapsed model) is a normal on
+    its support. Before the first fit all mass is at the origin.
+
+    Args:
+        d: dimension.
+    """
+
+    closed_form = True
+
+    def __init__(self, d: int) -> None:
+        self._moments = Moments(0.0, torch.zeros(d, dtype=torch.float64), torch.zeros(d, d, dtype=torch.float64))
+        self.variances = self._moments.mean
+        """Eigenvalues of the covariance, ascending, float `[d]`: the variances along the principal axes."""
+        self.axes = torch.eye(d, dtype=torch.float64)
+        """The principal axes as columns, float `[d, d]`."""
+
+    @property
+    def mean(self) -> torch.Tensor:
+        """Fitted mean, float `[d]`."""
+        return self._moments.mean
+
+    @property
+    def covariance(self) -> torch.Tensor:
+        """Fitted covariance, float `[d, d]`."""
+        return self._moments.scatter / (self._moments.total or 1.0)
+
+    # -- fitting ---------------------------------------------------------------------------------
+
+    def fit(self, corpus: Corpus, training: Training) -> FitReport:
+        """Take the (weighted) mean and covariance of the rows."""
+        self._adopt(_moments(corpus))
+        return FitReport(len(corpus))
+
+    def extended(self, added: Corpus) -> GaussianLearner:
+        """This model with the moments of `added` merged in; equal to a fit on all rows up to rounding."""
+        other = GaussianLearner(len(self.mean))
+        other._adopt(_merged(self._moments, _moments(added)))
+        return other
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """`total`, `mean` and `scatter`, float64."""
+        total, mean, scatter = self._moments
+        return {"total": torch.tensor(total, dtype=torch.float64), "mean": mean, "scatter": scatter}
+
+    def load(self, state: Mapping[str, torch.Tensor]) -> None:
+        """The inverse of `state`."""
+        self._adopt(Moments(state["total"].item(), state["mean"], state["scatter"]))
+
+    def _adopt(self, moments: Moments) -> None:
+        if not math.isfinite(moments.scatter.sum().item()):
+            raise Diverged("The covariance of the rows is not finite.")
+        self._moments = moments
+        variances, self.axes = torch.linalg.eigh(self.covariance)
+        self.variances = variances.clamp_(min=0)  # rounding leaves null directions at about ±1e-17
+
+    # -- asking ----------------------------------------------------------------------------------
+
+    def sample(self, n: int, rng: torch.Generator, decoding: Decoding, conditions: Corpus | None = None) -> Corpus:
+        """`n` rows; a temperature T multiplies the covariance by T."""
+        factor = self.axes * (self.variances * decoding.temperature).sqrt()
+        noise = torch.randn(n, len(self.mean), dtype=torch.float64, generator=rng)
+        return Corpus({"x": (noise @ factor.T).add_(self.mean)})
+
+    def log_prob(self, corpus: Corpus) -> torch.Tensor:
+        """Log density, float `[n]`; within the support if the covariance is singular, and −inf outside it."""
+        along = (corpus["x"] - self.mean) @ self.axes
+        alive = self.variances > self._negligible
+        variances = self.variances[alive]
+        density = -0.5 * (along[:, alive].square() / variances + (2 * math.pi * variances).log()).sum(1)
+        return density.masked_fill((along[:, ~alive].abs() > self._off_support).any(1), -math.inf)
+
+    def sites(self, corpus: Corpus) -> Sites:
+        """Log density of each coordinate relative to the mode of its conditional given the coordinates before it.
+
+        A coordinate that the earlier ones determine has 0 at its only value and −inf elsewhere.
+        """
+        z, _, spread = self._conditionals(corpus["x"])
+        exact = torch.where(z.abs() > self._off_support, -math.inf, 0.0)
+        return Sites(torch.where(spread > 0, -0.5 * z.square(), exact), torch.ones_like(z, dtype=torch.bool))
+
+    def resample(
+        self,
+        corpus: Corpus,
+        mask: torch.Tensor,
+        rng: torch.Generator,
+        top_k: int | None = None,
+        temperature: float = 1.0,
+    ) -> Corpus:
+        """Coordinates under the mask drawn anew, each given the original coordinates before it.
+
+        `temperature` multiplies the conditional variance. A continuous site has no k most probable
+        outcomes, so `top_k` does not apply.
+        """
+        x = corpus["x"]
+        z, unit, spread = self._conditionals(x)
+        noise = torch.randn(x.shape, dtype=torch.float64, generator=rng)
+        drawn = x - unit * z + spread * noise * math.sqrt(temperature)
+        return corpus.with_columns(x=torch.where(mask, drawn, x))
+
+    def _conditionals(self, x: torch.Tensor) -> Conditionals:
+        factor = _cholesky(self.covariance, self._negligible)
+        spread = factor.diagonal()
+        unit = torch.where(spread > 0, spread, 1.0)
+        unit_factor = factor + torch.diag(unit - spread)
+        z = torch.linalg.solve_triangular(unit_factor, (x - self.mean).T, upper=False).T
+        return Conditionals(z, unit, spread)
+
+    @property
+    def _negligible(self) -> float:
+        """Variance below which a direction counts as dead: the rounding error of the largest one."""
+        return 4 * len(self.mean) * torch.finfo(torch.float64).eps * self.variances[-1].item()
+
+    @property
+    def _off_support(self) -> float:
+        """Distance from the support above which a row is outside it."""
+        return 1e-6 * (math.sqrt(self.variances[-1].item()) + self.mean.abs().max().item())
+
+
+def _moments(corpus: Corpus) -> Moments:
+    x, weights = corpus["x"], corpus.weights
+    if not len(x):
+        raise PluginError("Cannot fit a normal to a corpus without rows.", "Return at least one row from `curate`.")
+    if weights is None:
+        mean = x.mean(0)
+        centred = x - mean
+        return Moments(float(len(x)), mean, centred.T @ centred)
+    weights = weights.to(torch.float64)
+    total = weights.sum().item()
+    if not total > 0:
+        raise PluginError(f"Cannot fit a normal to rows of total weight {total}.", "Give some rows a positive weight.")
+    mean = (weights @ x) / total
+    centred = x - mean
+    return Moments(total, mean, (centred.T * weights) @ centred)
+
+
+def _merged(a: Moments, b: Moments) -> Moments:
+    """Moments of both sets of rows, without cancellation (Chan, Golub & LeVeque, 1983)."""
+    total = a.total + b.total
+    shift = b.mean - a.mean
+    mean = torch.add(a.mean, shift, alpha=b.total / total)
+    scatter = torch.addr(a.scatter + b.scatter, shift, shift, alpha=a.total * b.total / total)
+    return Moments(total, mean, scatter)
+
+
+def _cholesky(covariance: torch.Tensor, negligible: float) -> torch.Tensor:
+    """Lower factor of a positive semidefinite matrix; the column of a pivot that is negligible is zero."""
+    rest = covariance.clone()
+    factor = torch.zeros_like(rest)
+    for j in range(len(rest)):
+        pivot = rest[j, j].item()
+        if pivot > negligible:
+            factor[j:, j] = rest[j:, j] / math.sqrt(pivot)
+            rest.addr_(factor[:, j], factor[:, j], alpha=-1)
+    return factor

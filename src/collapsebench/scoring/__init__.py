@@ -1,0 +1,1 @@
+"""Measures of a fitted model against the real distribution."""

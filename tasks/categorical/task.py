@@ -1,0 +1,146 @@
+"""Next-token tables with Zipf rows: rare tokens are lost first, and the loss is known in closed form."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+
+from collapsebench import Corpus, Learner, PluginError, Task, TaskCard, task
+
+LAW_SEED = 20240613
+"""Fixes which token has which rank after each context: P* is the same in every run."""
+
+
+@task("categorical")
+@dataclass(frozen=True)
+class Categorical(Task):
+    """One categorical distribution per context, fitted by counting.
+
+    After each context `support` of the tokens are possible, with a Zipf law over a permutation of
+    their own. A sample of n rows is balanced: every context has n / contexts of them, and what does not
+    divide goes to contexts drawn at random, one each.
+
+    The verifier rejects impossible tokens. Plain proportions never propose one, except after a context
+    that a method left without any row; with `smoothing` every model leaks some mass to them.
+
+    Args:
+        contexts: number of contexts.
+        tokens: number of tokens.
+        support: how many tokens are possible after a context.
+        exponent: the token of rank r has probability ∝ 1 / r^exponent.
+        smoothing: pseudo-count per context of the learner, spread evenly over all tokens.
+        rare_reward: reward of a token of the rarer half of the possible ones; every other token has 0.
+    """
+
+    contexts: int = 20
+    tokens: int = 60
+    support: int = 50
+    exponent: float = 1.0
+    smoothing: float = 0.0
+    rare_reward: float = 1.0
+
+    card = TaskCard(
+        title="Categorical",
+        modality="tokens",
+        primary="l2",
+        unit="squared L2",
+        metrics={
+            "l2": "squared L2 distance to P*, mean over contexts",
+            "entropy": "entropy of the model, nats, mean over contexts",
+            "support_lost": "share of the possible tokens that the model cannot produce",
+            "tail_mass": "probability of the rarer half of the possible tokens, mean over contexts",
+        },
+        supports={"sites", "log_prob", "temperature", "top_k", "top_p", "verifier", "reward"},
+        shown=("support_lost", "tail_mass"),
+    )
+
+    def __post_init__(self) -> None:
+        if self.contexts < 1:
+            raise PluginError(f"categorical: contexts must be at least 1, got {self.contexts}.")
+        if not 1 <= self.support <= self.tokens:
+            raise PluginError(f"categorical: support must lie in 1..tokens = {self.tokens}, got {self.support}.")
+        if self.smoothing < 0:
+            raise PluginError(f"categorical: smoothing must not be negative, got {self.smoothing}.")
+
+    @cached_property
+    def law(self) -> torch.Tensor:
+        """P*(token | context), float64 `[contexts, tokens]`."""
+        rank = torch.arange(1, self.support + 1, dtype=torch.float64)
+        zipf = torch.zeros(self.tokens, dtype=torch.float64)
+        zipf[: self.support] = rank.pow(-self.exponent) / rank.pow(-self.exponent).sum()
+        rng = torch.Generator().manual_seed(LAW_SEED)
+        return torch.stack([zipf[torch.randperm(self.tokens, generator=rng)] for _ in range(self.contexts)])
+
+    @cached_property
+    def possible(self) -> torch.Tensor:
+        """Which tokens P* can produce, bool `[contexts, tokens]`."""
+        return self.law > 0
+
+    @cached_property
+    def rare(self) -> torch.Tensor:
+        """The rarer half of the possible tokens of each context, as 0 and 1, float64 `[contexts, tokens]`."""
+        from collapsebench.scoring.distribution import rarest_half
+
+        return rarest_half(self.law).to(torch.float64)
+
+    def conditions(self, n: int, rng: torch.Generator) -> Corpus:
+        """A balanced sample of contexts."""
+        whole, rest = divmod(n, self.contexts)
+        contexts = torch.arange(self.contexts).repeat(whole)
+        if rest:
+            contexts = torch.cat([contexts, torch.randperm(self.contexts, generator=rng)[:rest]])
+        return Corpus({"context": contexts})
+
+    def real(self, n: int, rng: torch.Generator) -> Corpus:
+        from collapsebench.learners.categorical import draw
+
+        contexts = self.conditions(n, rng)["context"]
+        return Corpus({"context": contexts, "token": draw(self.law, contexts, rng)})
+
+    def learner(self, rng: torch.Generator) -> Learner:
+        from collapsebench.learners.categorical import CategoricalLearner
+
+        return CategoricalLearner(self.contexts, self.tokens, self.smoothing)
+
+    def evaluate(self, learner: Learner, seen: Corpus, rng: torch.Generator) -> dict[str, float]:
+        """Exact distances to P*; nothing is drawn."""
+        from collapsebench.learners.categorical import CategoricalLearner
+        from collapsebench.scoring.distribution import entropy, mass, squared_l2, support_lost
+
+        assert isinstance(learner, CategoricalLearner)
+        return {
+            "l2": squared_l2(learner.tables, self.law),
+            "entropy": entropy(learner.tables),
+            "support_lost": support_lost(learner.tables, self.possible),
+            "tail_mass": mass(learner.tables, self.rare),
+        }
+
+    def verify(self, corpus: Corpus) -> torch.Tensor:
+        """Tokens that are possible after their context."""
+        return self.possible[corpus["context"], corpus["token"]]
+
+    def reward(self, corpus: Corpus) -> torch.Tensor:
+        """`rare_reward` for a token of the rarer half of the possible ones, else 0."""
+        return self.rare_reward * self.rare[corpus["context"], corpus["token"]]
+
+    def theory(self, method_name: str, n: int, generations: int) -> list[float]:
+        """Expected `l2` at t = 0..generations, exact; empty where no closed form is known.
+
+        With m = n / contexts rows per context and V_t = 1 − ‖P*‖² − R_t, a fit on fresh draws alone gives
+        V_t = V_{t−1} (1 − 1/m), and one on all draws so far V_t = V_{t−1} (1 − 1/(m (t+1)²)): the newest
+        set moves the pooled proportions by 1/(t+1) of its own error, which is independent of the past.
+        """
+        if n % self.contexts or self.smoothing:
+            return []
+        rows = n // self.contexts
+        ceiling = 1.0 - float((self.law[0] @ self.law[0]).item())
+        if method_name in {"frozen", "fresh_real"}:
+            return [ceiling / rows] * (generations + 1)
+        if method_name not in {"replace", "accumulate"}:
+            return []
+        errors, kept = [], ceiling
+        for t in range(generations + 1):
+            share = 1.0 / (t + 1) if method_name == "accumulate" else 1.0
+            kept *= 1.0 - share**2 / rows
+            errors.append(ceiling - kept)
+        return errors

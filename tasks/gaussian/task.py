@@ -1,0 +1,88 @@
+"""A standard normal, fitted by maximum likelihood: the case whose collapse is known in closed form."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+
+from collapsebench import Corpus, Learner, PluginError, Task, TaskCard, task
+
+
+@task("gaussian")
+@dataclass(frozen=True)
+class Gaussian(Task):
+    """N(0, I_d) and its maximum-likelihood normal.
+
+    Args:
+        d: dimension.
+        verifier_quantile: the verifier keeps a row whose real log density is above this quantile of P*.
+            It is biased: every row it rejects is a possible one, so it cuts the tails.
+        reward_centre: distance from the origin, along the first axis, of the point that the reward prefers.
+        reward_clip: distances beyond this are all equally bad.
+    """
+
+    d: int = 10
+    verifier_quantile: float = 0.1
+    reward_centre: float = 1.0
+    reward_clip: float = 5.0
+
+    card = TaskCard(
+        title="Gaussian",
+        modality="vector",
+        primary="w2",
+        unit="squared distance",
+        metrics={
+            "w2": "squared 2-Wasserstein distance to P*",
+            "kl": "KL(P* ‖ model), nats: the excess NLL on real data",
+            "mean_sq": "squared norm of the fitted mean",
+            "trace": "trace of the fitted covariance (d for P*)",
+            "det": "determinant of the fitted covariance (1 for P*)",
+        },
+        supports={"sites", "log_prob", "temperature", "verifier", "reward"},
+        shown=("trace", "kl"),
+    )
+
+    def __post_init__(self) -> None:
+        if self.d < 1:
+            raise PluginError(f"gaussian: d must be at least 1, got {self.d}.")
+        if not 0 <= self.verifier_quantile < 1:
+            raise PluginError(f"gaussian: verifier_quantile must lie in [0, 1), got {self.verifier_quantile}.")
+        if self.reward_clip <= 0:
+            raise PluginError(f"gaussian: reward_clip must be positive, got {self.reward_clip}.")
+
+    def real(self, n: int, rng: torch.Generator) -> Corpus:
+        return Corpus({"x": torch.randn(n, self.d, dtype=torch.float64, generator=rng)})
+
+    def learner(self, rng: torch.Generator) -> Learner:
+        from collapsebench.learners.gaussian import GaussianLearner
+
+        return GaussianLearner(self.d)
+
+    def evaluate(self, learner: Learner, seen: Corpus, rng: torch.Generator) -> dict[str, float]:
+        """Exact distances to P*; nothing is drawn."""
+        from collapsebench.learners.gaussian import GaussianLearner
+        from collapsebench.scoring.distribution import kl_from_standard_normal, w2_to_standard_normal
+
+        assert isinstance(learner, GaussianLearner)
+        mean = (learner.mean @ learner.axes).tolist()
+        variances = learner.variances.tolist()
+        return {
+            "w2": w2_to_standard_normal(mean, variances),
+            "kl": kl_from_standard_normal(mean, variances),
+            "mean_sq": math.fsum(m * m for m in mean),
+            "trace": math.fsum(variances),
+            "det": math.prod(variances),
+        }
+
+    def verify(self, corpus: Corpus) -> torch.Tensor:
+        """Rows of a log density above the quantile: those inside a sphere, as ‖x‖² is χ² distributed."""
+        from scipy.special import gammaincinv
+
+        radius_sq = 2 * gammaincinv(self.d / 2, 1 - self.verifier_quantile)
+        return corpus["x"].square().sum(1) <= radius_sq
+
+    def reward(self, corpus: Corpus) -> torch.Tensor:
+        """Minus the distance to the preferred point, no lower than −`reward_clip`."""
+        centre = torch.zeros(self.d, dtype=torch.float64)
+        centre[0] = self.reward_centre
+        return -(corpus["x"] - centre).norm(dim=1).clamp(max=self.reward_clip)
