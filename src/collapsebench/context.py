@@ -153,7 +153,7 @@ class Context:
     def pool(self) -> Corpus:
         """D_0 and S_1..S_t, shuffled: which row is real cannot be told from its place."""
         seed = stream_seed("pool", self._task.name, self._seed, self.t)
-        return Corpus.concat(self._history).shuffled(seed)
+        return Corpus.from_blocks([block for corpus in self._history for block in corpus.blocks], seed)
 
     def log(self, key: str, value: float) -> None:
         """Record a number with this generation, e.g. a keep rate."""

@@ -167,6 +167,9 @@ class Corpus:
     def select(self, rows: torch.Tensor) -> Corpus:
         """The rows at an index tensor `[k]` (int64, repeats allowed) or under a mask `[n]` (bool)."""
         index = rows.nonzero().squeeze(1) if rows.dtype == torch.bool else rows
+        if self._table is None and self._order is not None:  # gather the chosen rows only
+            index = torch.randperm(len(self), generator=generator(self._order))[index]
+            return Corpus.from_blocks((_gathered(_joined(self._blocks), index),))
         return Corpus.from_blocks((_gathered(self.table, index),))
 
     def sample(self, k: int, rng: torch.Generator, replacement: bool = False) -> Corpus:

@@ -56,6 +56,13 @@ class Cell:
     task: Task
     method: Method
     seed: int
+    plugins: tuple[str, ...] = ()
+
+    @property
+    def spec(self) -> CellSpec:
+        """This cell in plain data."""
+        rules, params = self.protocol.model_dump_json(), _plain(self.method.params())
+        return CellSpec(rules, self.task.name, self.method.name, params, self.seed, self.plugins)
 
     @cached_property
     def rules(self) -> TaskRules:
@@ -87,6 +94,16 @@ class Cell:
     def storage_digest(self) -> str:
         """The key of this cell in a store: also the harness's own code, so that no old result is reused."""
         return _digest([self.digest, harness_digest()])
+
+    def key_parts(self) -> dict[str, str]:
+        """What the storage key is made of, by name, for `run --explain`."""
+        return {
+            "cell": self.storage_digest,
+            "rules of the task": self.rules.digest(),
+            "task": self.task_key,
+            "method": self.method_key,
+            "harness code": harness_digest(),
+        }
 
     def skip_reason(self) -> str | None:
         """Why this method cannot run on this task, or None."""
@@ -177,7 +194,7 @@ def resolve(spec: CellSpec) -> Cell:
     load_plugins(Path(path) for path in spec.plugins)
     protocol = Protocol.model_validate_json(spec.protocol)
     task = make_task(spec.task, protocol.rules(spec.task).params)
-    return Cell(protocol, task, make_method(spec.method, spec.params), spec.seed)
+    return Cell(protocol, task, make_method(spec.method, spec.params), spec.seed, spec.plugins)
 
 
 def make_method(name: str, params: Mapping[str, Any]) -> Method:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 
 from filelock import Timeout
 
@@ -36,6 +37,13 @@ class Busy(Exception):
     """Another process is running this cell."""
 
 
+def finished(cell: Cell, store: Store) -> CellResult | None:
+    """A cell's result if nothing is left to run: it is done, diverged or skipped."""
+    if (reason := cell.skip_reason()) is not None:
+        return CellResult(cell.record("skipped", reason))
+    return _folder(cell, store).result()
+
+
 def perform(
     cell: Cell,
     store: Store,
@@ -59,11 +67,9 @@ def perform(
         Busy: another process still runs it.
         StoreError: the disk is full or not writable; what was finished stands.
     """
-    if (reason := cell.skip_reason()) is not None:
-        return CellResult(cell.record("skipped", reason))
-    folder = store.cell(cell.task.name, cell.method.name, cell.seed, cell.storage_digest)
-    if (done := folder.result()) is not None:
+    if (done := finished(cell, store)) is not None:
         return done
+    folder = _folder(cell, store)
     try:
         with folder.lock(wait):
             return folder.result() or _attempt(cell, store, folder, on_generation, keep_checkpoints)
@@ -71,11 +77,15 @@ def perform(
         raise Busy(cell.name) from None
 
 
+def _folder(cell: Cell, store: Store) -> CellFolder:
+    return store.cell(cell.task.name, cell.method.name, cell.seed, cell.storage_digest)
+
+
 def _attempt(
     cell: Cell, store: Store, folder: CellFolder, on_generation: Callable[[int], None], keep_checkpoints: bool
 ) -> CellResult:
     records: list[GenerationRecord] = []
-    folder.start(cell.record("running"))
+    folder.start(cell.record("running"), asdict(cell.spec))
     try:
         lineage = Lineage(cell, store, keep_checkpoints)
         if (payload := folder.load_snapshot()) is not None:

@@ -179,21 +179,27 @@ class CellFolder:
         self.path.mkdir(parents=True, exist_ok=True)
         return FileLock(self.path / "lock", timeout=timeout)
 
-    def start(self, cell: CellRecord) -> None:
-        """Write the manifest and clear what an earlier failure left."""
+    def start(self, cell: CellRecord, spec: Mapping[str, Any]) -> None:
+        """Write the manifest (every key part, and the spec that runs it again); clear what an earlier failure left."""
         (self.path / "failure.txt").unlink(missing_ok=True)
-        write_atomic(self.path / "manifest.json", _sealed(asdict(cell)))
+        write_atomic(self.path / "manifest.json", _sealed({"cell": asdict(cell), "spec": dict(spec)}))
 
-    def manifest(self) -> CellRecord | None:
-        """What this cell was started as, or None if missing or damaged."""
+    def manifest(self) -> tuple[CellRecord, dict[str, Any]] | None:
+        """What this cell was started as and its spec, or None if missing or damaged."""
         content = _unsealed(self.path / "manifest.json")
-        return None if content is None else cell_from_dict(content)
+        return None if content is None else (cell_from_dict(content["cell"]), content["spec"])
 
     def save_records(self, records: list[GenerationRecord]) -> bytes:
         """Write the generations finished so far; returns the bytes written."""
         content = "".join(to_line(asdict(record)) + "\n" for record in records).encode()
         write_atomic(self.path / "records.jsonl", content)
         return content
+
+    def unfinished_records(self) -> list[GenerationRecord]:
+        """The generations written so far by a cell that is not finished."""
+        path = self.path / "records.jsonl"
+        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+        return [generation_from_dict(json.loads(line)) for line in lines]
 
     def finish(self, cell: CellRecord, records: list[GenerationRecord]) -> None:
         """Write the last records and the DONE that makes the cell count."""

@@ -1,0 +1,91 @@
+"""`collapsebench list`: what can be run."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from .options import PluginOption
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+class Kind(StrEnum):
+    """What can be listed."""
+
+    METHODS = "methods"
+    TASKS = "tasks"
+    PROTOCOLS = "protocols"
+
+
+def list_plugins(
+    kind: Annotated[Kind, typer.Argument(help="What to list.")],
+    plugin: PluginOption = None,
+) -> None:
+    """List methods, tasks or protocols; what cannot be imported is listed with the reason."""
+    from rich.console import Console
+
+    from ..registry import METHODS, TASKS, load_plugins
+
+    load_plugins(plugin or [])
+    tables = {Kind.METHODS: _methods, Kind.TASKS: _tasks, Kind.PROTOCOLS: _protocols}
+    console = Console()
+    console.print(tables[kind]())
+    registries = {Kind.METHODS: METHODS, Kind.TASKS: TASKS}
+    if kind in registries:
+        for name, reason in registries[kind].unavailable().items():  # type: ignore[attr-defined]
+            console.print(f"unavailable: {name}: {reason}", style="yellow", markup=False, highlight=False)
+
+
+def _table(*columns: str) -> Table:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _methods() -> Table:
+    from dataclasses import fields
+
+    from ..plan import description
+    from ..registry import METHODS
+
+    table = _table("method", "track", "parameters", "what it does")
+    for name in METHODS.names():
+        cls = METHODS.get(name)
+        parameters = ", ".join(f"{f.name}={f.default}" for f in fields(cls))  # type: ignore[arg-type]
+        track = "reference" if cls.card.reference else cls().track
+        table.add_row(name, track, parameters, description(cls))
+    return table
+
+
+def _tasks() -> Table:
+    from ..registry import TASKS
+
+    table = _table("task", "scored by", "offers", "what it is")
+    for name in TASKS.names():
+        card = TASKS.get(name).card
+        table.add_row(name, f"{card.primary} ({card.unit})", ", ".join(sorted(card.supports)), card.title)
+    return table
+
+
+def _protocols() -> Table:
+    from ..protocol import load_protocol, shipped_protocols
+
+    table = _table("protocol", "generations", "seeds", "tasks", "what it is for")
+    for name in shipped_protocols():
+        protocol = load_protocol(name)
+        table.add_row(
+            f"{name} v{protocol.version}",
+            str(protocol.generations),
+            str(protocol.seeds),
+            ", ".join(protocol.tasks),
+            protocol.description,
+        )
+    return table

@@ -1,0 +1,77 @@
+"""Live progress of a run: rich bars on a terminal, one plain line per finished cell elsewhere."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+if TYPE_CHECKING:
+    from ..plan import CellSpec
+    from ..records import CellResult
+
+
+class LiveProgress:
+    """Shows cells as they run. Use as a context manager around the executor.
+
+    Args:
+        total: number of cells of the run.
+        done: how many of them were finished before.
+    """
+
+    def __init__(self, total: int, done: int = 0) -> None:
+        self.finished_cells = done
+        self._total = total
+        self._console = Console(stderr=True)
+        self._started = time.monotonic()
+        self._bars = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+            disable=not self._console.is_terminal,
+        )
+        self._overall = self._bars.add_task("cells", total=total, completed=done)
+        self._running: dict[str, TaskID] = {}
+
+    def __enter__(self) -> LiveProgress:
+        self._bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bars.stop()
+
+    def generation(self, spec: CellSpec, t: int) -> None:
+        """A cell finished generation t."""
+        name = _name(spec)
+        if name not in self._running:
+            from ..protocol import Protocol as Rules
+
+            generations = Rules.model_validate_json(spec.protocol).rules(spec.task).generations
+            self._running[name] = self._bars.add_task(name, total=generations)
+        self._bars.update(self._running[name], completed=t)
+
+    def finished(self, spec: CellSpec, result: CellResult) -> None:
+        """A cell ended, in whatever way."""
+        self.finished_cells += 1
+        name = _name(spec)
+        if name in self._running:
+            self._bars.remove_task(self._running.pop(name))
+        self._bars.update(self._overall, completed=self.finished_cells)
+        if not self._console.is_terminal or result.cell.status in ("failed", "diverged"):
+            ending = result.cell.status if not result.cell.reason else f"{result.cell.status}: {result.cell.reason}"
+            elapsed = time.monotonic() - self._started
+            line = f"[{self.finished_cells}/{self._total}] {elapsed:6.1f} s  {name}: {ending}"
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _name(spec: CellSpec) -> str:
+    params = ", ".join(f"{key}={value}" for key, value in spec.params.items())
+    return f"{spec.method}{f'({params})' if params else ''} on {spec.task}, seed {spec.seed}"

@@ -1,0 +1,159 @@
+"""`collapsebench run`: put methods through a protocol and update its board."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import UsageError
+from .options import DEFAULT_BOARDS, DEFAULT_STORE, BoardsOption, PluginOption, StoreOption
+
+if TYPE_CHECKING:
+    from ..plan import CellSpec
+    from ..protocol import Protocol
+    from ..records import CellResult
+
+
+class Executor(StrEnum):
+    """Where cells run."""
+
+    LOCAL = "local"
+
+
+def run(
+    method: Annotated[
+        list[str] | None, typer.Option("--method", help="Method(s) to run, comma-separated or repeated; 'all' for all.")
+    ] = None,
+    task: Annotated[str | None, typer.Option("--task", help="Only these tasks, comma-separated.")] = None,
+    protocol: Annotated[str, typer.Option("--protocol", help="A shipped protocol or a YAML file.")] = "quick",
+    seeds: Annotated[
+        int | None, typer.Option("--seeds", min=1, help="Number of seeds; by default the protocol's.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="Hyper-parameter, e.g. threshold=0.999; repeatable."),
+    ] = None,
+    plugin: PluginOption = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=0, help="Worker processes; 0: this process; default: all cores."),
+    ] = None,
+    executor: Annotated[Executor, typer.Option("--executor", help="Where cells run.")] = Executor.LOCAL,
+    store: StoreOption = DEFAULT_STORE,
+    boards: BoardsOption = DEFAULT_BOARDS,
+    keep_checkpoints: Annotated[
+        bool, typer.Option("--keep-checkpoints", help="Keep the model of every generation.")
+    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be run, and stop.")] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Say what each cell's key is made of, and stop.")] = False,
+) -> None:
+    """Run methods and the reference lineages, then update and print the board.
+
+    Example: collapsebench run --method token_edit --task arithmetic,gaussian --seeds 5
+    """
+    from ..plan import expand
+    from ..protocol import load_protocol
+    from ..registry import load_plugins
+
+    load_plugins(plugin or [])
+    rules = load_protocol(protocol)
+    plugins = [str(path.resolve()) for path in plugin or []]
+    lineup = [(name, _settings(settings or [])) for name in _methods(method or [])]
+    specs = expand(rules, lineup, task.split(",") if task else None, seeds, plugins)
+    if dry_run or explain:
+        _describe(specs, store, explain)
+        return
+    results = _execute(specs, store, keep_checkpoints, os.cpu_count() or 1 if workers is None else workers)
+    _publish(rules, results, boards)
+    failed = [result for result in results if result.cell.status == "failed"]
+    if failed:
+        _report_failures(failed, store)
+        raise typer.Exit(1)
+
+
+def _methods(options: Sequence[str]) -> list[str]:
+    from ..registry import METHODS
+
+    names = [name for option in options for name in option.split(",") if name]
+    return METHODS.names() if "all" in names else names
+
+
+def _settings(options: Sequence[str]) -> dict[str, Any]:
+    pairs = [option.partition("=") for option in options]
+    for key, equals, value in pairs:
+        if not (key and equals and value):
+            raise UsageError(f"--set {key}{equals}{value} is not NAME=VALUE.", "For example: --set threshold=0.999")
+    return {key: value for key, _, value in pairs}
+
+
+def _execute(specs: Sequence[CellSpec], store: Path, keep_checkpoints: bool, workers: int) -> list[CellResult]:
+    from ..execute.local import Options, run_here, run_pool
+    from ..plan import resolve
+    from ..runner import finished
+    from ..store import Store
+    from .progress import LiveProgress
+
+    results: list[CellResult] = []
+    remaining: list[CellSpec] = []
+    for spec in specs:
+        result = finished(resolve(spec), Store(store))
+        results.append(result) if result else remaining.append(spec)
+    options = Options(store, keep_checkpoints)
+    with LiveProgress(len(specs), done=len(results)) as progress:
+        running = run_pool(remaining, options, progress, workers) if workers else run_here(remaining, options, progress)
+        try:
+            results.extend(running)
+        except KeyboardInterrupt:
+            running.close()  # type: ignore[attr-defined]
+            _say_how_to_resume(progress.finished_cells, len(specs))
+            raise typer.Exit(130) from None
+    return results
+
+
+def _say_how_to_resume(done: int, total: int) -> None:
+    command = shlex.join(["collapsebench", *sys.argv[1:]])
+    typer.echo(f"Interrupted: {done} of {total} cells are finished and kept. Resume with:\n  {command}", err=True)
+
+
+def _publish(protocol: Protocol, results: Sequence[CellResult], boards: Path) -> None:
+    from rich.console import Console
+
+    from ..board import summary_table, write_board
+    from ..publish import publish
+
+    folder = boards / protocol.name
+    publish(results, folder)
+    write_board(folder)
+    Console().print(summary_table(folder))
+    typer.echo(f"Board: {folder / 'README.md'}")
+
+
+def _report_failures(failed: Sequence[CellResult], store: Path) -> None:
+    typer.echo(f"{len(failed)} cells failed; the others stand. Run the same command to try them again.", err=True)
+    for result in failed:
+        typer.echo(f"  {result.cell.reason}", err=True)
+    typer.echo(f"Tracebacks: failure.txt in each cell's folder under {store / 'cells'}.", err=True)
+
+
+def _describe(specs: Sequence[CellSpec], store: Path, explain: bool) -> None:
+    from ..plan import resolve
+    from ..runner import finished
+    from ..store import Store
+
+    for spec in specs:
+        cell = resolve(spec)
+        done = finished(cell, Store(store))
+        state = "to run" if done is None else done.cell.status
+        reason = f" ({done.cell.reason})" if done and done.cell.reason else ""
+        typer.echo(f"{state}{reason}: {cell.name}")
+        if explain:
+            for part, digest in cell.key_parts().items():
+                typer.echo(f"    {part}: {digest}")
+    typer.echo(f"{len(specs)} cells")

@@ -1,0 +1,136 @@
+"""`collapsebench show`: one cell's curves, costs, and what its data looked like."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import UsageError
+from .options import DEFAULT_STORE, StoreOption
+
+if TYPE_CHECKING:
+    from ..records import CellRecord, CellResult
+    from ..store import CellFolder, Store
+
+SAMPLES = 4
+"""Examples shown per generation."""
+
+
+def show(
+    cell: Annotated[
+        str, typer.Argument(help="TASK/METHOD/SEED, e.g. arithmetic/token_edit/0, or part of a cell's path.")
+    ],
+    samples: Annotated[bool, typer.Option("--samples", help="Show examples of every generation's corpus.")] = False,
+    store: StoreOption = DEFAULT_STORE,
+) -> None:
+    """Show a cell: metrics and costs by generation, and with --samples the data themselves."""
+    from ..store import Store
+
+    folder = _find(Store(store), cell)
+    record, generations = _read(folder)
+    _print_head(record, folder)
+    _print_generations(record, generations)
+    if (failure := folder.path / "failure.txt").is_file():
+        typer.echo(failure.read_text(encoding="utf-8"))
+    if samples:
+        _print_samples(folder, Store(store), len(generations.generations))
+
+
+def _find(store: Store, wanted: str) -> CellFolder:
+    folders = store.cells()
+    parts = wanted.strip("/").split("/")
+    if len(parts) == 3 and parts[2].isdigit():
+        parts[2] = f"s{parts[2]}-"
+        matches = [f for f in folders if str(f.path.relative_to(store.root / "cells")).startswith("/".join(parts))]
+    else:
+        matches = [f for f in folders if wanted in str(f.path)]
+    if not matches:
+        known = sorted({str(f.path.relative_to(store.root / "cells")) for f in folders})
+        raise UsageError(f"No cell '{wanted}' in {store.root}.", f"There are: {', '.join(known[:8]) or 'none'}.")
+    if len(matches) > 1:
+        paths = ", ".join(str(f.path.relative_to(store.root / "cells")) for f in matches[:8])
+        raise UsageError(f"'{wanted}' names {len(matches)} cells.", f"Choose one: {paths}.")
+    return matches[0]
+
+
+def _read(folder: CellFolder) -> tuple[CellRecord, CellResult]:
+    from ..records import CellResult
+
+    result = folder.result()
+    if result is not None:
+        return result.cell, result
+    manifest = folder.manifest()
+    if manifest is None:
+        raise UsageError(f"{folder.path} has no readable manifest.", "Run its command again.")
+    return manifest[0], CellResult(manifest[0], tuple(folder.unfinished_records()))
+
+
+def _print_head(record: CellRecord, folder: CellFolder) -> None:
+    method, task, protocol = record.method["label"], record.task["name"], record.protocol
+    typer.echo(f"{method} on {task}, seed {record.seed}: {record.status} {record.reason}")
+    typer.echo(f"protocol {protocol['name']} v{protocol['version']}, cell {record.cell[:16]}, {folder.path}")
+
+
+def _print_generations(record: CellRecord, result: CellResult) -> None:
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+
+    if not result.generations:
+        return
+    metrics = [record.task["primary"], *(m for m in record.task["metrics"] if m != record.task["primary"])]
+    metrics = [m for m in metrics if m in result.generations[-1].metrics]
+    logs = sorted({key for generation in result.generations for key in generation.log})
+    rows = [
+        ("rows of D_t", [f"{g.rows}" for g in result.generations]),
+        ("real share", [f"{g.real_share:.3g}" for g in result.generations]),
+        *((m, [f"{g.metrics[m]:.4g}" if m in g.metrics else "—" for g in result.generations]) for m in metrics),
+        *((f"log {k}", [f"{g.log[k]:.4g}" if k in g.log else "—" for g in result.generations]) for k in logs),
+        *((k.replace("_", " "), [f"{g.ledger[k]}" for g in result.generations]) for k in result.generations[-1].ledger),
+        ("seconds", [f"{sum(g.seconds.values()):.2f}" for g in result.generations]),
+    ]
+    shown = _thinned(len(result.generations))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column(f"{record.task['primary']} {_sparkline(record, result)}" if len(shown) > 1 else "")
+    for t in shown:
+        table.add_column(f"t={t}", justify="right")
+    for name, values in rows:
+        table.add_row(name, *(values[t] for t in shown))
+    Console().print(table)
+
+
+def _thinned(count: int, most: int = 12) -> list[int]:
+    """At most `most` generations, evenly spaced, first and last included."""
+    if count <= most:
+        return list(range(count))
+    return sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})
+
+
+def _sparkline(record: CellRecord, result: CellResult) -> str:
+    values = [generation.metrics[record.task["primary"]] for generation in result.generations]
+    low, high = min(values), max(values)
+    bars = "▁▂▃▄▅▆▇█"
+    return "".join(bars[round((v - low) / (high - low) * 7) if high > low else 0] for v in values)
+
+
+def _print_samples(folder: CellFolder, store: Store, count: int) -> None:
+    """Go through the lineage again: stored stages are read, closed-form ones computed again."""
+    from itertools import islice
+
+    from ..lineage import Lineage
+    from ..plan import CellSpec, resolve
+    from ..runner import run_cell
+    from ..seeds import generator
+
+    manifest = folder.manifest()
+    assert manifest is not None
+    spec = manifest[1]
+    cell = resolve(CellSpec(**{**spec, "plugins": tuple(spec["plugins"])}))
+    lineage = Lineage(cell, store, keep_checkpoints=True)
+    for record in islice(run_cell(lineage), count):
+        corpus = lineage.corpus.value
+        few = corpus.sample(min(SAMPLES, len(corpus)), generator(record.t))
+        typer.echo(f"t={record.t}: {len(corpus)} rows, {record.real_share:.0%} real")
+        for line in cell.task.render(few):
+            typer.echo(f"    {line}")
