@@ -1,0 +1,1 @@
+"""Causal language models: tokens, training, sampling, scoring."""

@@ -1,0 +1,47 @@
+"""Log-probabilities of token matrices under a causal language model."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import torch
+import torch.nn.functional as F
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel
+
+TOKENS_AT_ONCE = 4096
+"""Tokens per forward pass without gradients: large enough to hide the overhead, small enough for caches."""
+
+
+def next_token_logits(model: PreTrainedModel, tokens: torch.Tensor, bos: int) -> torch.Tensor:
+    """Logits of every token of `tokens` `[n, L]` given those before it, `[n, L, V]`.
+
+    Padding stands on the right, where causal attention never looks, so no attention mask is needed.
+    """
+    inputs = F.pad(tokens[:, :-1], (1, 0), value=bos)
+    return model(input_ids=inputs, use_cache=False).logits  # type: ignore[no-any-return]
+
+
+def log_probs(model: PreTrainedModel, tokens: torch.Tensor, bos: int, pad: int) -> torch.Tensor:
+    """Log-probability of every token given those before it, nats, float `[n, L]`; 0 at padding."""
+    scored = torch.zeros(tokens.shape)
+    with torch.inference_mode():
+        for rows in row_chunks(tokens):
+            chunk = tokens[rows].to(model.device)
+            picked = token_log_probs(next_token_logits(model, chunk, bos), chunk)
+            scored[rows] = picked.masked_fill(chunk == pad, 0.0).cpu()
+    return scored
+
+
+def token_log_probs(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
+    """Log-softmax of `logits` `[n, L, V]` at `tokens` `[n, L]`, float `[n, L]`."""
+    return -F.cross_entropy(logits.flatten(0, 1).float(), tokens.flatten(), reduction="none").view(tokens.shape)
+
+
+def row_chunks(tokens: torch.Tensor, at_once: int = TOKENS_AT_ONCE) -> Iterator[slice]:
+    """Slices over the rows of a token matrix `[n, L]`, about `at_once` tokens each."""
+    rows = max(1, at_once // max(1, tokens.shape[1]))
+    for start in range(0, len(tokens), rows):
+        yield slice(start, start + rows)
