@@ -117,7 +117,7 @@ class Context:
         method: Method,
         rules: TaskRules,
         source: RealSource,
-        history: tuple[Corpus, ...],
+        history: Callable[[], tuple[Corpus, ...]],
         previous: Callable[[], Corpus],
         model: Callable[[], Learner],
         initial_model: Callable[[], Learner],
@@ -153,7 +153,7 @@ class Context:
     def pool(self) -> Corpus:
         """D_0 and S_1..S_t, shuffled: which row is real cannot be told from its place."""
         seed = stream_seed("pool", self._task.name, self._seed, self.t)
-        return Corpus.from_blocks([block for corpus in self._history for block in corpus.blocks], seed)
+        return Corpus.from_blocks([block for corpus in self._history() for block in corpus.blocks], seed)
 
     def log(self, key: str, value: float) -> None:
         """Record a number with this generation, e.g. a keep rate."""
@@ -171,7 +171,7 @@ class Context:
     def history(self) -> tuple[Corpus, ...]:
         """D_0 (real), S_1, ..., S_t. Access `history`."""
         self._require("history", "history")
-        return self._history
+        return self._history()
 
     @property
     def initial_model(self) -> MeteredModel:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 
 
 @dataclass(slots=True)
@@ -27,17 +27,19 @@ class Ledger:
 
     def add(self, other: Ledger) -> None:
         """Add another ledger's counts to this one."""
-        for name in _FIELDS:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.real_examples += other.real_examples
+        self.synthetic_examples += other.synthetic_examples
+        self.scored_tokens += other.scored_tokens
+        self.verifier_calls += other.verifier_calls
+        self.reward_calls += other.reward_calls
+        self.trained_tokens += other.trained_tokens
+        self.optimiser_steps += other.optimiser_steps
 
     def to_dict(self) -> dict[str, int]:
         """Counts by name."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
     def from_dict(cls, counts: Mapping[str, int]) -> Ledger:
         """The inverse of `to_dict`."""
         return cls(**counts)
-
-
-_FIELDS = tuple(field.name for field in fields(Ledger))

@@ -17,6 +17,7 @@ from .ledger import Ledger
 from .records import GenerationRecord
 from .seeds import stream
 from .stages import Artefact, Codec, InMemoryStages, Stages, StoredStages, Work
+from .task import Task
 
 if TYPE_CHECKING:
     from .plan import Cell
@@ -34,6 +35,7 @@ class Lineage:
 
     def __init__(self, cell: Cell, store: Store | None, keep_checkpoints: bool = False) -> None:
         self.cell, self.rules, self._task, self._method = cell, cell.rules, cell.task, cell.method
+        self._conditional = type(cell.task).conditions is not Task.conditions
         self._keep_checkpoints = keep_checkpoints
         self._source = RealSource(self._task, self.rules.n, cell.seed)
         self.closed_form = self._new_learner().closed_form
@@ -67,7 +69,7 @@ class Lineage:
         check_decoding(self._task, decoding)
 
         def compute() -> Work[Corpus]:
-            conditions = self._task.conditions(m, self._stream("conditions", t))
+            conditions = self._task.conditions(m, self._stream("conditions", t)) if self._conditional else None
             synthetic = model.value.sample(m, self._stream("sample", t), decoding, conditions)
             if len(synthetic) != m:
                 raise PluginError(f"Task '{self._task.name}' sampled {len(synthetic)} examples, not {m}.")
@@ -83,7 +85,7 @@ class Lineage:
 
         def compute() -> Work[Corpus]:
             ledger = Ledger()
-            history = tuple(corpus.value for corpus in self.history)
+            real, candidates = self.history[0].value, synthetic.value
             ctx = Context(
                 t=t,
                 seed=self.cell.seed,
@@ -91,17 +93,17 @@ class Lineage:
                 method=self._method,
                 rules=self.rules,
                 source=self._source,
-                history=history,
+                history=lambda: tuple(corpus.value for corpus in self.history),
                 previous=lambda: previous.value,
                 model=lambda: model.value,
                 initial_model=lambda: self.initial_model.value,
                 ledger=ledger,
             )
-            before = _versions(history[0]) + _versions(history[-1])
-            corpus = self._method.curate(history[-1], ctx)
-            if _versions(history[0]) + _versions(history[-1]) != before:
+            before = _versions(real) + _versions(candidates)
+            corpus = self._method.curate(candidates, ctx)
+            if _versions(real) + _versions(candidates) != before:
                 raise PluginError(f"Method '{self._method.name}' changed its input in place.", "Make new tensors.")
-            corpus = self._checked(corpus, history[0], t)
+            corpus = self._checked(corpus, real, t)
             return Work(corpus, ledger, log=ctx.logged, facts=_facts(corpus))
 
         def inputs() -> tuple[Any, ...]:
