@@ -130,6 +130,6 @@ def check_finite(loss: torch.Tensor, step: int) -> None:
     """Raise `Diverged` if the loss is not finite."""
     if not bool(loss.isfinite()):
         raise Diverged(
-            f"The training loss is {float(loss)} after {step + 1} steps.",
+            f"The training loss is {loss.item()} after {step + 1} steps.",
             "A result, not a crash: the cell is recorded as diverged.",
         )

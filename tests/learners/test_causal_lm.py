@@ -1,0 +1,139 @@
+import math
+
+import pytest
+import torch
+
+from collapsebench import Corpus, Decoding, Diverged, PluginError, Training
+from collapsebench.learners.causal_lm import CausalLM, LMShape
+from collapsebench.lm.tokenise import BOS, EOS, PAD
+from collapsebench.lm.train import Optimiser, batches
+
+A, B, C = 3, 4, 5
+TEXTS = Corpus({"tokens": torch.tensor([[A, B, C, EOS], [B, A, EOS, PAD]]).repeat(50, 1)})
+
+
+def rng(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def learner(architecture: str = "gpt2", lr: float = 1e-2) -> CausalLM:
+    shape = LMShape(vocabulary=6, context=4, width=16, heads=2, architecture=architecture, init=0.1)
+    return CausalLM(shape.build(rng()), 4, Optimiser(lr=lr))
+
+
+@pytest.fixture(scope="module")
+def fitted() -> CausalLM:
+    model = learner()
+    model.fit(TEXTS, Training(rng(1), steps=120, batch=16))
+    return model
+
+
+def test_without_weights_every_token_is_equally_likely() -> None:
+    model = learner()
+    with torch.no_grad():
+        model.model.lm_head.weight.zero_()
+    assert model.log_prob(TEXTS)[:2].tolist() == pytest.approx([-4 * math.log(6), -3 * math.log(6)], rel=1e-6)
+
+
+def test_a_fit_learns_two_texts(fitted: CausalLM) -> None:
+    assert fitted.log_prob(TEXTS).mean().item() == pytest.approx(-math.log(2), abs=0.05)
+
+
+def test_samples_are_the_texts_ended_and_padded(fitted: CausalLM) -> None:
+    tokens = fitted.sample(400, rng(2), Decoding(top_p=0.9))["tokens"]
+    kinds, counts = torch.unique(tokens, dim=0, return_counts=True)
+    assert kinds.tolist() == [[A, B, C, EOS], [B, A, EOS, PAD]]
+    assert abs(counts[0].item() / 400 - 0.5) < 0.15
+
+
+def test_the_cache_does_not_change_the_model(fitted: CausalLM) -> None:
+    """Greedy text by text with a cache is, at every place, the likeliest token given the text before it."""
+    tokens = fitted.sample(1, rng(), Decoding(top_k=1))
+    everywhere = torch.ones(1, 4, dtype=torch.bool)
+    assert torch.equal(fitted.resample(tokens, everywhere, rng(), top_k=1)["tokens"], tokens["tokens"])
+
+
+def test_editing_looks_at_the_original_prefix(fitted: CausalLM) -> None:
+    """After A comes B; after the B of the original row comes A, whatever the first token was changed to."""
+    row = Corpus({"tokens": torch.tensor([[A, B, C, EOS], [B, A, EOS, PAD]])}).with_origin(0)
+    mask = torch.tensor([[False, True, False, False], [True, True, False, False]])
+    edited = fitted.resample(row, mask, rng(), top_k=1)
+    assert edited["tokens"][0].tolist() == [A, B, C, EOS]
+    assert edited["tokens"][1, 1:].tolist() == [A, EOS, PAD]
+    nothing = fitted.resample(row, torch.zeros_like(mask), rng())
+    assert torch.equal(nothing["tokens"], row["tokens"])
+    assert nothing.real_share() == 1
+
+
+def test_sites_add_up_to_the_text_and_keep_its_first_token(fitted: CausalLM) -> None:
+    sites = fitted.sites(TEXTS)
+    assert torch.allclose(sites.log_prob.sum(1), fitted.log_prob(TEXTS))
+    assert sites.editable[:2].tolist() == [[False, True, True, True], [False, True, True, False]]
+    assert (sites.log_prob[1, 3], fitted.tokens(TEXTS)) == (0, 350)
+
+
+def test_equal_streams_give_equal_bytes_and_leave_global_state_alone() -> None:
+    before = torch.get_rng_state()
+    states = []
+    for _ in range(2):
+        model = learner()
+        report = model.fit(TEXTS, Training(rng(1), steps=5, batch=8))
+        states.append({**model.state(), "samples": model.sample(8, rng(3), Decoding())["tokens"]})
+    assert states[0].keys() == states[1].keys()
+    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+    assert torch.equal(torch.get_rng_state(), before)
+    assert (report.steps, 5 * 8 * 3 <= report.tokens <= 5 * 8 * 4) == (5, True)
+
+
+def test_state_loads_into_another_learner(fitted: CausalLM) -> None:
+    other = learner()
+    other.load(fitted.state())
+    assert torch.equal(other.log_prob(TEXTS), fitted.log_prob(TEXTS))
+    with pytest.raises(PluginError, match="differs"):
+        other.load({})
+
+
+def test_rows_without_weight_are_not_trained_on() -> None:
+    weights = torch.tensor([1.0, 0.0]).repeat(50)
+    order = batches(TEXTS.with_weights(weights), Training(rng(), steps=20, batch=10))
+    assert order.shape == (20, 10)
+    assert weights[order].all()
+
+
+def test_every_row_is_seen_once_per_pass() -> None:
+    order = batches(TEXTS, Training(rng(), epochs=2, batch=10))
+    assert torch.bincount(order.flatten()).tolist() == [2] * 100
+
+
+def test_site_weights_scale_the_loss_of_each_token() -> None:
+    """With weight on nothing there is no gradient: biases, which do not decay, stay where they were."""
+    seen: list[torch.Tensor] = []
+
+    def nothing(log_probs: torch.Tensor) -> torch.Tensor:
+        seen.append(log_probs)
+        return torch.zeros_like(log_probs)
+
+    model = learner()
+    start = model.state()
+    model.fit(TEXTS, Training(rng(), steps=2, batch=8, site_weights=nothing))
+    assert [tuple(s.shape) for s in seen] == [(8, 4), (8, 4)]
+    assert not any(s.requires_grad for s in seen)
+    assert all(torch.equal(start[name], now) for name, now in model.state().items() if now.dim() == 1)
+
+
+def test_a_loss_that_is_not_finite_is_a_result() -> None:
+    with pytest.raises(Diverged):
+        learner(lr=math.inf).fit(TEXTS, Training(rng(), steps=5, batch=8))
+
+
+def test_another_architecture_learns_too() -> None:
+    model = learner("llama")
+    start = model.log_prob(TEXTS).mean()
+    model.fit(TEXTS, Training(rng(), steps=60, batch=8))
+    assert model.log_prob(TEXTS).mean() > start + 2
+    assert BOS not in model.sample(20, rng(), Decoding())["tokens"]
+
+
+def test_an_unknown_architecture_is_named() -> None:
+    with pytest.raises(PluginError, match="rnn"):
+        learner("rnn")
