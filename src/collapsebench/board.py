@@ -86,7 +86,7 @@ class BoardTask:
         if not self.primary:
             return "not run"
         if self.gap is None:
-            return "references missing"
+            return "references incomplete"
         if self.gap.pairs == 1 and self.gap.mean > 0:
             return "counts, untested: one seed"
         return "counts" if self.gap.ratio > GAP_FACTOR else "no collapse here"

@@ -1,0 +1,1 @@
+"""Renderers: a board as text, as Markdown pages and as SVG curves."""

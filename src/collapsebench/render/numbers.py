@@ -1,0 +1,67 @@
+"""Numbers as a reader wants them: three significant digits, a real minus sign, and — for what is missing."""
+
+from __future__ import annotations
+
+import math
+
+from ..stats import Interval
+
+MISSING = "—"
+
+
+def number(value: float) -> str:
+    """Three significant digits: 0.0460, 12.3, 1230, 1.2e−5."""
+    if math.isnan(value):
+        return MISSING
+    if math.isinf(value):
+        return _minus(f"{value:+}".replace("inf", "∞").lstrip("+"))
+    if value == 0:
+        return "0"
+    if not 1e-3 <= abs(value) < 1e5:
+        return _minus(f"{value:.1e}".replace("e+0", "e").replace("e-0", "e-"))
+    return _minus(f"{value:.{max(0, 2 - _magnitude(value))}f}")
+
+
+def measured(interval: Interval) -> str:
+    """`mean ± half-width`, rounded where the half-width has two significant digits."""
+    centre, half_width = interval.centre, interval.half_width
+    if not math.isfinite(centre) or half_width <= 1e-9 * abs(centre):  # the same in every seed
+        return number(centre)
+    if math.isnan(half_width):
+        return f"{number(centre)} ± {MISSING}"
+    decimals = 1 - _magnitude(half_width)
+    if max(abs(centre), half_width) >= 1e5 or decimals > 5:
+        return f"{number(centre)} ± {number(half_width)}"
+    decimals = max(0, decimals)
+    return _minus(f"{round(centre, decimals) + 0.0:.{decimals}f} ± {half_width:.{decimals}f}")
+
+
+def span(interval: Interval) -> str:
+    """`[low, high]` to two decimals."""
+    if math.isnan(interval.half_width):
+        return MISSING
+    return _minus(f"[{round(interval.low, 2) + 0.0:.2f}, {round(interval.high, 2) + 0.0:.2f}]")
+
+
+def count(value: float | None) -> str:
+    """800, 1.23k, 45.6M."""
+    if value is None or math.isnan(value):
+        return MISSING
+    for size, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size * 0.9995:
+            return number(value / size) + suffix
+    return f"{value:.0f}"
+
+
+def share(value: float | None) -> str:
+    """A share in per cent."""
+    return MISSING if value is None or math.isnan(value) else f"{100 * value:.3g} %"
+
+
+def _magnitude(value: float) -> int:
+    """Position of the leading digit of what `value` is after rounding to three significant digits."""
+    return int(f"{abs(value):.2e}".partition("e")[2]) if value else 0
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", "−")

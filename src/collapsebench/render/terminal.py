@@ -1,0 +1,53 @@
+"""A board as one compact table for the terminal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+
+from ..method import TRACKS
+from .numbers import MISSING, count, measured, number, share, span
+
+if TYPE_CHECKING:
+    from ..board import Board, Entry
+
+
+def summary(board: Board) -> Table:
+    """Entries by track and rank, then those not ranked, then the references in italics."""
+    table = Table(title=f"{board.protocol['name']} v{board.protocol['version']}", title_justify="left")
+    for column in ("track", "rank", "entry"):
+        table.add_column(column, no_wrap=column == "entry")
+    tasks = [task for task in board.tasks if task.counts]
+    for column in ("R", "these tasks", *(task.name for task in tasks), "real", "trained tokens", "seconds"):
+        table.add_column(column, justify="right")
+    for track in TRACKS:
+        ranked = board.standings(track)
+        for standing in ranked:
+            table.add_row(track, str(standing.rank), *_cells(board, standing.entry))
+        placed = {standing.entry.label for standing in ranked}
+        for entry in board.competitors(track):
+            if entry.label not in placed:
+                state = board.state(entry)
+                table.add_row(track, MISSING if state == "done" else _states(state), *_cells(board, entry))
+    for entry in board.references:
+        table.add_row("", "", *_cells(board, entry), style="italic dim")
+    return table
+
+
+def _states(state: str) -> str:
+    return "incomplete" if state in {"missing", "failed"} else state
+
+
+def _cells(board: Board, entry: Entry) -> list[str]:
+    overall, costs = board.overall(entry).these_tasks, board.costs(entry)
+    return [
+        escape(entry.label),
+        number(overall.centre),
+        span(overall),
+        *(measured(board.score(entry, task)) for task in board.counting),
+        share(board.real_share(entry)),
+        count(costs.get("trained tokens")),
+        count(costs.get("seconds")),
+    ]

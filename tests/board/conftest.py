@@ -1,0 +1,157 @@
+"""Fabricated records: every number follows from the recovered gap that a method is given."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from collapsebench.records import CellRecord, CellResult, GenerationRecord, write_results
+
+GENERATIONS = 4
+TASKS = {
+    # name: title, primary, unit, secondary metrics, loss at generation 0, what `replace` adds by the end, noise
+    "gaussian": ("Gaussian in ten dimensions", "w2_squared", "squared W2", ("trace",), 0.2, 2.4, 0.02),
+    "kde": ("Two moons", "nll", "nats", (), -1.5, 0.0, 0.01),
+    "arithmetic": ("Addition", "answer_nll", "nats/answer", ("exact_match", "distinct_questions"), 0.05, 0.7, 0.01),
+}
+METHODS = {
+    # name: track, R
+    "replace": ("blind", 0.0),
+    "frozen": ("anchored", 1.0),
+    "fresh_real": ("fresh", 1.02),
+    "accumulate": ("blind", 0.8),
+    "accumulate_subsample": ("blind", 0.795),
+    "tempered": ("blind", 0.3),
+    "token_edit": ("anchored", 0.95),
+    "fresh_mix": ("fresh", 0.9),
+    "verify_filter": ("assisted", 0.6),
+}
+REFERENCES = ("replace", "frozen", "fresh_real")
+
+
+def cell(method: str, task: str, seed: int, *, recovered: float | None = None, **changes) -> CellResult:
+    """A finished cell; `changes` replace fields of its record, or stop it after `finished` generations."""
+    title, primary, unit, shown, start, gap, noise = TASKS[task]
+    track, level = METHODS[method]
+    level = level if recovered is None else recovered
+    finished = changes.pop("finished", GENERATIONS + 1)
+    params = changes.pop("params", {})
+    label = f"{method}({', '.join(f'{k}={v}' for k, v in params.items())})" if params else method
+    shared, own = random.Random(f"{task} {seed}"), random.Random(f"{label} {task} {seed}")
+    start += noise * shared.gauss()
+    drift = gap * (1 + 0.05 * shared.gauss()) / GENERATIONS
+    generations = []
+    for t in range(finished):
+        loss = start + (1 - level) * drift * t + (0 if method in REFERENCES or not t else noise * own.gauss())
+        generations.append(
+            GenerationRecord(
+                t=t,
+                metrics={primary: loss, **{name: round(1 / (1 + loss) + i * 900, 6) for i, name in enumerate(shown)}},
+                ledger={
+                    "real_examples": 1000,
+                    "synthetic_examples": 1000 * t,
+                    "scored_tokens": 57_000 * t if method == "token_edit" else 0,
+                    "verifier_calls": 4000 * t if method == "verify_filter" else 0,
+                    "reward_calls": 0,
+                    "trained_tokens": 1_600_000 * (t + 1),
+                    "optimiser_steps": 700 * (t + 1),
+                },
+                rows=1000,
+                real_share=1.0
+                if t == 0 or method in ("frozen", "fresh_real")
+                else 0.0
+                if method == "replace"
+                else 0.25,
+                seconds={"sample": 0.5, "curate": 0.25, "fit": 2.0, "evaluate": 0.25},
+            )
+        )
+    fields = {
+        "cell": f"{label}/{task}/{seed}",
+        "protocol": {
+            "name": "quick",
+            "version": 1,
+            "digest": "0123456789abcdef",
+            "description": "Core tasks in minutes on a laptop.",
+            "generations": GENERATIONS,
+            "seeds": 3,
+            "average_last": 2,
+            "tasks": list(TASKS),
+        },
+        "task": {
+            "name": task,
+            "version": 1,
+            "data": "",
+            "digest": f"task {task}",
+            "title": title,
+            "primary": primary,
+            "unit": unit,
+            "metrics": {primary: "held-out loss on real data", **{name: name.replace("_", " ") for name in shown}},
+            "shown": list(shown),
+        },
+        "method": {
+            "name": method,
+            "label": label,
+            "params": params,
+            "digest": f"method {label}",
+            "title": method.replace("_", " ").capitalize(),
+            "description": "A line that says what D_t is.",
+            "paper": "arXiv:2412.14689",
+            "track": track,
+            "reference": method in REFERENCES,
+        },
+        "seed": seed,
+        "status": "done",
+        "theory": tuple(0.2 + 0.6 * t for t in range(GENERATIONS + 1))
+        if (method, task) == ("replace", "gaussian")
+        else (),
+        "environment": {"machine": "one CPU", "python": "3.11"},
+    }
+    return CellResult(CellRecord(**{**fields, **changes}), tuple(generations))
+
+
+def cells(method: str, tasks=tuple(TASKS), seeds=range(3), **changes) -> list[CellResult]:
+    return [cell(method, task, seed, **changes) for task in tasks for seed in seeds]
+
+
+def everything() -> list[CellResult]:
+    """Eight methods as a whole board has them: complete, incomplete, failed, diverged and skipped ones."""
+    results = [result for name in (*REFERENCES, "accumulate", "accumulate_subsample") for result in cells(name)]
+    results += cells("tempered", params={"temperature": 0.9, "top_p": 0.9})
+    results += cells("token_edit", tasks=["gaussian", "kde"]) + cells("token_edit", tasks=["arithmetic"], seeds=[0])
+    results += [cell("token_edit", "arithmetic", 1, status="failed", reason="ValueError: a | b", finished=2)]
+    results += cells("fresh_mix", tasks=["gaussian", "kde"]) + cells("fresh_mix", tasks=["arithmetic"], seeds=[0])
+    results += [
+        cell("fresh_mix", "arithmetic", s, status="diverged", reason="diverged at t=3: loss is nan", finished=3)
+        for s in (1, 2)
+    ]
+    results += cells("verify_filter", tasks=["kde", "arithmetic"])
+    results += cells(
+        "verify_filter",
+        ["gaussian"],
+        status="skipped",
+        reason="needs verifier, which gaussian does not have",
+        finished=0,
+    )
+    return results
+
+
+class Fabricate:
+    """What tests build boards from."""
+
+    cell = staticmethod(cell)
+    cells = staticmethod(cells)
+    everything = staticmethod(everything)
+
+    @staticmethod
+    def board(folder: Path, results: list[CellResult]) -> Path:
+        """A board folder with one records file per method."""
+        (folder / "records").mkdir(parents=True, exist_ok=True)
+        for name in {result.cell.method["name"] for result in results}:
+            own = [result for result in results if result.cell.method["name"] == name]
+            (folder / "records" / f"{name}.jsonl").write_text(write_results(own), encoding="utf-8")
+        return folder
+
+
+@pytest.fixture(scope="session")
+def fabricate() -> type[Fabricate]:
+    return Fabricate

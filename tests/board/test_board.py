@@ -1,0 +1,179 @@
+import math
+from dataclasses import replace as changed
+
+import pytest
+
+from collapsebench.board import load_board
+from collapsebench.errors import StoreError
+from collapsebench.stats import student_t_interval
+
+
+def entry(board, label):
+    return next(e for e in board.entries if e.label == label)
+
+
+def with_losses(result, *losses):
+    """The same cell with other values of its primary metric at t = 0, 1, ..."""
+    primary = result.cell.task["primary"]
+    generations = [
+        changed(g, metrics={**g.metrics, primary: v}) for g, v in zip(result.generations, losses, strict=True)
+    ]
+    return changed(result, generations=tuple(generations))
+
+
+@pytest.fixture
+def board_of(fabricate, tmp_path):
+    return lambda results: load_board(fabricate.board(tmp_path, results))
+
+
+def test_recovered_gap_by_hand(board_of, fabricate):
+    # The last two generations are scored: replace (3 + 5)/2 = 4, frozen 1, accumulate (1 + 3)/2 = 2: R = 2/3.
+    losses = {"replace": (1, 1, 2, 3, 5), "frozen": (1, 9, 9, 1, 1), "accumulate": (1, 1, 1, 1, 3)}
+    board = board_of([with_losses(fabricate.cell(name, "gaussian", 0), *losses[name]) for name in losses])
+    assert board.scores["accumulate", "gaussian", 0] == pytest.approx(2 / 3)
+    assert board.scores["replace", "gaussian", 0] == 0
+    assert board.scores["frozen", "gaussian", 0] == 1
+
+
+def test_task_score_is_the_mean_over_seeds(board_of, fabricate):
+    board = board_of(fabricate.everything())
+    values = [board.scores["accumulate", "gaussian", seed] for seed in range(3)]
+    assert board.score(entry(board, "accumulate"), board.tasks[0]) == student_t_interval(values)
+
+
+def test_a_task_that_does_not_collapse_is_left_out(board_of, fabricate):
+    board = board_of(fabricate.everything())
+    assert [(task.name, task.verdict) for task in board.tasks] == [
+        ("gaussian", "counts"),
+        ("kde", "no collapse here"),
+        ("arithmetic", "counts"),
+    ]
+    assert "kde" not in {task for _, task, _ in board.scores}
+
+
+def test_a_gap_within_four_standard_errors_does_not_count(board_of, fabricate):
+    # Gaps 1, 2, 3: mean 2 is 3.5 standard errors. Gaps 2, 2.5, 3: mean 2.5 is 8.7.
+    def runs(gaps):
+        for seed, gap in enumerate(gaps):
+            yield with_losses(fabricate.cell("replace", "gaussian", seed), *[1 + gap] * 5)
+            yield with_losses(fabricate.cell("frozen", "gaussian", seed), *[1] * 5)
+
+    assert not board_of(list(runs([1, 2, 3]))).tasks[0].counts
+    assert board_of(list(runs([2, 2.5, 3]))).tasks[0].counts
+
+
+def test_the_score_does_not_depend_on_who_else_entered(board_of, fabricate):
+    alone = board_of([r for name in ("replace", "frozen", "accumulate") for r in fabricate.cells(name)])
+    score = alone.overall(entry(alone, "accumulate"))
+    crowded = board_of(fabricate.everything())
+    assert crowded.overall(entry(crowded, "accumulate")) == score
+
+
+def test_ranks_are_within_a_track_and_shared_by_ties(board_of, fabricate):
+    board = board_of(fabricate.everything())
+    assert [(s.rank, s.entry.name) for s in board.standings("blind")] == [
+        (1, "accumulate"),
+        (1, "accumulate_subsample"),
+        (3, "tempered"),
+    ]
+    assert 0 < board.resolution("blind") < 0.1
+
+
+def test_only_complete_entries_are_ranked(board_of, fabricate):
+    board = board_of(fabricate.everything())
+    states = {label: board.state(entry(board, label)) for label in ("token_edit", "fresh_mix", "verify_filter")}
+    assert states == {"token_edit": "missing", "fresh_mix": "diverged", "verify_filter": "skipped"}
+    assert not any(board.standings(track) for track in ("anchored", "fresh", "assisted"))
+
+
+def test_a_task_that_does_not_count_is_not_needed(board_of, fabricate):
+    results = [r for name in ("replace", "frozen") for r in fabricate.cells(name)]
+    board = board_of(results + fabricate.cells("accumulate", tasks=["gaussian", "arithmetic"]))
+    assert board.state(entry(board, "accumulate")) == "done"
+
+
+def test_a_loss_that_is_not_finite_counts_as_diverged(board_of, fabricate):
+    results = [r for name in ("replace", "frozen", "accumulate") for r in fabricate.cells(name)]
+    results[-1] = with_losses(results[-1], 1, 1, 1, 1, math.inf)
+    board = board_of(results)
+    accumulate = entry(board, "accumulate")
+    assert board.state(accumulate) == "diverged"
+    assert board.diverged_at(accumulate, "arithmetic", 2) == 4
+    assert "not finite" in board.reason(accumulate, "arithmetic", 2)
+
+
+def test_costs_are_averaged_over_seeds_and_summed_over_scored_tasks(board_of, fabricate):
+    board = board_of(fabricate.everything())
+    costs = board.costs(entry(board, "accumulate"))
+    assert costs["real examples"] == 2 * 1000
+    assert costs["synthetic examples"] == 2 * 4000
+    assert costs["trained tokens"] == 2 * 5 * 1_600_000
+    assert costs["seconds"] == 2 * 5 * 3.0
+    assert board.real_share(entry(board, "accumulate")) == 0.25
+    assert board.costs(entry(board, "token_edit")) == {}
+
+
+def test_one_seed_gives_a_score_without_interval(board_of, fabricate):
+    board = board_of([r for name in ("replace", "frozen", "accumulate") for r in fabricate.cells(name, seeds=[0])])
+    assert board.tasks[0].verdict == "counts, untested: one seed"
+    overall = board.overall(entry(board, "accumulate"))
+    assert math.isfinite(overall.these_tasks.centre)
+    assert math.isnan(overall.these_tasks.half_width)
+    assert board.state(entry(board, "accumulate")) == "missing"
+
+
+def test_without_references_nothing_is_scored(board_of, fabricate):
+    board = board_of(fabricate.cells("accumulate", tasks=["gaussian"]))
+    assert [task.verdict for task in board.tasks] == ["references incomplete", "not run", "not run"]
+    assert not board.scores
+    assert not board.standings("blind")
+    assert board.missing_references()["replace"] == ["gaussian", "kde", "arithmetic"]
+
+
+def test_a_command_names_parameters_and_tasks(board_of, fabricate):
+    board = board_of(fabricate.cells("tempered", params={"temperature": 0.9, "note": "a b"}))
+    assert board.command(board.entries[0], ["kde", "arithmetic"]) == (
+        "collapsebench run --method tempered --task kde,arithmetic "
+        "--set 'note=a b' --set temperature=0.9 --protocol quick"
+    )
+
+
+def test_pairing_across_machines_is_noticed(board_of, fabricate):
+    elsewhere = fabricate.cells("accumulate", environment={"machine": "another CPU"})
+    board = board_of(fabricate.cells("replace") + fabricate.cells("frozen") + elsewhere)
+    assert board.across_machines(entry(board, "accumulate"))
+    assert not board.across_machines(entry(board, "frozen"))
+
+
+def test_no_records(tmp_path):
+    with pytest.raises(StoreError, match="No records"):
+        load_board(tmp_path)
+
+
+def test_a_cell_that_stands_twice_is_refused(fabricate, tmp_path):
+    fabricate.board(tmp_path, fabricate.cells("replace"))
+    (tmp_path / "records" / "copy.jsonl").write_text((tmp_path / "records" / "replace.jsonl").read_text())
+    with pytest.raises(
+        StoreError, match=r"replace on arithmetic with seed 0 stands twice.*copy\.jsonl.*replace\.jsonl"
+    ):
+        load_board(tmp_path)
+
+
+@pytest.mark.parametrize("part", ["protocol", "task"])
+def test_records_of_different_versions_are_not_mixed(fabricate, tmp_path, part):
+    old = [
+        changed(r, cell=changed(r.cell, **{part: {**getattr(r.cell, part), "digest": "feedbeef"}}))
+        for r in fabricate.cells("frozen")
+    ]
+    fabricate.board(tmp_path, fabricate.cells("replace") + old)
+    with pytest.raises(StoreError, match=rf"frozen\.jsonl and .*replace\.jsonl hold .* versions of {part}"):
+        load_board(tmp_path)
+
+
+def test_seeds_of_one_entry_share_their_source(fabricate, tmp_path):
+    results = fabricate.cells("replace")
+    newer = {**results[0].cell.method, "digest": "feedbeef"}
+    results[0] = changed(results[0], cell=changed(results[0].cell, method=newer))
+    fabricate.board(tmp_path, results)
+    with pytest.raises(StoreError, match=r"replace\.jsonl holds records of different versions of method 'replace'"):
+        load_board(tmp_path)

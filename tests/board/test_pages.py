@@ -1,0 +1,143 @@
+import io
+import os
+import re
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from collapsebench.board import stale_pages, summary_table, write_board
+from collapsebench.records import write_results
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "board"
+
+
+@pytest.fixture(scope="module")
+def folder(fabricate, tmp_path_factory):
+    folder = fabricate.board(tmp_path_factory.mktemp("quick"), fabricate.everything())
+    write_board(folder)
+    return folder
+
+
+def section(page: str, title: str) -> str:
+    return page.partition(f"## {title}\n")[2].partition("\n## ")[0]
+
+
+def row(page: str, label: str) -> list[str]:
+    line = next(line for line in page.splitlines() if line.startswith("|") and f"[{label}]" in line)
+    return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
+
+
+@pytest.mark.parametrize("name", ["README.md", "blind.md"])
+def test_pages_are_as_agreed(folder, name):
+    """`UPDATE_GOLDEN=1 pytest tests/board` writes the agreed pages anew; read their diff."""
+    if os.environ.get("UPDATE_GOLDEN"):
+        (GOLDEN / name).write_text((folder / name).read_text(encoding="utf-8"), encoding="utf-8")
+    assert (folder / name).read_text(encoding="utf-8") == (GOLDEN / name).read_text(encoding="utf-8")
+
+
+def test_every_track_with_entries_has_a_page_and_every_task_its_curves(folder):
+    names = {path.name for path in folder.iterdir() if path.is_file()}
+    assert names == {
+        *("README.md", "blind.md", "anchored.md", "fresh.md", "assisted.md"),
+        *("gaussian.svg", "kde.svg", "arithmetic.svg"),
+    }
+
+
+def test_same_records_same_bytes_whatever_their_files_and_order(folder, fabricate, tmp_path):
+    results = fabricate.everything()
+    records = tmp_path / "records"
+    records.mkdir()
+    for number, result in enumerate(reversed(results)):
+        (records / f"{number:03}.jsonl").write_text(write_results([result]), encoding="utf-8")
+    for path in write_board(tmp_path):
+        assert path.read_bytes() == (folder / path.name).read_bytes(), path.name
+
+
+def test_incomplete_diverged_and_skipped_are_said(folder):
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    scores = section(page, "Scores")
+    assert "token_edit" not in scores
+    assert row(scores, "fresh_mix")[-1] == "diverged at t=3 (2 of 3 seeds)"
+    assert row(scores, "fresh_mix")[0] == row(scores, "fresh_mix")[3] == "—"
+    assert row(scores, "verify_filter")[-2] == "—"
+    assert "1 of 3 seeds, 1 failed" in row(section(page, "Incomplete"), "token_edit")[-1]
+    assert r"seed 1: ValueError: a \| b" in section(page, "Incomplete")
+    assert "collapsebench run --method token_edit --task arithmetic --protocol quick" in section(page, "Incomplete")
+    assert row(section(page, "Skipped"), "verify_filter")[-1] == "needs verifier, which gaussian does not have"
+
+
+def test_references_are_in_italics_and_not_ranked(folder):
+    for path in folder.glob("*.md"):
+        for name in ("replace", "frozen", "fresh_real"):
+            cells = row(section(path.read_text(encoding="utf-8"), "Scores"), name)
+            assert cells[0] == ""
+            assert f"*[{name}](#entry-{name.replace('_', '-')})*" in cells
+
+
+def test_secondary_metrics_stand_beside_the_primary_one_under_generation_0(folder):
+    table = section((folder / "assisted.md").read_text(encoding="utf-8"), "Tasks").partition("### arithmetic")[2]
+    rows = [line for line in table.splitlines() if line.startswith("|")]
+    assert all(name in rows[0] for name in ("answer_nll (nats/answer)", "exact_match", "distinct_questions"))
+    assert rows[2].startswith("| generation 0")
+    assert any("[verify_filter]" in line for line in rows)
+
+
+def test_links_on_a_page_lead_somewhere(folder):
+    for path in folder.glob("*.md"):
+        page = path.read_text(encoding="utf-8")
+        anchors = {*re.findall(r'<a id="([^"]+)">', page), *re.findall(r"^### (\S+)$", page, re.MULTILINE)}
+        assert set(re.findall(r"\]\(#([^)]+)\)", page)) <= anchors
+        files = re.findall(r"\]\(([^)#:]+\.(?:md|svg))\)", page)
+        assert all((folder / name).is_file() for name in files)
+
+
+def test_nothing_is_stale_until_something_changes(fabricate, tmp_path):
+    fabricate.board(tmp_path, fabricate.cells("accumulate", tasks=["kde"]))
+    pages = write_board(tmp_path)
+    assert pages[0] == tmp_path / "README.md"
+    assert stale_pages(tmp_path) == []
+    (tmp_path / "README.md").write_text("edited")
+    assert stale_pages(tmp_path) == [tmp_path / "README.md"]
+    fabricate.board(tmp_path, fabricate.cells("token_edit", tasks=["kde"]))
+    assert {path.name for path in stale_pages(tmp_path)} >= {"README.md", "anchored.md", "kde.svg"}
+    assert not (tmp_path / "anchored.md").exists()
+
+
+def test_a_page_without_entries_is_removed(fabricate, tmp_path):
+    tasks = ["gaussian"]
+    fabricate.board(tmp_path, fabricate.cells("replace", tasks) + fabricate.cells("token_edit", tasks))
+    write_board(tmp_path)
+    (tmp_path / "records" / "token_edit.jsonl").unlink()
+    (tmp_path / "notes.md").write_text("mine")
+    assert tmp_path / "anchored.md" in stale_pages(tmp_path)
+    write_board(tmp_path)
+    assert not (tmp_path / "anchored.md").exists()
+    assert (tmp_path / "notes.md").exists()
+
+
+def test_without_references_losses_are_shown_with_the_command_that_adds_them(fabricate, tmp_path):
+    write_board(fabricate.board(tmp_path, fabricate.cells("accumulate", tasks=["gaussian"], seeds=[0])))
+    page = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "No task is scored yet" in page
+    assert "`collapsebench run --method replace --task gaussian,kde,arithmetic --protocol quick`" in page
+    assert re.search(r"\[accumulate\]\(#entry-accumulate\)\s*\|\s*0\.\d+ ± —", page.partition("### gaussian")[2])
+
+
+def test_a_pairing_across_machines_is_marked(fabricate, tmp_path):
+    tasks = ["gaussian"]
+    elsewhere = fabricate.cells("accumulate", tasks, environment={"machine": "another CPU"})
+    here = fabricate.cells("replace", tasks) + fabricate.cells("frozen", tasks)
+    write_board(fabricate.board(tmp_path, here + elsewhere))
+    page = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "[accumulate](#entry-accumulate) †" in page
+    assert "† Some cells ran on another machine" in page
+
+
+def test_the_terminal_table_has_every_entry(folder):
+    console = Console(width=200, record=True, file=io.StringIO())
+    console.print(summary_table(folder))
+    text = console.export_text()
+    assert re.search(r"blind\s*│ 1\s*│ accumulate\s", text)
+    assert re.search(r"anchored\s*│ incomplete\s*│ token_edit", text)
+    assert all(name in text for name in ("fresh_mix", "verify_filter", "replace", "frozen", "fresh_real"))

@@ -1,0 +1,110 @@
+import math
+
+import numpy as np
+import pytest
+
+from collapsebench.stats import (
+    holm,
+    interquartile_mean,
+    paired_gap,
+    paired_p_value,
+    rank_groups,
+    resolution_floor,
+    stratified_interval,
+    student_t_interval,
+)
+
+T2 = 4.302652729911275  # the 97.5 % quantile of Student's t with two degrees of freedom
+
+
+def test_student_t_interval_of_one_two_three():
+    interval = student_t_interval([1.0, 2.0, 3.0])
+    assert interval.centre == 2.0
+    assert interval.half_width == pytest.approx(T2 / math.sqrt(3))  # 2.484
+    assert (interval.low, interval.high) == pytest.approx((-0.484, 4.484), abs=1e-3)
+
+
+def test_one_value_has_no_interval():
+    assert student_t_interval([5.0]).centre == 5.0
+    assert math.isnan(student_t_interval([5.0]).half_width)
+    assert math.isnan(student_t_interval([]).centre)
+
+
+def test_paired_gap_ignores_what_the_pairs_share():
+    # Differences 1, 2, 3: mean 2, standard error 1/√3, whatever each pair has in common.
+    gap = paired_gap([101.0, 12.0, 1003.0], [100.0, 10.0, 1000.0])
+    assert (gap.mean, gap.pairs) == (2.0, 3)
+    assert gap.standard_error == pytest.approx(1 / math.sqrt(3))
+    assert gap.ratio == pytest.approx(2 * math.sqrt(3))
+
+
+def test_gap_without_noise_or_with_one_pair():
+    assert paired_gap([2.0, 2.0], [1.0, 1.0]).ratio == math.inf
+    assert paired_gap([1.0, 1.0], [1.0, 1.0]).ratio == 0.0
+    assert math.isnan(paired_gap([2.0], [1.0]).ratio)
+
+
+def test_interquartile_mean_keeps_the_middle_half():
+    assert interquartile_mean([8, 1, 7, 2, 6, 3, 5, 400]) == (3 + 5 + 6 + 7) / 4
+    assert interquartile_mean([1.0, 2.0, 6.0]) == 3.0  # too few to cut any
+
+
+def test_stratified_interval_sees_seeds_and_not_tasks():
+    # Two tasks far apart; within each the values are the mean and ± 1, so nothing is cut off by hand:
+    # six values, one cut at either end, winsorised to (0, 0, 1) and (9, 10, 10), variances 1/3 each;
+    # standard error √(3·⅓ + 3·⅓) / 4 kept, and 4 − 2 degrees of freedom.
+    interval = stratified_interval([[-1.0, 0.0, 1.0], [9.0, 10.0, 11.0]])
+    assert interval.centre == (0 + 1 + 9 + 10) / 4
+    assert interval.half_width == pytest.approx(T2 * math.sqrt(2) / 4)
+
+
+def test_stratified_interval_needs_two_seeds_everywhere():
+    assert math.isnan(stratified_interval([[1.0, 2.0], [3.0]]).half_width)
+    assert math.isnan(stratified_interval([]).centre)
+
+
+@pytest.mark.parametrize("centres", [[0.1, 0.5, 0.9], [-1.7, 0.5, 0.6, 0.8, 0.9, 1.0, 1.1]])
+def test_stratified_interval_covers_what_it_claims(centres):
+    rng = np.random.default_rng(0)
+    draws = np.array(centres)[:, None] + 0.15 * rng.standard_normal((400, len(centres), 3))
+    intervals = [stratified_interval(draw) for draw in draws]
+    expected = np.mean([interval.centre for interval in intervals])
+    assert 0.91 < np.mean([interval.low <= expected <= interval.high for interval in intervals]) < 0.99
+
+
+def test_holm_by_hand():
+    # Sorted .01 .02 .04 times 3 2 1.
+    assert holm([0.04, 0.01, 0.02]) == pytest.approx([0.04, 0.03, 0.04])
+    assert holm([0.6, 0.9]) == pytest.approx([1.0, 1.0])
+
+
+def test_paired_p_value_of_one_two_three():
+    # t = 2√3 with two degrees of freedom: p = 1 − t/√(2 + t²).
+    t = 2 * math.sqrt(3)
+    assert paired_p_value([1.0, 2.0, 3.0]) == pytest.approx(1 - t / math.sqrt(2 + t * t))
+    assert paired_p_value([0.0, 0.0]) == 1.0
+    assert paired_p_value([1.0, 1.0]) == 0.0
+    assert paired_p_value([1.0]) == 1.0
+
+
+def test_rank_groups_print_ties_as_ties():
+    noise = np.array([0.01, -0.01, 0.02, -0.02])
+    same = [0.9 + noise, 0.899 + noise[::-1]]
+    assert rank_groups([*same, 0.5 + noise[::-1], 0.1 - noise]) == [1, 1, 3, 4]
+
+
+def test_an_entry_is_never_ranked_above_a_better_one_for_being_noisy():
+    table = [[0.9, 0.9, 0.9, 0.9], [0.8, 0.8, 0.8, 0.8], [2.0, -1.0, 1.5, 0.1]]
+    assert rank_groups(table) == [1, 2, 2]
+
+
+def test_one_pair_tells_nothing_apart():
+    assert rank_groups([[0.9], [0.1]]) == [1, 1]
+    assert rank_groups(np.empty((0, 3))) == []
+    assert rank_groups([[0.9, 0.8]]) == [1]
+
+
+def test_resolution_floor_is_the_median_half_width():
+    # Differences between entries: (1, 2, 3), (0, 0, 0) and (1, 2, 3) again.
+    assert resolution_floor([[1, 2, 3], [0, 0, 0], [1, 2, 3]]) == pytest.approx(T2 / math.sqrt(3))
+    assert math.isnan(resolution_floor([[1, 2, 3]]))
