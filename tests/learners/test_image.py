@@ -1,0 +1,156 @@
+import itertools
+import math
+
+import pytest
+import torch
+
+from collapsebench import Corpus, Decoding, Diverged, PluginError, Training
+from collapsebench.learners.image import ConditionalVAE, VAEShape, batches, beta_binomial_log_pmf
+from collapsebench.lm.train import Optimiser
+
+TINY = VAEShape(pixels=2, levels=1, classes=2, latent=1, width=8)
+
+
+def rng(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def every_tiny_image(label: int) -> Corpus:
+    images = torch.tensor(list(itertools.product([0.0, 1.0], repeat=2)))
+    return Corpus({"image": images, "label": torch.full((4,), label)})
+
+
+def halves(n: int = 40) -> Corpus:
+    """Images of eight pixels and four levels: the left half is bright under label 0, the right half under label 1."""
+    label = torch.arange(n) % 2
+    bright = torch.arange(8).lt(4).eq(label.eq(0).unsqueeze(1))
+    return Corpus({"image": torch.where(bright, 0.75, 0.25), "label": label})
+
+
+HALVES = VAEShape(pixels=8, levels=4, classes=2, latent=2, width=16, optimiser=Optimiser(lr=0.03))
+
+
+def fitted(corpus: Corpus, steps: int = 100, seed: int = 1) -> ConditionalVAE:
+    learner = ConditionalVAE(HALVES, rng(seed))
+    learner.fit(corpus, Training(rng(2), steps=steps, batch=16))
+    return learner
+
+
+def test_beta_binomial_by_hand() -> None:
+    one, three = torch.tensor(1.0), torch.tensor(3.0)
+    # One trial succeeds with the mean a / (a + b); Beta(1, 1) makes every count equally likely.
+    assert beta_binomial_log_pmf(torch.tensor(1.0), 1, three, one).exp() == pytest.approx(3 / 4)
+    assert beta_binomial_log_pmf(torch.arange(5.0), 4, one, one).exp().tolist() == pytest.approx([0.2] * 5)
+
+
+def test_batches_are_shuffled_passes_without_a_seam() -> None:
+    rows = torch.cat(list(batches(6, size=4, steps=3, rng=rng())))
+    assert rows[:6].sort().values.tolist() == rows[6:].sort().values.tolist() == [0, 1, 2, 3, 4, 5]
+    assert [len(b) for b in batches(3, size=8, steps=2, rng=rng())] == [8, 8]
+
+
+def test_elbo_bounds_a_distribution_over_images() -> None:
+    learner = ConditionalVAE(TINY, rng())
+    for label in (0, 1):
+        total = learner.elbo(every_tiny_image(label), rng()).exp().sum()
+        assert 0.5 < total <= 1
+
+
+def test_fit_learns_what_each_label_looks_like() -> None:
+    corpus = halves()
+    learner = fitted(corpus)
+    assert learner.log_prob(corpus).mean() > ConditionalVAE(HALVES, rng(1)).log_prob(corpus).mean() + 3
+    assert learner.sites(corpus).log_prob.exp().min() > 0.9
+
+
+def test_fit_reports_its_cost_and_is_repeatable() -> None:
+    state = torch.get_rng_state()
+    first, second = ConditionalVAE(HALVES, rng(1)), ConditionalVAE(HALVES, rng(1))
+    for learner in (first, second):
+        assert learner.fit(halves(), Training(rng(2), epochs=2, batch=16)) == (80, 5)
+    assert all(first.state()[name].equal(second.state()[name]) for name in first.state())
+    assert torch.get_rng_state().equal(state)
+
+
+def test_rows_of_weight_zero_do_not_matter() -> None:
+    corpus = halves()
+    weights = (torch.arange(40) < 20).float()
+    noise = torch.where(weights.bool().unsqueeze(1), corpus["image"], 1.0)
+    first = fitted(corpus.with_weights(weights), steps=5)
+    second = fitted(Corpus({"image": noise, "label": corpus["label"]}, weights), steps=5)
+    assert all(first.state()[name].equal(second.state()[name]) for name in first.state())
+
+
+def test_training_on_broken_images_is_divergence() -> None:
+    with pytest.raises(Diverged):
+        fitted(Corpus({"image": torch.full((4, 8), math.nan), "label": torch.zeros(4, dtype=torch.int64)}), steps=1)
+
+
+def test_state_carries_everything() -> None:
+    learner, other = fitted(halves()), ConditionalVAE(HALVES, rng(9))
+    other.load(learner.state())
+    assert other.log_prob(halves()).equal(learner.log_prob(halves()))
+
+
+def test_samples_follow_the_decoder() -> None:
+    labels = Corpus({"label": torch.zeros(4000, dtype=torch.int64)})
+    learner = ConditionalVAE(TINY, rng())
+    images = learner.sample(4000, rng(3), Decoding(), labels)["image"]
+    assert set(images.unique().tolist()) == {0.0, 1.0}
+    index = (images @ torch.tensor([2.0, 1.0])).long()
+    frequencies = torch.bincount(index, minlength=4) / 4000
+    bounds = learner.elbo(every_tiny_image(0), rng()).exp()
+    assert (bounds <= frequencies + 0.03).all()
+
+
+def test_samples_lie_on_the_grid_and_keep_their_labels() -> None:
+    labels = Corpus({"label": torch.arange(30) % 2})
+    made = fitted(halves()).sample(30, rng(), Decoding(), labels)
+    assert made.names == ("image", "label")
+    assert made["label"].equal(labels["label"])
+    assert (made["image"] * 4).frac().eq(0).all()
+
+
+def test_a_low_temperature_gives_each_label_one_image() -> None:
+    labels = Corpus({"label": torch.zeros(50, dtype=torch.int64)})
+    learner = fitted(halves())
+    cold = learner.sample(50, rng(), Decoding(temperature=1e-4), labels)["image"]
+    assert len(cold.unique(dim=0)) == 1
+    assert len(learner.sample(50, rng(), Decoding(), labels)["image"].unique(dim=0)) > 1
+
+
+def test_sampling_needs_labels() -> None:
+    with pytest.raises(PluginError, match="conditions"):
+        ConditionalVAE(TINY, rng()).sample(3, rng(), Decoding())
+
+
+def test_a_rows_log_prob_does_not_depend_on_its_neighbours() -> None:
+    learner, corpus = fitted(halves()), halves()
+    alone = learner.log_prob(corpus.select(torch.tensor([7])))
+    assert alone.item() == pytest.approx(learner.log_prob(corpus)[7].item(), abs=1e-4)
+
+
+def test_sites_are_probabilities_of_the_labels() -> None:
+    learner, corpus = ConditionalVAE(HALVES, rng()), halves()
+    flipped = corpus.with_columns(label=1 - corpus["label"])
+    total = learner.sites(corpus).log_prob.exp() + learner.sites(flipped).log_prob.exp()
+    assert total.squeeze(1).tolist() == pytest.approx([1.0] * 40, abs=1e-5)
+    assert learner.sites(corpus).editable.all()
+
+
+def test_resampling_corrects_wrong_labels_under_the_mask_only() -> None:
+    learner, corpus = fitted(halves()), halves()
+    wrong = corpus.with_columns(label=1 - corpus["label"]).with_origin(0)
+    mask = (torch.arange(40) < 10).unsqueeze(1)
+    edited = learner.resample(wrong, mask, rng(), top_k=1)
+    assert edited["label"][:10].equal(corpus["label"][:10])
+    assert edited["label"][10:].equal(wrong["label"][10:])
+    assert edited.real_share() == 0.75
+
+
+def test_temperature_flattens_the_labels() -> None:
+    learner, corpus = fitted(halves()), halves()
+    mask = torch.ones(40, 1, dtype=torch.bool)
+    assert learner.resample(corpus, mask, rng())["label"].equal(corpus["label"])
+    hot = learner.resample(corpus, mask, rng(), temperature=1e6)["label"]
+    assert 0.2 < hot.ne(corpus["label"]).double().mean() < 0.8

@@ -1,0 +1,84 @@
+import math
+
+import pytest
+import torch
+
+from collapsebench import Corpus, Decoding, Learner, PluginError, Task, Training
+from collapsebench.registry import TASKS
+
+
+def rng(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+@pytest.fixture(scope="module")
+def digits() -> Task:
+    return TASKS.get("digits")()
+
+
+@pytest.fixture(scope="module")
+def corpus(digits: Task) -> Corpus:
+    return digits.real(200, rng())
+
+
+@pytest.fixture(scope="module")
+def model(digits: Task, corpus: Corpus) -> Learner:
+    return fitted(digits, corpus)
+
+
+def fitted(digits: Task, corpus: Corpus) -> Learner:
+    learner = digits.learner(rng(1))
+    learner.fit(corpus, Training(rng(2), steps=150, batch=32))
+    return learner
+
+
+def test_population_is_every_image_that_is_not_held_out(digits: Task) -> None:
+    assert digits.card.population == 1797 - 10 * 40
+    everything = digits.real(1397, rng())
+    assert everything["image"].unique(dim=0).shape == (1397, 64)
+    with pytest.raises(PluginError, match="1397"):
+        digits.real(1398, rng())
+
+
+def test_images_are_counts_out_of_sixteen(corpus: Corpus) -> None:
+    counts = corpus["image"] * 16
+    assert counts.frac().eq(0).all()
+    assert (counts.min(), counts.max()) == (0, 16)
+    assert corpus["label"].unique().tolist() == list(range(10))
+
+
+def test_real_images_come_in_an_order_of_the_stream(digits: Task, corpus: Corpus) -> None:
+    assert digits.real(200, rng())["image"].equal(corpus["image"])
+    assert not digits.real(200, rng(1))["image"].equal(corpus["image"])
+
+
+def test_verifier_and_reward_know_the_real_digits(digits: Task, corpus: Corpus) -> None:
+    wrong = corpus.with_columns(label=(corpus["label"] + 1) % 10)
+    assert digits.verify(corpus).double().mean() > 0.99
+    assert not digits.verify(wrong).any()
+    assert digits.reward(corpus).mean() > 0.8 > 0.1 > digits.reward(wrong).mean()
+    assert digits.reward(corpus).max() <= 1
+
+
+def test_evaluation_gives_every_metric_of_the_card_and_repeats(digits: Task, corpus: Corpus, model: Learner) -> None:
+    metrics = digits.evaluate(model, corpus, rng(3))
+    assert metrics.keys() == digits.card.metrics.keys()
+    assert digits.evaluate(model, corpus, rng(3)) == metrics
+    assert 0 < metrics["nelbo"] < 2
+    assert metrics["classifier_error"] < 0.25
+    assert metrics["class_entropy"] <= math.log(10) + 1e-6
+
+
+def test_training_helps_and_one_generation_of_replacement_hurts(digits: Task, corpus: Corpus, model: Learner) -> None:
+    synthetic = model.sample(200, rng(4), Decoding(), digits.conditions(200, rng(5)))
+    untrained, collapsed = digits.learner(rng(1)), fitted(digits, synthetic)
+    losses = [digits.evaluate(learner, corpus, rng(3))["nelbo"] for learner in (model, collapsed, untrained)]
+    assert losses[0] + 0.02 < losses[1] < losses[2]
+
+
+def test_an_example_renders_as_one_line(digits: Task) -> None:
+    image = torch.zeros(1, 64)
+    image[0, 0] = 1.0
+    (line,) = digits.render(Corpus({"image": image, "label": torch.tensor([7])}))
+    assert line.startswith("7  @       |")
+    assert line.count("|") == 7
