@@ -39,7 +39,7 @@ class Gaussian(Task):
             "det": "determinant of the fitted covariance (1 for P*)",
         },
         supports={"sites", "log_prob", "temperature", "verifier", "reward"},
-        shown=("trace", "kl"),
+        shown=("trace", "mean_sq"),
     )
 
     def __post_init__(self) -> None:

@@ -57,7 +57,7 @@ class CategoricalLearner(Learner):
 
     def _count(self, corpus: Corpus) -> torch.Tensor:
         contexts, tokens = self._counts.shape
-        weights = corpus.weights
+        weights = None if corpus.weights is None else corpus.weights.to(torch.float64)
         flat = torch.add(corpus["token"], corpus["context"], alpha=tokens)
         counts = torch.bincount(flat, weights, minlength=contexts * tokens).to(torch.float64)
         if weights is not None and not counts.isfinite().all():

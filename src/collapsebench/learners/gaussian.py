@@ -47,6 +47,7 @@ class GaussianLearner(Learner):
     closed_form = True
 
     def __init__(self, d: int) -> None:
+        self._d = d
         self._moments = Moments(0.0, torch.zeros(d, dtype=torch.float64), torch.zeros(d, d, dtype=torch.float64))
         self.variances = self._moments.mean
         """Eigenvalues of the covariance, ascending, float `[d]`: the variances along the principal axes."""
@@ -72,7 +73,7 @@ class GaussianLearner(Learner):
 
     def extended(self, added: Corpus) -> GaussianLearner:
         """This model with the moments of `added` merged in; equal to a fit on all rows up to rounding."""
-        other = GaussianLearner(len(self.mean))
+        other = GaussianLearner(self._d)
         other._adopt(_merged(self._moments, _moments(added)))
         return other
 
@@ -97,7 +98,7 @@ class GaussianLearner(Learner):
     def sample(self, n: int, rng: torch.Generator, decoding: Decoding, conditions: Corpus | None = None) -> Corpus:
         """`n` rows; a temperature T multiplies the covariance by T."""
         factor = self.axes * (self.variances * decoding.temperature).sqrt()
-        noise = torch.randn(n, len(self.mean), dtype=torch.float64, generator=rng)
+        noise = torch.randn(n, self._d, dtype=torch.float64, generator=rng)
         return Corpus({"x": (noise @ factor.T).add_(self.mean)})
 
     def log_prob(self, corpus: Corpus) -> torch.Tensor:
@@ -147,7 +148,7 @@ class GaussianLearner(Learner):
     @property
     def _negligible(self) -> float:
         """Variance below which a direction counts as dead: the rounding error of the largest one."""
-        return 4 * len(self.mean) * torch.finfo(torch.float64).eps * self.variances[-1].item()
+        return 4 * self._d * torch.finfo(torch.float64).eps * self.variances[-1].item()
 
     @property
     def _off_support(self) -> float:
@@ -156,13 +157,13 @@ class GaussianLearner(Learner):
 
 
 def _moments(corpus: Corpus) -> Moments:
-    x, weights = corpus["x"], corpus.weights
-    if not len(x):
+    x, weights, rows = corpus["x"], corpus.weights, len(corpus)
+    if not rows:
         raise PluginError("Cannot fit a normal to a corpus without rows.", "Return at least one row from `curate`.")
     if weights is None:
         mean = x.mean(0)
         centred = x - mean
-        return Moments(float(len(x)), mean, centred.T @ centred)
+        return Moments(float(rows), mean, centred.T @ centred)
     weights = weights.to(torch.float64)
     total = weights.sum().item()
     if not total > 0:

@@ -1,0 +1,43 @@
+import math
+
+import pytest
+
+from collapsebench import PluginError
+from collapsebench.registry import METHODS
+
+
+def test_the_higher_reward_of_each_pair_wins(curate):
+    # Rewards are whole numbers apart by 1 or more, scaled up here, so every choice is all but certain.
+    out = curate("reward_curate", n=50, toy={"scorer": lambda x: 100.0 * x})
+    assert len(set(out.rows)) == 50
+    assert set(out.rows) <= set(range(100, 200))
+    assert out.log["reward_after"] > out.log["reward_before"] == 149.5 * 100
+    assert 199 in out.rows
+    assert 100 not in out.rows
+    assert out.ledger.reward_calls == 100
+    assert out.ledger.synthetic_examples == 50  # those beyond S_t
+
+
+def test_choices_follow_bradley_terry(curate):
+    # Half of the candidates have reward 1 and half 0: mixed pairs (half of all) go to 1 with σ(1).
+    out = curate("reward_curate", n=8000, toy={"scorer": lambda x: (x % 2).double()})
+    won = sum(row % 2 for row in out.rows) / 8000
+    assert won == pytest.approx(0.25 + 0.5 / (1 + math.exp(-1)), abs=0.02)
+
+
+def test_lambda_is_the_ratio_of_curated_to_real(curate):
+    out = curate("reward_curate", n=9, lam=0.5, k=4)
+    assert len(out.real) == 6
+    assert len(out.rows) == 9
+
+
+def test_access_follows_lambda():
+    cls = METHODS.get("reward_curate")
+    assert cls().access() == {"reward"}
+    assert cls(lam=0.5).access() == {"reward", "history"}
+
+
+@pytest.mark.parametrize("bad", [{"k": 1}, {"lam": 0.0}, {"lam": float("nan")}])
+def test_bad_parameters_are_named(bad):
+    with pytest.raises(PluginError, match=next(iter(bad))):
+        METHODS.get("reward_curate")(**bad)

@@ -1,0 +1,62 @@
+import math
+
+import pytest
+import torch
+
+from collapsebench.scoring.distribution import (
+    entropy,
+    kl_from_standard_normal,
+    mass,
+    rarest_half,
+    squared_l2,
+    support_lost,
+    w2_to_standard_normal,
+)
+
+
+def test_w2_by_hand():
+    # Mean 3 away and standard deviations 2 and 0 instead of 1: 9 + 1 + 1.
+    assert w2_to_standard_normal([3.0, 0.0], [4.0, 0.0]) == pytest.approx(11.0)
+
+
+def test_kl_by_hand():
+    # ½ (1/4 + 1/4 − 1 + ln 4)
+    assert kl_from_standard_normal([1.0], [4.0]) == pytest.approx(0.5 * (0.5 - 1 + math.log(4)))
+    assert kl_from_standard_normal([0.0, 0.0], [1.0, 1.0]) == 0.0
+
+
+def test_kl_of_a_singular_model_is_infinite():
+    assert kl_from_standard_normal([0.0, 0.0], [1e-18, 1.0]) == math.inf
+    assert kl_from_standard_normal([0.0], [0.0]) == math.inf
+
+
+def test_principal_axes_give_the_distances_between_the_full_matrices():
+    g = torch.Generator().manual_seed(0)
+    root = torch.randn(4, 4, dtype=torch.float64, generator=g)
+    mean, covariance = torch.randn(4, dtype=torch.float64, generator=g), root @ root.T
+    variances, axes = torch.linalg.eigh(covariance)
+    along = (mean @ axes).tolist()
+
+    matrix_root = axes @ torch.diag(variances.sqrt()) @ axes.T
+    w2 = mean @ mean + torch.trace(covariance + torch.eye(4) - 2 * matrix_root)
+    assert w2_to_standard_normal(along, variances.tolist()) == pytest.approx(w2.item())
+
+    real = torch.distributions.MultivariateNormal(torch.zeros(4, dtype=torch.float64), torch.eye(4).double())
+    model = torch.distributions.MultivariateNormal(mean, covariance)
+    kl = torch.distributions.kl_divergence(real, model).item()
+    assert kl_from_standard_normal(along, variances.tolist()) == pytest.approx(kl)
+
+
+def test_tables_by_hand():
+    law = torch.tensor([[0.5, 0.3, 0.2, 0.0], [0.0, 0.1, 0.3, 0.6]], dtype=torch.float64)
+    tables = torch.tensor([[0.5, 0.5, 0.0, 0.0], [0.0, 0.0, 0.0, 1.0]], dtype=torch.float64)
+    assert squared_l2(tables, law) == pytest.approx((0.04 + 0.04 + 0.01 + 0.09 + 0.16) / 2)
+    assert entropy(tables) == pytest.approx(math.log(2) / 2)
+    assert support_lost(tables, law > 0) == pytest.approx(3 / 6)
+
+
+def test_rarest_half_ignores_impossible_outcomes_and_rounds_down():
+    law = torch.tensor([[0.5, 0.3, 0.2, 0.0], [0.4, 0.3, 0.2, 0.1]])
+    half = rarest_half(law)
+    assert half.tolist() == [[False, False, True, False], [False, False, True, True]]
+    assert mass(law, half) == pytest.approx((0.2 + 0.3) / 2)
