@@ -118,6 +118,7 @@ class Context:
         rules: TaskRules,
         source: RealSource,
         history: Callable[[], tuple[Corpus, ...]],
+        pool: Callable[[], Corpus],
         previous: Callable[[], Corpus],
         model: Callable[[], Learner],
         initial_model: Callable[[], Learner],
@@ -131,14 +132,16 @@ class Context:
         """The method's hyper-parameters by name."""
         self._seed, self._task, self._method, self._rules = seed, task, method, rules
         self._access = method.access()
-        self._source, self._history, self._previous = source, history, previous
-        self._initial_model, self._ledger = initial_model, ledger
+        self._source, self._history, self._pool, self._previous = source, history, pool, previous
+        self._ledger = ledger
         self._fresh_used = self._generated = self._verified = 0
         self._logged: dict[str, float] = {}
         self._rng: torch.Generator | None = None
         self._prior: Learner | None = None
         self.model = MeteredModel("model", model, self)
         """M_{t-1}: `log_prob`, `sites`, `resample`, `generate`."""
+        self._initial_model = MeteredModel("initial_model", initial_model, self)
+        self._prior_model = MeteredModel("prior", self._load_prior, self)
 
     # -- always allowed --------------------------------------------------------------------------
 
@@ -153,7 +156,7 @@ class Context:
     def pool(self) -> Corpus:
         """D_0 and S_1..S_t, shuffled: which row is real cannot be told from its place."""
         seed = stream_seed("pool", self._task.name, self._seed, self.t)
-        return Corpus.from_blocks([block for corpus in self._history() for block in corpus.blocks], seed)
+        return self._pool().shuffled(seed)
 
     def log(self, key: str, value: float) -> None:
         """Record a number with this generation, e.g. a keep rate."""
@@ -177,7 +180,7 @@ class Context:
     def initial_model(self) -> MeteredModel:
         """M_0, fitted on real data only. Access `history`."""
         self._require("history", "initial_model")
-        return MeteredModel("initial_model", self._initial_model, self)
+        return self._initial_model
 
     def fresh_real(self, k: int) -> Corpus:
         """`k` new real examples, up to the protocol's limit per generation. Access `fresh`."""
@@ -213,7 +216,7 @@ class Context:
     def prior(self) -> MeteredModel:
         """A fixed model outside the loop. Access `prior`."""
         self._require("prior", "prior")
-        return MeteredModel("prior", self._load_prior, self)
+        return self._prior_model
 
     # -- the harness's side ----------------------------------------------------------------------
 
