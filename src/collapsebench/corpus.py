@@ -8,7 +8,9 @@ somebody reads the rows, and a learner can see which blocks were added since its
 from __future__ import annotations
 
 import hashlib
+import operator
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import torch
@@ -43,7 +45,7 @@ class Corpus:
         PluginError: no column, or columns of different lengths.
     """
 
-    __slots__ = ("_blocks", "_order", "_rows", "_table")
+    __slots__ = ("_blocks", "_order", "_plain", "_real_rows", "_rows", "_table")
 
     def __init__(self, columns: Mapping[str, torch.Tensor], weights: torch.Tensor | None = None) -> None:
         lengths = {name: len(column) for name, column in columns.items()}
@@ -55,19 +57,20 @@ class Corpus:
                 "Give every column (and the weights) one entry per example.",
             )
         rows = next(iter(lengths.values()))
-        self._set((Block(dict(columns), weights, EDITED, rows),), None)
+        self._set((Block(dict(columns), weights, EDITED, rows),), None, rows, 0, plain=False)
 
-    def _set(self, blocks: tuple[Block, ...], order: int | None) -> None:
-        self._blocks = blocks
-        self._order = order
-        self._rows = sum(block.rows for block in blocks)
+    def _set(self, blocks: tuple[Block, ...], order: int | None, rows: int, real_rows: int, plain: bool) -> None:
+        self._blocks, self._order = blocks, order
+        self._rows, self._real_rows, self._plain = rows, real_rows, plain
         self._table: Block | None = blocks[0] if len(blocks) == 1 and order is None else None
 
     @classmethod
     def from_blocks(cls, blocks: Sequence[Block], order: int | None = None) -> Corpus:
         """A corpus over existing blocks; `order` seeds a permutation of all rows (None keeps their order)."""
         corpus = cls.__new__(cls)
-        corpus._set(tuple(blocks), order)
+        rows = sum(block.rows for block in blocks)
+        real_rows = sum(_real_rows(block) for block in blocks)
+        corpus._set(tuple(blocks), order, rows, real_rows, all(_is_plain(block) for block in blocks))
         return corpus
 
     # -- reading ---------------------------------------------------------------------------------
@@ -103,7 +106,12 @@ class Corpus:
     @property
     def weighted(self) -> bool:
         """Whether any row has a weight; does not read the rows."""
-        return any(block.weights is not None for block in self._blocks)
+        return not self._plain and any(block.weights is not None for block in self._blocks)
+
+    @property
+    def plain(self) -> bool:
+        """Whether all blocks came from the harness as they are: no weights, one known origin each."""
+        return self._plain
 
     @property
     def blocks(self) -> tuple[Block, ...]:
@@ -137,7 +145,7 @@ class Corpus:
         known = len(previous._blocks)
         if len(self._blocks) <= known:
             return None
-        if any(a is not b for a, b in zip(self._blocks, previous._blocks, strict=False)):
+        if not all(map(operator.is_, self._blocks, previous._blocks)):
             return None
         return Corpus.from_blocks(self._blocks[known:])
 
@@ -148,11 +156,7 @@ class Corpus:
             assert weights is not None
             real = torch.as_tensor(_origins(self.table) == REAL)
             return float((weights * real).sum() / weights.sum())
-        real_rows = sum(
-            block.rows * (block.origin == REAL) if isinstance(block.origin, int) else int((block.origin == REAL).sum())
-            for block in self._blocks
-        )
-        return real_rows / len(self) if len(self) else 0.0
+        return self._real_rows / self._rows if self._rows else 0.0
 
     def digest(self) -> str:
         """SHA-256 over names, types, shapes, values, weights and origins."""
@@ -199,13 +203,21 @@ class Corpus:
         schemas = {corpus.schema for corpus in corpora}
         if len(schemas) > 1:
             raise PluginError(f"Cannot concatenate corpora of different schemas: {sorted(map(str, schemas))}.")
-        blocks = [b for c in corpora for b in (c._blocks if c._order is None else (c.table,))]
-        return Corpus.from_blocks(blocks)
+        blocks = tuple(chain.from_iterable(corpus._in_order() for corpus in corpora))
+        rows, real_rows = sum(c._rows for c in corpora), sum(c._real_rows for c in corpora)
+        joined = Corpus.__new__(Corpus)
+        joined._set(blocks, None, rows, real_rows, all(c._plain for c in corpora))
+        return joined
 
     def shuffled(self, seed: int) -> Corpus:
         """The same rows in an order drawn from `seed`; nothing is moved until the rows are read."""
-        blocks = self._blocks if self._order is None else (self.table,)
-        return Corpus.from_blocks(blocks, seed)
+        shuffled = Corpus.__new__(Corpus)
+        shuffled._set(self._in_order(), seed, self._rows, self._real_rows, self._plain)
+        return shuffled
+
+    def _in_order(self) -> tuple[Block, ...]:
+        """Blocks that hold the rows in this corpus's order."""
+        return self._blocks if self._order is None else (self.table,)
 
     def with_columns(self, **columns: torch.Tensor) -> Corpus:
         """This corpus with some columns replaced; rows whose values changed stop counting as real."""
@@ -262,6 +274,16 @@ def block_from_tensors(tensors: Mapping[str, torch.Tensor]) -> Block:
     origin = tensors["origin"]
     rows = len(next(iter(columns.values())))
     return Block(columns, tensors.get("weights"), int(origin) if origin.dim() == 0 else origin, rows)
+
+
+def _real_rows(block: Block) -> int:
+    if isinstance(block.origin, int):
+        return block.rows if block.origin == REAL else 0
+    return int((block.origin == REAL).sum())
+
+
+def _is_plain(block: Block) -> bool:
+    return block.weights is None and isinstance(block.origin, int) and block.origin != EDITED
 
 
 def _origins(block: Block) -> torch.Tensor:

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import save as save_tensors
 
 from .context import Context, RealSource, check_decoding
-from .corpus import EDITED, Block, Corpus
+from .corpus import Block, Corpus
 from .errors import Diverged, LimitExceeded, PluginError
 from .learner import Learner, Training
 from .ledger import Ledger
@@ -41,12 +41,15 @@ class Lineage:
         self.closed_form = self._new_learner().closed_form
         self._stages: Stages = InMemoryStages() if self.closed_form or store is None else StoredStages(store)
         self._learner_codec: Codec[Learner] = Codec(_encode_learner, self.decode_learner)
+        self._no_batches = self._stream("batches", 0)
         self.ledger = Ledger()
         self.history: list[Artefact[Corpus]] = []
         self.corpus: Artefact[Corpus]
         self.model: Artefact[Learner]
         self.initial_model: Artefact[Learner]
         self.t = -1
+        self._pool_so_far: Corpus | None = None
+        self._pooled = 0
         self._log: dict[str, float] = {}
         self._seconds: dict[str, float] = {}
 
@@ -94,6 +97,7 @@ class Lineage:
                 rules=self.rules,
                 source=self._source,
                 history=lambda: tuple(corpus.value for corpus in self.history),
+                pool=self._pool,
                 previous=lambda: previous.value,
                 model=lambda: model.value,
                 initial_model=lambda: self.initial_model.value,
@@ -126,7 +130,8 @@ class Lineage:
             if continued is not None:
                 learner.load(continued.value.state())
             hook = self._method.site_weights if self._method.weights_sites else None
-            training = Training(self._stream("batches", t), budget.steps, budget.epochs, budget.batch, hook)
+            batches = self._no_batches if self.closed_form else self._stream("batches", t)
+            training = Training(batches, budget.steps, budget.epochs, budget.batch, hook)
             report = learner.fit(corpus.value, training)
             return Work(learner, Ledger(trained_tokens=report.tokens, optimiser_steps=report.steps))
 
@@ -187,6 +192,14 @@ class Lineage:
     def _new_learner(self) -> Learner:
         return self._task.learner(self._stream("init", 0))
 
+    def _pool(self) -> Corpus:
+        """D_0 and all synthetic sets so far, grown from what it was last time."""
+        missing = [artefact.value for artefact in self.history[self._pooled :]]
+        known = [] if self._pool_so_far is None else [self._pool_so_far]
+        self._pool_so_far = Corpus.concat([*known, *missing])
+        self._pooled = len(self.history)
+        return self._pool_so_far
+
     def _extended(self, corpus: Corpus) -> Learner | None:
         """M_{t-1} brought up to date, where D_t is D_{t-1} plus new rows and the learner knows how."""
         added = corpus.added_since(self.corpus.value)
@@ -205,7 +218,7 @@ class Lineage:
     def _checked(self, corpus: Corpus, like: Corpus, t: int) -> Corpus:
         """The method's corpus with new rows stamped, if it is one that a model can be trained on."""
         check_corpus(corpus, like, self.rules.limits.corpus_bytes, self._method.name)
-        if not any(_made_by_method(block) for block in corpus.blocks):
+        if corpus.plain:
             return corpus
         check_values(corpus.blocks, self._method.name)
         return corpus.with_origin(t, only_edited=True)
@@ -256,10 +269,6 @@ def check_values(blocks: Sequence[Block], method: str) -> None:
             raise PluginError(f"Method '{method}' returned row weights that are NaN, infinite or negative.")
     if all(block.weights is not None and not bool(block.weights.any()) for block in blocks):
         raise PluginError(f"Method '{method}' returned row weights that are all zero.")
-
-
-def _made_by_method(block: Block) -> bool:
-    return block.weights is not None or not isinstance(block.origin, int) or block.origin == EDITED
 
 
 def _facts(corpus: Corpus) -> dict[str, float]:
