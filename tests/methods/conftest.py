@@ -100,6 +100,7 @@ def curate():
             rules=TaskRules(generations=1, n=n, synthetic=n),
             source=source,
             history=lambda: (real, synthetic),
+            pool=lambda: Corpus.concat([real, synthetic]),
             previous=lambda: previous or real,
             model=lambda: current,
             initial_model=lambda: first,
