@@ -1,0 +1,91 @@
+"""Fixtures of the core: toy plug-ins, a protocol, cells and a store, all tiny."""
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+os.environ.pop("COLLAPSEBENCH_DEBUG", None)
+
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from collapsebench.plan import CellSpec, resolve
+from collapsebench.protocol import Protocol
+from collapsebench.registry import METHODS, TASKS, load_file
+from collapsebench.store import Store
+
+torch.set_num_threads(1)
+
+TOY = Path(__file__).parent / "toy.py"
+
+
+@pytest.fixture
+def registries():
+    """Plug-ins that a test registers are forgotten at its end."""
+    for registry in (METHODS, TASKS):
+        registry.names()  # discover the built-in plug-ins, so that they are not forgotten
+    before = {registry: (dict(registry._classes), dict(registry._unavailable)) for registry in (METHODS, TASKS)}
+    modules = set(sys.modules)
+    yield
+    for registry, (classes, unavailable) in before.items():
+        registry._classes, registry._unavailable = classes, unavailable
+    for name in set(sys.modules) - modules:
+        if name.startswith("collapsebench_plugins"):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def toy(registries):
+    """The toy plug-ins, loaded anew: their counters start at zero."""
+    return load_file(TOY)
+
+
+@pytest.fixture
+def toy_file():
+    """The plug-in file that `--plugin` names."""
+    return TOY
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "store")
+
+
+@pytest.fixture
+def make_protocol():
+    """A protocol over the toy tasks; keywords replace its keys, `rules` those of every task."""
+
+    def make(rules=None, **keys):
+        rules = {"n": 4, "budget": {"steps": 5, "batch": 2}, **(rules or {})}
+        default = {
+            "name": "toys",
+            "version": 1,
+            "description": "Toys.",
+            "generations": 3,
+            "seeds": 2,
+            "tasks": dict.fromkeys(("toy", "toy_sgd", "toy_finite"), rules),
+        }
+        return Protocol.model_validate({**default, **keys})
+
+    return make
+
+
+@pytest.fixture
+def make_spec(toy, make_protocol):
+    """A cell in plain data: `make_spec("replace", "toy", generations=3, rules={...}, param=...)`."""
+
+    def make(method="replace", task="toy", seed=0, generations=3, rules=None, **params):
+        text = make_protocol(rules, generations=generations).model_dump_json()
+        return CellSpec(text, task, method, params, seed, (str(TOY),))
+
+    return make
+
+
+@pytest.fixture
+def make_cell(make_spec):
+    """The cell of `make_spec`."""
+    return lambda *args, **keywords: resolve(make_spec(*args, **keywords))

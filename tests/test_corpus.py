@@ -1,0 +1,165 @@
+import pytest
+import torch
+
+from collapsebench import Corpus, PluginError
+from collapsebench.corpus import EDITED, REAL
+from collapsebench.seeds import generator
+
+
+def numbers(*values, weights=None):
+    return Corpus({"x": torch.tensor(values, dtype=torch.float64)}, weights)
+
+
+def test_a_corpus_is_a_table_of_equally_long_columns():
+    corpus = Corpus({"x": torch.tensor([[1.0, 2.0], [3.0, 4.0]]), "y": torch.tensor([0, 1])})
+
+    assert len(corpus) == 2
+    assert corpus.names == ("x", "y") == tuple(corpus)
+    assert corpus["y"].tolist() == [0, 1]
+    assert corpus.weights is None
+    assert corpus.row_bytes == 2 * 4 + 8
+    assert repr(corpus) == "Corpus(2 rows: x[2], y[])"
+
+
+@pytest.mark.parametrize(
+    ("columns", "weights"),
+    [
+        ({}, None),
+        ({"x": torch.zeros(2), "y": torch.zeros(3)}, None),
+        ({"x": torch.zeros(2)}, torch.ones(3)),
+    ],
+)
+def test_columns_of_different_lengths_are_refused(columns, weights):
+    with pytest.raises(PluginError, match="columns of one length"):
+        Corpus(columns, weights)
+
+
+def test_select_takes_an_index_with_repeats_or_a_mask():
+    corpus = numbers(10, 20, 30, weights=torch.tensor([1.0, 2.0, 3.0]))
+
+    assert corpus.select(torch.tensor([2, 0, 2]))["x"].tolist() == [30, 10, 30]
+    kept = corpus.select(torch.tensor([False, True, True]))
+    assert kept["x"].tolist() == [20, 30]
+    assert kept.weights.tolist() == [2, 3]
+
+
+def test_concat_keeps_order_and_gives_weightless_rows_weight_one():
+    joined = Corpus.concat([numbers(1), numbers(2, 3, weights=torch.tensor([0.5, 0.0]))])
+
+    assert joined["x"].tolist() == [1, 2, 3]
+    assert joined.weights.tolist() == [1, 0.5, 0]
+
+
+def test_concat_copies_nothing_until_rows_are_read():
+    first = numbers(1, 2)
+    assert Corpus.concat([first, numbers(3)]).blocks[0] is first.blocks[0]
+
+
+@pytest.mark.parametrize("other", [[], [numbers(1), Corpus({"y": torch.zeros(1)})], [numbers(1), numbers()]])
+def test_only_corpora_of_one_schema_can_be_concatenated(other):
+    if len(other) == 2 and other[0].schema == other[1].schema:
+        assert len(Corpus.concat(other)) == 1  # an empty corpus of the same schema is no obstacle
+        return
+    with pytest.raises(PluginError, match="Cannot concatenate"):
+        Corpus.concat(other)
+
+
+def test_shuffling_permutes_rows_and_depends_on_the_seed_only():
+    corpus = numbers(*range(50))
+
+    once, again, other = corpus.shuffled(1)["x"], corpus.shuffled(1)["x"], corpus.shuffled(2)["x"]
+
+    assert once.equal(again)
+    assert not once.equal(other)
+    assert once.sort().values.equal(corpus["x"])
+
+
+def test_a_shuffled_corpus_keeps_its_order_inside_a_concatenation():
+    shuffled = numbers(*range(20)).shuffled(3)
+    assert Corpus.concat([shuffled, numbers(99)])["x"].tolist() == [*shuffled["x"].tolist(), 99]
+
+
+def test_selecting_from_a_shuffled_corpus_is_the_same_before_and_after_it_is_read():
+    rows = torch.tensor([5, 0, 7])
+    lazy = numbers(*range(20)).shuffled(3)
+    read = numbers(*range(20)).shuffled(3)
+    assert len(read["x"]) == 20
+
+    assert lazy.select(rows)["x"].equal(read.select(rows)["x"])
+
+
+def test_sampling_without_replacement_never_repeats_a_row():
+    corpus = numbers(*range(30))
+    drawn = corpus.sample(30, generator(0))["x"]
+    assert drawn.sort().values.equal(corpus["x"])
+    assert corpus.sample(10, generator(0))["x"].equal(drawn[:10])
+
+
+def test_sampling_more_rows_than_there_are_needs_replacement():
+    with pytest.raises(PluginError, match="Cannot draw 3 of 2 rows"):
+        numbers(1, 2).sample(3, generator(0))
+    assert len(numbers(1, 2).sample(3, generator(0), replacement=True)) == 3
+
+
+def test_real_share_counts_unchanged_real_rows():
+    real, made = numbers(1, 2, 3).with_origin(REAL), numbers(4).with_origin(1)
+    mixed = Corpus.concat([real, made])
+
+    assert mixed.real_share() == 0.75
+    assert mixed.shuffled(0).real_share() == 0.75
+    assert mixed.with_weights(torch.tensor([1.0, 0, 0, 1.0])).real_share() == 0.5
+
+
+def test_an_edited_row_stops_counting_as_real_and_an_untouched_one_does_not():
+    real = numbers(1, 2).with_origin(REAL)
+    edited = real.with_columns(x=torch.tensor([1.0, 5.0], dtype=torch.float64))
+
+    assert edited.real_share() == 0.5
+    assert edited.table.origin.tolist() == [REAL, EDITED]
+    assert edited.with_origin(7, only_edited=True).table.origin.tolist() == [REAL, 7]
+
+
+def test_rows_made_by_a_method_have_no_origin_until_the_harness_stamps_them():
+    assert numbers(1).real_share() == 0
+    assert numbers(1).with_origin(3, only_edited=True).blocks[0].origin == 3
+    assert numbers(1).with_origin(REAL).with_origin(3, only_edited=True).blocks[0].origin == REAL
+
+
+def test_weights_need_one_entry_per_row():
+    with pytest.raises(PluginError, match=r"shape \(2,\), got \(3,\)"):
+        numbers(1, 2).with_weights(torch.ones(3))
+    assert numbers(1, weights=torch.ones(1)).with_weights(None).weighted is False
+
+
+def test_added_since_finds_the_new_blocks_of_an_extension():
+    first, second, third = numbers(1), numbers(2), numbers(3)
+    two = Corpus.concat([first, second])
+    three = Corpus.concat([first, second, third]).shuffled(0)
+
+    assert three.added_since(two)["x"].tolist() == [3]
+    assert two.added_since(two) is None
+    assert Corpus.concat([second, first, third]).added_since(two) is None
+
+
+def test_tensors_round_trip():
+    corpus = Corpus.concat([numbers(1).with_origin(REAL), numbers(2, weights=torch.tensor([0.5])).with_origin(2)])
+
+    back = Corpus.from_tensors(corpus.to_tensors())
+
+    assert back["x"].tolist() == [1, 2]
+    assert back.weights.tolist() == [1, 0.5]
+    assert back.table.origin.tolist() == [REAL, 2]
+    assert back.digest() == corpus.digest()
+
+
+def test_the_digest_changes_with_values_types_weights_and_origins():
+    base = numbers(1, 2)
+    others = [
+        numbers(1, 3),
+        Corpus({"x": torch.tensor([1.0, 2.0])}),
+        Corpus({"y": base["x"]}),
+        base.with_weights(torch.ones(2)),
+        base.with_origin(REAL),
+    ]
+    assert len({corpus.digest() for corpus in (base, *others)}) == 6
+    assert numbers(1, 2).digest() == base.digest()
