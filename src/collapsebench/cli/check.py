@@ -1,0 +1,98 @@
+"""`collapsebench check`: whether a plug-in keeps its contract."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import PluginError, unknown_name
+
+if TYPE_CHECKING:
+    from ..method import Method
+    from ..task import Task
+    from ..testing import CheckResult
+
+_STYLES = {"passed": "green", "failed": "bold red", "warning": "yellow", "skipped": "dim"}
+
+
+def check(
+    plugin: Annotated[str, typer.Argument(help="A plug-in file, or the name of an installed method or task.")],
+    task: Annotated[
+        str | None, typer.Option("--task", help="Run methods on these tasks only, comma-separated; default: core.")
+    ] = None,
+) -> None:
+    """Check that a plug-in keeps its contract, on tiny tasks; a language model among them takes some seconds.
+
+    Exits with 0 if every check passes and with 3 if one fails or the plug-in cannot be imported.
+    """
+    from ..registry import TASKS
+    from ..testing import method_results, task_results
+
+    tasks = task.split(",") if task else None
+    for name in tasks or []:
+        TASKS.get(name)
+    methods, task_classes = _find(plugin)
+    passed = True
+    for cls in methods:
+        passed &= _report(f"method {cls.name}", method_results(cls, tasks))
+    for task_cls in task_classes:
+        passed &= _report(f"task {task_cls.name}", task_results(task_cls))
+    if not passed:
+        raise typer.Exit(PluginError.exit_code)
+
+
+def _find(plugin: str) -> tuple[list[type[Method]], list[type[Task]]]:
+    """The plug-ins of a file, or the installed ones of a name."""
+    from ..registry import METHODS, TASKS, load_file
+
+    # Discovery comes first, so that a file that takes an installed name is the one that is refused.
+    names = {*METHODS.names(), *METHODS.unavailable(), *TASKS.names(), *TASKS.unavailable()}
+    if not (plugin.endswith(".py") or Path(plugin).is_file()):
+        if plugin not in names:
+            raise unknown_name("plug-in", plugin, names)
+        in_tasks = plugin in TASKS.names() or plugin in TASKS.unavailable()
+        in_methods = plugin in METHODS.names() or plugin in METHODS.unavailable()
+        return [METHODS.get(plugin)] if in_methods else [], [TASKS.get(plugin)] if in_tasks else []
+    path = Path(plugin).resolve()
+    load_file(path)
+    methods = [cls for cls in map(METHODS.get, METHODS.names()) if _defined_in(cls, path)]
+    tasks = [cls for cls in map(TASKS.get, TASKS.names()) if _defined_in(cls, path)]
+    if not methods and not tasks:
+        raise PluginError(
+            f"{plugin} registers no method and no task.",
+            'Decorate the class with @method("name") or @task("name").',
+        )
+    return methods, tasks
+
+
+def _defined_in(cls: type, path: Path) -> bool:
+    return Path(inspect.getfile(cls)).resolve() == path
+
+
+def _report(title: str, results: Sequence[CheckResult]) -> bool:
+    """Print one plug-in's checks; whether all passed."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, title=title, title_justify="left")
+    for column in ("", "check", "what it asserts"):
+        table.add_column(column, overflow="fold")
+    for result in results:
+        text = Text("\n").join([Text(line, style) for line, style in _lines(result)])
+        table.add_row(Text(result.outcome, _STYLES[result.outcome]), result.name, text)
+    Console().print(table)
+    failed = sum(not result.passed for result in results)
+    typer.echo(f"{title}: {f'{failed} checks failed' if failed else 'all checks passed'}")
+    return not failed
+
+
+def _lines(result: CheckResult) -> Iterator[tuple[str, str]]:
+    yield result.sentence, ""
+    if result.detail:
+        yield result.detail, _STYLES[result.outcome]

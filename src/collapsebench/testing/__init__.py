@@ -1,0 +1,53 @@
+"""Conformance kit: what every plug-in must do, each as a small named check.
+
+`collapsebench check` prints the results as a table; a plug-in author's own tests use
+
+    from collapsebench.testing import check_method, check_task
+
+    def test_my_method():
+        check_method(MyMethod)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..method import Method
+from ..task import Task
+from .checks import CheckResult, Outcome
+from .method import method_results
+from .task import task_results
+
+__all__ = ["CheckResult", "Outcome", "check_method", "check_task", "method_results", "task_results"]
+
+
+def check_method(method: type[Method], tasks: Sequence[str] | None = None) -> None:
+    """Assert that a method keeps its contract.
+
+    Args:
+        method: the decorated class; checked with its default hyper-parameters.
+        tasks: tasks to run it on, or None for the core tasks, at tiny sizes.
+
+    Raises:
+        AssertionError: naming every check that failed and why.
+    """
+    _assert_passed(f"Method '{method.name}'", method_results(method, tasks))
+
+
+def check_task(task: type[Task]) -> None:
+    """Assert that a task and its learner keep their contract.
+
+    Args:
+        task: the decorated class; checked at its default sizes, or smaller ones if it is a core task.
+
+    Raises:
+        AssertionError: naming every check that failed and why.
+    """
+    _assert_passed(f"Task '{task.name}'", task_results(task))
+
+
+def _assert_passed(subject: str, results: Sequence[CheckResult]) -> None:
+    failed = [result for result in results if not result.passed]
+    if failed:
+        lines = "\n".join(f"- {result.name} ({result.sentence}) {result.detail}" for result in failed)
+        raise AssertionError(f"{subject} breaks its contract:\n{lines}")

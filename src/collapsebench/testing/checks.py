@@ -1,0 +1,111 @@
+"""A checklist: named checks, what each found, and which could not be made because an earlier one failed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+
+from ..errors import CollapsebenchError
+from .random_state import fixed_random_state
+
+Outcome = Literal["passed", "failed", "warning", "skipped"]
+
+Subject = TypeVar("Subject")
+Finder = Callable[[Subject], Iterable[str]]
+"""A check: gives the problems that it finds, none if all is well."""
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """What one check found.
+
+    Args:
+        name: name of the check.
+        sentence: what it asserts.
+        outcome: `warning` for what a careful author would change but nothing depends on.
+        detail: the problems, or why the check was skipped.
+    """
+
+    name: str
+    sentence: str
+    outcome: Outcome
+    detail: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing stands in the way of using the plug-in."""
+        return self.outcome != "failed"
+
+
+class NotApplicable(Exception):
+    """Raised by a check that has nothing to look at; its text says why."""
+
+
+@dataclass(frozen=True)
+class _Check(Generic[Subject]):
+    find: Finder[Subject]
+    needs: tuple[str, ...]
+    warns: bool
+
+    @property
+    def name(self) -> str:
+        return self.find.__name__
+
+    @property
+    def sentence(self) -> str:
+        return (self.find.__doc__ or "").strip().partition("\n")[0]
+
+
+class Checklist(Generic[Subject]):
+    """Checks in the order in which they are made; a function's docstring is the sentence that it asserts."""
+
+    def __init__(self) -> None:
+        self._checks: list[_Check[Subject]] = []
+
+    def add(self, *needs: str, warns: bool = False) -> Callable[[Finder[Subject]], Finder[Subject]]:
+        """Decorator: append a check.
+
+        Args:
+            needs: earlier checks without which this one would only repeat their problem.
+            warns: whether its problems are warnings.
+        """
+
+        def append(find: Finder[Subject]) -> Finder[Subject]:
+            self._checks.append(_Check(find, needs, warns))
+            return find
+
+        return append
+
+    def run(self, subject: Subject) -> list[CheckResult]:
+        """Make every check; global random state is the same for each and as it was afterwards."""
+        results: dict[str, CheckResult] = {}
+        blocked: set[str] = set()
+        for check in self._checks:
+            if reasons := blocked.intersection(check.needs):
+                blocked.add(check.name)
+                detail = f"needs {', '.join(sorted(reasons))}"
+                results[check.name] = CheckResult(check.name, check.sentence, "skipped", detail)
+                continue
+            results[check.name] = result = _made(check, subject)
+            if not result.passed:
+                blocked.add(check.name)
+        return list(results.values())
+
+
+def _made(check: _Check[Subject], subject: Subject) -> CheckResult:
+    outcome: Outcome
+    try:
+        with fixed_random_state():
+            problems = list(dict.fromkeys(check.find(subject)))
+        outcome = "passed" if not problems else "warning" if check.warns else "failed"
+    except NotApplicable as reason:
+        problems, outcome = [str(reason)], "skipped"
+    except Exception as error:  # a plug-in may fail in any way; that is a finding
+        problems, outcome = [said(error)], "failed"
+    return CheckResult(check.name, check.sentence, outcome, " ".join(problems))
+
+
+def said(error: BaseException) -> str:
+    """An exception as a sentence of a report."""
+    return error.message if isinstance(error, CollapsebenchError) else f"{type(error).__name__}: {error}"

@@ -1,0 +1,187 @@
+"""The contract of a method, check by check."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+
+import torch
+
+from ..learner import Decoding
+from ..method import Method
+from ..plan import Cell
+from ..records import CellResult
+from .checks import Checklist, CheckResult, NotApplicable
+from .random_state import global_random_state
+from .source import declaration_problems, pickling, submodule_imports
+from .tiny import GENERATIONS, difference, run_interrupted, run_whole, tiny_cells
+from .watch import Observation
+
+
+class MethodTrial:
+    """A method under test; what several checks look at is run once.
+
+    Args:
+        cls: the method, taken with its default hyper-parameters.
+        tasks: tasks to run it on, or None for the core tasks.
+    """
+
+    def __init__(self, cls: type[Method], tasks: Sequence[str] | None = None) -> None:
+        self.cls, self._tasks = cls, tasks
+
+    @cached_property
+    def method(self) -> Method:
+        """An instance with the default hyper-parameters."""
+        return self.cls()
+
+    @cached_property
+    def skipped(self) -> dict[str, str]:
+        """Tasks that the method does not support, with the reason."""
+        return {cell.task.name: reason for cell in self._all_cells if (reason := cell.skip_reason())}
+
+    @cached_property
+    def cells(self) -> list[Cell]:
+        """A tiny cell on each supported task."""
+        return [cell for cell in self._all_cells if cell.task.name not in self.skipped]
+
+    @cached_property
+    def observations(self) -> list[Observation]:
+        """What the method did in each cell."""
+        return [Observation(cell) for cell in self.cells]
+
+    @cached_property
+    def results(self) -> list[CellResult]:
+        """Each cell, run as it would be run for a board."""
+        return [run_whole(cell) for cell in self.cells]
+
+    def problems(self, check: str) -> Iterator[str]:
+        """What was observed that belongs to a check."""
+        for observation in self.observations:
+            yield from observation.problems[check]
+
+    @cached_property
+    def _all_cells(self) -> list[Cell]:
+        return tiny_cells(self.method, self._tasks)
+
+
+METHOD_CHECKS: Checklist[MethodTrial] = Checklist()
+
+
+def method_results(cls: type[Method], tasks: Sequence[str] | None = None) -> list[CheckResult]:
+    """Every check of a method.
+
+    Args:
+        cls: the decorated class; checked with its default hyper-parameters.
+        tasks: tasks to run it on, or None for the core tasks, at tiny sizes.
+    """
+    return METHOD_CHECKS.run(MethodTrial(cls, tasks))
+
+
+@METHOD_CHECKS.add()
+def declaration(trial: MethodTrial) -> Iterator[str]:
+    """It is a documented frozen dataclass with a card, and every hyper-parameter has a plain default."""
+    yield from declaration_problems(trial.cls)
+
+
+@METHOD_CHECKS.add()
+def no_pickle(trial: MethodTrial) -> Iterator[str]:
+    """Its file neither imports pickle nor calls what pickles."""
+    yield from pickling(trial.cls)
+
+
+@METHOD_CHECKS.add(warns=True)
+def public_imports(trial: MethodTrial) -> Iterator[str]:
+    """It imports `collapsebench` and none of its submodules, which may change."""
+    yield from submodule_imports(trial.cls)
+
+
+@METHOD_CHECKS.add("declaration")
+def decoding(trial: MethodTrial) -> Iterator[str]:
+    """`decoding(t)` is a Decoding whose features the card's `needs` declare."""
+    for t in range(1, GENERATIONS + 1):
+        wanted = trial.method.decoding(t)
+        if not isinstance(wanted, Decoding):
+            yield f"decoding({t}) is a {type(wanted).__name__}."
+        elif lacking := wanted.features - frozenset(trial.method.card.needs):
+            yield f"Add {', '.join(sorted(lacking))} to `needs`."
+
+
+@METHOD_CHECKS.add("declaration")
+def loss_weights(trial: MethodTrial) -> Iterator[str]:
+    """`site_weights` gives finite, non-negative weights of the shape of its argument, and `needs` declares it."""
+    if not trial.method.weights_sites:
+        raise NotApplicable("it leaves the loss alone")
+    if "site_weights" not in frozenset(trial.method.card.needs):
+        yield "Add site_weights to `needs`."
+    log_probs = torch.tensor([[-1e-4, -0.1, -1.0], [-3.0, -10.0, -40.0]])
+    state = global_random_state()
+    weights = trial.method.site_weights(log_probs.clone())
+    if weights is not None and weights.shape != log_probs.shape:
+        yield f"Weights of shape {tuple(weights.shape)} for log-probabilities of shape {tuple(log_probs.shape)}."
+    if weights is not None and not (bool(torch.isfinite(weights).all()) and bool((weights >= 0).all())):
+        yield "Some weights are NaN, infinite or negative."
+    if global_random_state() != state:
+        yield "It draws from global random state."
+
+
+@METHOD_CHECKS.add("declaration")
+def declared_access(trial: MethodTrial) -> Iterator[str]:
+    """It uses nothing of the context that its card does not declare; a run would raise AccessDenied."""
+    asked = set[str]().union(*(observation.asked for observation in trial.observations))
+    if undeclared := asked - trial.method.access():
+        yield f"Add to the card: access={{{', '.join(map(repr, sorted(undeclared)))}}}."
+
+
+@METHOD_CHECKS.add("declaration", "declared_access")
+def runs(trial: MethodTrial) -> Iterator[str]:
+    """It curates every generation of each core task that it supports, on a CPU and at a tiny size."""
+    if not trial.cells:
+        yield "It supports none of them: " + "; ".join(f"{k}: {v}" for k, v in trial.skipped.items()) + "."
+    yield from trial.problems("runs")
+
+
+@METHOD_CHECKS.add("declaration", "declared_access", "runs", warns=True)
+def used_access(trial: MethodTrial) -> Iterator[str]:
+    """It uses every access that it declares; an unused one puts it in a stronger track for nothing."""
+    asked = set[str]().union(*(observation.asked for observation in trial.observations))
+    if unused := trial.method.access() - asked:
+        yield f"Never used on the tiny tasks: {', '.join(sorted(unused))}."
+
+
+@METHOD_CHECKS.add("declaration")
+def valid_corpora(trial: MethodTrial) -> Iterator[str]:
+    """It returns corpora with rows, of the task's columns, types and shapes, with finite values and weights."""
+    yield from trial.problems("valid_corpora")
+
+
+@METHOD_CHECKS.add("declaration")
+def inputs_unchanged(trial: MethodTrial) -> Iterator[str]:
+    """It leaves S_t, D_0, the pool and D_{t-1} as they were."""
+    yield from trial.problems("inputs_unchanged")
+
+
+@METHOD_CHECKS.add("declaration")
+def global_random_state_untouched(trial: MethodTrial) -> Iterator[str]:
+    """It draws from `ctx.rng` and leaves the global state of torch, numpy and Python's random alone."""
+    yield from trial.problems("global_random_state_untouched")
+
+
+_SOUND = ("declaration", "decoding", "declared_access", "runs", "valid_corpora", "inputs_unchanged")
+
+
+@METHOD_CHECKS.add(*_SOUND, "global_random_state_untouched")
+def deterministic(trial: MethodTrial) -> Iterator[str]:
+    """The same cell run twice, in memory and through a store, gives the same records, timings aside."""
+    for cell, observation, result in zip(trial.cells, trial.observations, trial.results, strict=True):
+        if result.cell.status == "failed":
+            yield f"The run failed: {result.cell.reason}"
+        elif differs := difference(result, CellResult(result.cell, tuple(observation.records))):
+            yield f"On {cell.task.name}: {differs}."
+
+
+@METHOD_CHECKS.add(*_SOUND, "global_random_state_untouched", "deterministic")
+def resumable(trial: MethodTrial) -> Iterator[str]:
+    """Four generations give the same records as two, an interruption, and two more."""
+    for cell, result in zip(trial.cells, trial.results, strict=True):
+        if differs := difference(result, run_interrupted(cell)):
+            yield f"On {cell.task.name}: {differs}."

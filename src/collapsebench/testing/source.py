@@ -1,0 +1,65 @@
+"""What a plug-in's source says, read without running it."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+
+from ..plan import description
+
+_PICKLERS = frozenset({"cloudpickle", "dill", "joblib", "pickle", "shelve"})
+_PICKLING_CALLS = frozenset({"torch.load", "torch.save", "numpy.save", "np.save"})
+_PLAIN = (bool, int, float, str, type(None))
+
+
+def declaration_problems(cls: type) -> Iterator[str]:
+    """What is missing for a class to be listed, set from the command line and keyed in a store."""
+    parameters = getattr(cls, "__dataclass_params__", None)
+    if not is_dataclass(cls) or "__dataclass_params__" not in vars(cls) or not getattr(parameters, "frozen", False):
+        yield "Decorate the class with @dataclass(frozen=True), under the decorator that registers it."
+        return
+    if not description(cls):
+        yield "Give the class a docstring; its first line is what lists and boards show."
+    if not cls.card.title:  # type: ignore[attr-defined]
+        yield "Give the card a title."
+    try:
+        instance = cls()
+    except Exception as error:  # any failure of a constructor
+        yield f"It cannot be made with its defaults: {error}"
+        return
+    for field in fields(cls):
+        if not isinstance(value := getattr(instance, field.name), _PLAIN):
+            yield f"'{field.name}' is a {type(value).__name__}; use a bool, int, float, str or None."
+
+
+def pickling(cls: type) -> Iterator[str]:
+    """Uses of pickle in the file that defines a class."""
+    for node in ast.walk(_tree(cls)):
+        for module in _imported(node):
+            if module.partition(".")[0] in _PICKLERS:
+                yield f"Line {node.lineno}: imports {module}."  # type: ignore[attr-defined]
+        if isinstance(node, ast.Call) and (name := ast.unparse(node.func)) in _PICKLING_CALLS:
+            yield f"Line {node.lineno}: calls {name}."
+
+
+def submodule_imports(cls: type) -> Iterator[str]:
+    """Imports of this package's submodules in the file that defines a class."""
+    for node in ast.walk(_tree(cls)):
+        for module in _imported(node):
+            if module.startswith("collapsebench."):
+                yield f"Line {node.lineno}: imports {module}."  # type: ignore[attr-defined]
+
+
+def _tree(cls: type) -> ast.Module:
+    return ast.parse(Path(inspect.getfile(cls)).read_text(encoding="utf-8"))
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+        return [node.module]
+    return []

@@ -1,0 +1,448 @@
+"""The contract of a task and of its learner, check by check."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+
+from ..context import Context
+from ..corpus import REAL, Corpus
+from ..learner import Decoding, FitReport, Learner, Training
+from ..method import Method, MethodCard
+from ..seeds import stream
+from ..task import Task
+from .checks import Checklist, CheckResult, NotApplicable
+from .random_state import global_random_state
+from .source import declaration_problems, pickling
+from .tiny import GENERATIONS, difference, run_interrupted, run_whole, tiny_cell, tiny_task
+
+_MODALITIES = ("vector", "labelled", "tokens", "image")
+_DECODINGS = {"temperature": Decoding(temperature=0.5), "top_k": Decoding(top_k=1), "top_p": Decoding(top_p=0.5)}
+
+
+@dataclass(frozen=True)
+class _Newest(Method):
+    """Train on the newest synthetic set: the loop at its plainest."""
+
+    name = "newest"
+    card = MethodCard(title="Newest")
+
+    def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
+        return synthetic
+
+
+class TaskTrial:
+    """A task under test, with one fitted learner that several checks look at.
+
+    Args:
+        cls: the task, taken at a tiny size if it is a core task, else at its default size.
+    """
+
+    def __init__(self, cls: type[Task]) -> None:
+        self.cls = cls
+
+    @cached_property
+    def task(self) -> Task:
+        """An instance at its size."""
+        return tiny_task(self.cls)
+
+    @property
+    def supports(self) -> frozenset[str]:
+        """What the card declares."""
+        return frozenset(self.task.card.supports)
+
+    @cached_property
+    def n(self) -> int:
+        """Rows of D_0."""
+        n = tiny_cell(_Newest(), self.task).rules.n
+        return min(n, self.task.card.population or n)
+
+    def stream(self, purpose: str, seed: int = 0) -> torch.Generator:
+        """A fresh generator at the start of a named stream."""
+        return stream(purpose, self.cls.name, seed)
+
+    @cached_property
+    def real(self) -> Corpus:
+        """D_0."""
+        return self.task.real(self.n, self.stream("real")).with_origin(REAL)
+
+    def fit(self, corpus: Corpus, site_weights: Callable[[torch.Tensor], torch.Tensor] | None = None) -> Learner:
+        """A new learner fitted on a corpus."""
+        learner = self.task.learner(self.stream("init"))
+        learner.fit(corpus, self.training(site_weights))
+        return learner
+
+    def training(self, site_weights: Callable[[torch.Tensor], torch.Tensor] | None = None) -> Training:
+        """What a fit is told, the same each time."""
+        budget = tiny_cell(_Newest(), self.task).rules.budget
+        return Training(self.stream("batches"), budget.steps, budget.epochs, budget.batch, site_weights)
+
+    @cached_property
+    def fitted(self) -> Learner:
+        """M_0."""
+        return self.fit(self.real)
+
+    def sample(self, learner: Learner, decoding: Decoding | None = None) -> Corpus:
+        """As many examples of a learner as D_0 has, from the same stream each time."""
+        conditions = self.task.conditions(self.n, self.stream("conditions"))
+        return learner.sample(self.n, self.stream("sample"), decoding or Decoding(), conditions)
+
+    def metrics(self, learner: Learner) -> dict[str, float]:
+        """What `evaluate` says, from the same stream each time."""
+        return self.task.evaluate(learner, self.real, self.stream("evaluate"))
+
+    def mask(self) -> torch.Tensor:
+        """About half of the editable sites, bool `[n, s]`."""
+        editable = self.fitted.sites(self.real).editable
+        return editable & (torch.rand(editable.shape, generator=self.stream("mask")) < 0.5)
+
+    def resample(self, mask: torch.Tensor) -> Corpus:
+        """D_0 with sites drawn anew, from the same stream each time."""
+        return self.fitted.resample(self.real, mask, self.stream("resample"))
+
+    @cached_property
+    def traces(self) -> dict[str, tuple[bool, bool]]:
+        """For each thing that a task and its learner do: whether it changed D_0, and global random state."""
+        return {what: self._traced(call) for what, call in self._calls().items()}
+
+    def _calls(self) -> dict[str, Callable[[], object]]:
+        learner, real = self.fitted, self.real
+        calls: dict[str, Callable[[], object]] = {
+            "real": lambda: self.task.real(self.n, self.stream("real")),
+            "conditions": lambda: self.task.conditions(self.n, self.stream("conditions")),
+            "fit": lambda: self.fit(real),
+            "sample": lambda: self.sample(learner),
+            "evaluate": lambda: self.metrics(learner),
+        }
+        optional: dict[str, dict[str, Callable[[], object]]] = {
+            "log_prob": {"log_prob": lambda: learner.log_prob(real)},
+            "sites": {"sites": lambda: learner.sites(real), "resample": lambda: self.resample(self.mask())},
+            "verifier": {"verify": lambda: self.task.verify(real)},
+            "reward": {"reward": lambda: self.task.reward(real)},
+            "prior": {"prior": lambda: self.task.prior(self.stream("prior"))},
+        }
+        for capability in sorted(self.supports & optional.keys()):
+            calls |= optional[capability]
+        return calls
+
+    def _traced(self, call: Callable[[], object]) -> tuple[bool, bool]:
+        digest, state = self.real.digest(), global_random_state()
+        call()
+        return self.real.digest() != digest, global_random_state() != state
+
+
+TASK_CHECKS: Checklist[TaskTrial] = Checklist()
+
+
+def task_results(cls: type[Task]) -> list[CheckResult]:
+    """Every check of a task and its learner.
+
+    Args:
+        cls: the decorated class; checked at its default sizes, or smaller ones if it is a core task.
+    """
+    return TASK_CHECKS.run(TaskTrial(cls))
+
+
+@TASK_CHECKS.add()
+def declaration(trial: TaskTrial) -> Iterator[str]:
+    """It is a documented frozen dataclass with a complete card, and every size has a plain default."""
+    yield from declaration_problems(trial.cls)
+    card = trial.cls.card
+    if card.modality not in _MODALITIES:
+        yield f"The card's modality is '{card.modality}'; choose from {', '.join(_MODALITIES)}."
+    if not card.unit:
+        yield "Give the card the unit of its primary metric."
+    for metric, meaning in card.metrics.items():
+        if not meaning:
+            yield f"Say on the card what '{metric}' is."
+
+
+@TASK_CHECKS.add()
+def no_pickle(trial: TaskTrial) -> Iterator[str]:
+    """Its file neither imports pickle nor calls what pickles."""
+    yield from pickling(trial.cls)
+
+
+@TASK_CHECKS.add("declaration")
+def real_data(trial: TaskTrial) -> Iterator[str]:
+    """`real(n, rng)` gives n rows of one shape, the same for the same stream and others for another."""
+    real, again = trial.real, trial.task.real(trial.n, trial.stream("real")).with_origin(REAL)
+    if len(real) != trial.n:
+        yield f"It gave {len(real)} rows, not {trial.n}."
+    if again.digest() != real.digest():
+        yield "It gave other rows for the same stream."
+    if trial.task.real(trial.n, trial.stream("real", seed=1)).with_origin(REAL).digest() == real.digest():
+        yield "It gave the same rows for another stream."
+    if trial.task.real(trial.n - 1, trial.stream("real")).schema != real.schema:
+        yield "Its columns, types or shapes depend on the number of rows."
+
+
+@TASK_CHECKS.add("declaration", "real_data")
+def population(trial: TaskTrial) -> Iterator[str]:
+    """With a finite population, `real(population, rng)` gives each example once."""
+    size = trial.task.card.population
+    if size is None:
+        raise NotApplicable("draws never run out")
+    everything = trial.task.real(size, trial.stream("real"))
+    rows = torch.cat([column.reshape(size, -1).to(torch.float64) for column in everything.columns.values()], 1)
+    if (distinct := len(torch.unique(rows, dim=0))) != size:
+        yield f"{distinct} of {size} rows are distinct."
+
+
+@TASK_CHECKS.add("declaration", "real_data")
+def initial_learner(trial: TaskTrial) -> Iterator[str]:
+    """`learner(rng)` gives the same initial weights for the same stream."""
+    if _differ(trial.task.learner(trial.stream("init")).state(), trial.task.learner(trial.stream("init")).state()):
+        yield "Two learners of one stream differ."
+
+
+@TASK_CHECKS.add("declaration", "real_data", "initial_learner")
+def fit(trial: TaskTrial) -> Iterator[str]:
+    """`fit` reports what it cost and gives the same model for the same corpus and stream."""
+    report = trial.task.learner(trial.stream("init")).fit(trial.real, trial.training())
+    if not isinstance(report, FitReport) or report.tokens < 1:
+        yield f"It reported {report!r}."
+    if _differ(trial.fitted.state(), trial.fit(trial.real).state()):
+        yield "Two fits of one corpus differ."
+
+
+@TASK_CHECKS.add("declaration", "real_data", "initial_learner", "fit")
+def sample(trial: TaskTrial) -> Iterator[str]:
+    """`sample` gives n finite rows shaped like real ones, the same for the same stream."""
+    synthetic = trial.sample(trial.fitted)
+    if len(synthetic) != trial.n:
+        yield f"It gave {len(synthetic)} rows, not {trial.n}."
+    if synthetic.schema != trial.real.schema:
+        yield f"It gave {synthetic!r}; real rows are {trial.real!r}."
+    if not all(bool(torch.isfinite(column).all()) for column in synthetic.columns.values()):
+        yield "Some values are not finite."
+    if trial.sample(trial.fitted).digest() != synthetic.digest():
+        yield "It gave other rows for the same stream."
+
+
+@TASK_CHECKS.add("declaration", "real_data", "initial_learner", "fit")
+def metrics(trial: TaskTrial) -> Iterator[str]:
+    """`evaluate` gives metrics that the card describes, the same each time, and leaves the model alone."""
+    before = {name: tensor.clone() for name, tensor in trial.fitted.state().items()}
+    values, card = trial.metrics(trial.fitted), trial.task.card
+    if missing := {card.primary, *card.shown} - values.keys():
+        yield f"Missing: {', '.join(sorted(missing))}."
+    if unknown := values.keys() - card.metrics.keys():
+        yield f"Not on the card: {', '.join(sorted(unknown))}."
+    if not math.isfinite(values.get(card.primary, 0.0)):
+        yield f"'{card.primary}' is {values[card.primary]} after a fit on real data."
+    if trial.metrics(trial.fitted) != values:
+        yield "It gave other values for the same stream."
+    if _differ(before, trial.fitted.state()):
+        yield "It changed the model."
+
+
+@TASK_CHECKS.add("declaration", "real_data", "initial_learner", "fit", "sample", "metrics")
+def state(trial: TaskTrial) -> Iterator[str]:
+    """A new learner that loads `state()` samples and scores exactly as the one that it came from."""
+    copy = trial.task.learner(trial.stream("init"))
+    copy.load({name: tensor.clone() for name, tensor in trial.fitted.state().items()})
+    if _differ(copy.state(), trial.fitted.state()):
+        yield "Its state differs."
+    if trial.sample(copy).digest() != trial.sample(trial.fitted).digest():
+        yield "Its samples differ."
+    if trial.metrics(copy) != trial.metrics(trial.fitted):
+        yield "Its metrics differ."
+
+
+@TASK_CHECKS.add("declaration", "real_data", "initial_learner", "fit", "metrics")
+def row_weights(trial: TaskTrial) -> Iterator[str]:
+    """A closed-form fit with weights 2 and 0 scores like one on the rows of weight 2, each taken twice."""
+    if not trial.fitted.closed_form:
+        raise NotApplicable("the learner is trained by gradient steps")
+    kept = torch.arange(trial.n) % 4 > 0
+    weighted = trial.metrics(trial.fit(trial.real.with_weights(kept * 2.0)))
+    half = trial.real.select(kept)
+    yield from _unlike(weighted, trial.metrics(trial.fit(Corpus.concat([half, half]))))
+
+
+@TASK_CHECKS.add("declaration", "real_data", "initial_learner", "fit", "metrics")
+def extended(trial: TaskTrial) -> Iterator[str]:
+    """`extended(added)` scores like a fit on all rows and leaves the model that it extends alone."""
+    half = trial.real.select(torch.arange(trial.n // 2))
+    rest = trial.real.select(torch.arange(trial.n // 2, trial.n))
+    first = trial.fit(half)
+    before = {name: tensor.clone() for name, tensor in first.state().items()}
+    longer = first.extended(rest)
+    if longer is None:
+        raise NotApplicable("the learner is fitted again from all rows")
+    if _differ(before, first.state()):
+        yield "It changed the model."
+    yield from _unlike(trial.metrics(longer), trial.metrics(trial.fit(Corpus.concat([half, rest]))))
+
+
+@TASK_CHECKS.add("declaration", "real_data", "initial_learner", "fit")
+def log_prob(trial: TaskTrial) -> Iterator[str]:
+    """`log_prob` gives one float per example, none of them NaN."""
+    _require(trial, "log_prob")
+    yield from _floats("log_prob", trial.fitted.log_prob(trial.real), (trial.n,))
+
+
+@TASK_CHECKS.add("declaration", "real_data", "initial_learner", "fit")
+def sites(trial: TaskTrial) -> Iterator[str]:
+    """`sites` gives non-positive floats and bools of one shape [n, s], with something to edit."""
+    _require(trial, "sites")
+    found = trial.fitted.sites(trial.real)
+    if found.editable.dtype != torch.bool or found.editable.shape[:1] != (trial.n,) or found.editable.dim() != 2:
+        yield f"`editable` is {found.editable.dtype} {tuple(found.editable.shape)}, not bool [n, s]."
+    elif not bool(found.editable.any()):
+        yield "No site is editable."
+    yield from _floats("log_prob", found.log_prob, tuple(found.editable.shape))
+    if bool((found.log_prob[found.editable] > 1e-5).any()):
+        yield "Some log-probabilities are above 0."
+
+
+@TASK_CHECKS.add("declaration", "real_data", "initial_learner", "fit", "sites")
+def resample(trial: TaskTrial) -> Iterator[str]:
+    """`resample` redraws sites under the mask, leaves all others alone, and keeps the origin of untouched rows."""
+    _require(trial, "sites")
+    mask, real = trial.mask(), trial.real
+    untouched = trial.resample(torch.zeros_like(mask))
+    if any(not torch.equal(untouched[name], real[name]) for name in real) or untouched.real_share() != 1.0:
+        yield "With an empty mask the corpus changed, or its rows stopped counting as real."
+    edited, again = trial.resample(mask), trial.resample(mask)
+    if edited.schema != real.schema or len(edited) != trial.n:
+        yield f"It gave {edited!r} for {real!r}."
+        return
+    if edited.digest() != again.digest():
+        yield "It gave other rows for the same stream."
+    kept_rows = ~mask.any(1)
+    for name in real:
+        kept = ~mask if real[name].shape == mask.shape else kept_rows
+        if not torch.equal(edited[name][kept], real[name][kept]):
+            yield f"It changed '{name}' where the mask is off."
+
+
+@TASK_CHECKS.add("declaration", "real_data", "initial_learner", "fit", "sample")
+def decoding(trial: TaskTrial) -> Iterator[str]:
+    """Each decoding that the card declares changes the samples, and they keep their shape."""
+    declared = trial.supports & _DECODINGS.keys()
+    if not declared:
+        raise NotApplicable("the card declares none")
+    plain = trial.sample(trial.fitted)
+    for name in sorted(declared):
+        drawn = trial.sample(trial.fitted, _DECODINGS[name])
+        if drawn.schema != plain.schema or len(drawn) != len(plain):
+            yield f"{name}: {drawn!r} instead of {plain!r}."
+        if drawn.digest() == plain.digest():
+            yield f"{name} is ignored."
+
+
+@TASK_CHECKS.add("declaration", "real_data", "initial_learner", "fit")
+def site_weights(trial: TaskTrial) -> Iterator[str]:
+    """A fit asks the loss re-weighting about log-probabilities [rows, s] and heeds the answer."""
+    _require(trial, "site_weights")
+    asked: list[torch.Tensor] = []
+
+    def first_site_only(log_probs: torch.Tensor) -> torch.Tensor:
+        asked.append(log_probs)
+        weights = torch.zeros_like(log_probs)
+        weights[:, 0] = 1.0
+        return weights
+
+    weighted = trial.fit(trial.real, first_site_only)
+    if not asked:
+        yield "It was never asked."
+        return
+    if asked[0].dim() != 2 or asked[0].requires_grad:
+        yield f"It was asked about {tuple(asked[0].shape)}, not detached log-probabilities [rows, s]."
+    if not _differ(weighted.state(), trial.fitted.state()):
+        yield "The answer was ignored."
+
+
+@TASK_CHECKS.add("declaration", "real_data")
+def verifier(trial: TaskTrial) -> Iterator[str]:
+    """`verify` gives one bool per example."""
+    _require(trial, "verifier")
+    right = trial.task.verify(trial.real)
+    if right.dtype != torch.bool or right.shape != (trial.n,):
+        yield f"It gave {right.dtype} {tuple(right.shape)}, not bool [n]."
+
+
+@TASK_CHECKS.add("declaration", "real_data")
+def reward(trial: TaskTrial) -> Iterator[str]:
+    """`reward` gives one finite float per example."""
+    _require(trial, "reward")
+    values = trial.task.reward(trial.real)
+    yield from _floats("reward", values, (trial.n,))
+    if not bool(torch.isfinite(values).all()):
+        yield "Some rewards are not finite."
+
+
+@TASK_CHECKS.add("declaration", "real_data", "initial_learner", "fit")
+def prior(trial: TaskTrial) -> Iterator[str]:
+    """`prior(rng)` gives the same model for the same stream, and it samples rows like real ones."""
+    _require(trial, "prior")
+    model, again = trial.task.prior(trial.stream("prior")), trial.task.prior(trial.stream("prior"))
+    if _differ(model.state(), again.state()):
+        yield "Two priors of one stream differ."
+    if trial.sample(model).schema != trial.real.schema:
+        yield "Its samples have another shape than real rows."
+
+
+@TASK_CHECKS.add("declaration")
+def theory(trial: TaskTrial) -> Iterator[str]:
+    """`theory` gives one finite value per generation, or nothing."""
+    for method in ("replace", "frozen", "fresh_real", "accumulate", "a method that nobody knows"):
+        values = trial.task.theory(method, trial.n, GENERATIONS)
+        if values and (len(values) != GENERATIONS + 1 or not all(map(math.isfinite, values))):
+            yield f"For {method}: {values}."
+
+
+@TASK_CHECKS.add("declaration", "real_data", "initial_learner", "fit")
+def inputs_unchanged(trial: TaskTrial) -> Iterator[str]:
+    """Neither the task nor its learner writes into a corpus that it is given."""
+    for what, (changed, _) in trial.traces.items():
+        if changed:
+            yield f"`{what}` wrote into its corpus."
+
+
+@TASK_CHECKS.add("declaration", "real_data", "initial_learner", "fit")
+def global_random_state_untouched(trial: TaskTrial) -> Iterator[str]:
+    """Task and learner draw from the streams that they are given; global random state stays as it was."""
+    for what, (_, moved) in trial.traces.items():
+        if moved:
+            yield f"`{what}` moved it."
+
+
+@TASK_CHECKS.add("state", "inputs_unchanged", "global_random_state_untouched")
+def resumable(trial: TaskTrial) -> Iterator[str]:
+    """Four generations on the newest synthetic set give the same records as two, an interruption, and two more."""
+    cell = tiny_cell(_Newest(), trial.task)
+    whole = run_whole(cell)
+    if whole.cell.status != "done":
+        yield f"{whole.cell.status}: {whole.cell.reason}"
+    elif differs := difference(whole, run_interrupted(cell)):
+        yield f"{differs}."
+
+
+def _require(trial: TaskTrial, capability: str) -> None:
+    if capability not in trial.supports:
+        raise NotApplicable(f"the card does not declare {capability}")
+
+
+def _differ(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return a.keys() != b.keys() or any(not torch.equal(a[name], b[name]) for name in a)
+
+
+def _unlike(a: dict[str, float], b: dict[str, float]) -> Iterator[str]:
+    for name in sorted(a.keys() | b.keys()):
+        one, two = a.get(name, math.nan), b.get(name, math.nan)
+        if not math.isclose(one, two, rel_tol=1e-4, abs_tol=1e-6):
+            yield f"{name}: {one} and {two}."
+
+
+def _floats(what: str, values: torch.Tensor, shape: tuple[int, ...]) -> Iterator[str]:
+    if not values.is_floating_point() or tuple(values.shape) != shape:
+        yield f"`{what}` is {values.dtype} {tuple(values.shape)}, not float {list(shape)}."
+    elif bool(values.isnan().any()):
+        yield f"Some values of `{what}` are NaN."

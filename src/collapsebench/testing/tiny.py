@@ -1,0 +1,96 @@
+"""Tiny cells: core tasks at sizes at which a whole lineage takes moments."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from .. import snapshot
+from ..lineage import Lineage
+from ..method import Method
+from ..plan import Cell
+from ..protocol import Protocol
+from ..records import CellResult
+from ..registry import TASKS
+from ..runner import perform, run_cell
+from ..store import Store
+from ..task import Task
+from .bare import Bare
+
+GENERATIONS = 4
+INTERRUPTED_AFTER = 2
+
+_SIZES: Mapping[str, Mapping[str, Any]] = {
+    "gaussian": {"n": 24, "params": {"d": 3}},
+    "categorical": {"n": 60, "params": {"contexts": 3, "tokens": 8, "support": 6}},
+    # Operands 0 and 1: four lines, so that a few steps teach enough for verifiers to keep something.
+    "arithmetic": {"n": 48, "budget": {"steps": 60, "batch": 16}, "params": {"max_operand": 2, "heldout": 8}},
+}
+_ANY_SIZE: Mapping[str, Any] = {"n": 32, "budget": {"steps": 8, "batch": 8}}
+CORE_TASKS = tuple(_SIZES)
+
+
+def tiny_task(cls: type[Task]) -> Task:
+    """A task at a tiny size if it is a core task, else at its default size."""
+    return cls(**_SIZES.get(cls.name, {}).get("params", {}))
+
+
+def tiny_cell(method: Method, task: Task) -> Cell:
+    """One cell of a few generations, seed 0."""
+    protocol = Protocol.model_validate(
+        {
+            "name": "conformance",
+            "version": 1,
+            "description": "Tiny cells of the conformance kit.",
+            "generations": GENERATIONS,
+            "seeds": 1,
+            "tasks": {task.name: {**_ANY_SIZE, **_SIZES.get(task.name, {}), "params": task.params()}},
+        }
+    )
+    return Cell(protocol, task, method, seed=0)
+
+
+def tiny_cells(method: Method, tasks: Sequence[str] | None) -> list[Cell]:
+    """Cells on the task without extras and on the named tasks, by default the core ones that are installed."""
+    names = [name for name in CORE_TASKS if name in TASKS.names()] if tasks is None else tasks
+    return [tiny_cell(method, task) for task in (Bare(), *(tiny_task(TASKS.get(name)) for name in names))]
+
+
+def run_whole(cell: Cell) -> CellResult:
+    """The cell in a store of its own."""
+    with _temporary_store() as store:
+        return perform(cell, store)
+
+
+def run_interrupted(cell: Cell) -> CellResult:
+    """The cell in a store of its own, left after two generations and taken up again from what is on disk."""
+    with _temporary_store() as store:
+        lineage = Lineage(cell, store)
+        records = list(islice(run_cell(lineage), INTERRUPTED_AFTER + 1))
+        if lineage.closed_form:
+            folder = store.cell(cell.task.name, cell.method.name, cell.seed, cell.storage_digest)
+            folder.save_snapshot(snapshot.take(lineage, records))
+        return perform(cell, store)
+
+
+def difference(a: CellResult, b: CellResult) -> str | None:
+    """Where two results of one cell differ first, timings aside; None if nowhere."""
+    if a.same_result(b):
+        return None
+    if a.cell.status != b.cell.status:
+        return f"{a.cell.status} and {b.cell.status} ({b.cell.reason or a.cell.reason})"
+    for one, two in zip(a.generations, b.generations, strict=False):
+        for part in ("metrics", "ledger", "rows", "real_share", "log"):
+            if getattr(one, part) != getattr(two, part):
+                return f"{part} at generation {one.t}: {getattr(one, part)} and {getattr(two, part)}"
+    return "different numbers of generations"
+
+
+@contextmanager
+def _temporary_store() -> Iterator[Store]:
+    with tempfile.TemporaryDirectory(prefix="collapsebench-check-") as folder:
+        yield Store(Path(folder))
