@@ -5,6 +5,7 @@ A plug-in that cannot be imported is kept with the reason, so that it can be lis
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import inspect
 import sys
@@ -60,6 +61,10 @@ class Registry(Generic[P]):
                 "Rename one of them.",
             )
         self._classes[name] = cls
+
+    def forget(self, module: str) -> None:
+        """Take back what a module registered."""
+        self._classes = {name: cls for name, cls in self._classes.items() if cls.__module__ != module}
 
     def get(self, name: str) -> type[P]:
         """The class of this name.
@@ -135,8 +140,8 @@ def load_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise UsageError(f"No plug-in file {path}.", "Pass the path of a Python file.")
     inner = path.parent.name if path.stem == "task" else path.stem
-    name = f"collapsebench_plugins.{path.parent.name}.{inner}"
-    if name in sys.modules and getattr(sys.modules[name], "__file__", None) == str(path):
+    name = f"collapsebench_plugins.{inner}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
@@ -145,11 +150,12 @@ def load_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except PluginError:
-        del sys.modules[name]
-        raise
     except Exception as error:
         del sys.modules[name]
+        METHODS.forget(name)
+        TASKS.forget(name)
+        if isinstance(error, PluginError):
+            raise
         raise PluginError(
             f"Plug-in {path} cannot be imported: {type(error).__name__}: {error}",
             "Run it with --debug to see the traceback.",
