@@ -9,22 +9,23 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from .errors import ProtocolError, unknown_name
 
-NonNegative = Annotated[float, Field(ge=0)]
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
 class _Rules(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
 
 
 class Budget(_Rules):
     """Training of one generation: `steps` optimiser steps whatever the corpus size, or `epochs` over it."""
 
     steps: PositiveInt | None = None
-    epochs: PositiveFloat | None = None
+    epochs: Positive | None = None
     batch: PositiveInt = 32
 
     @model_validator(mode="after")
@@ -136,7 +137,11 @@ def load_protocol(name_or_path: str) -> Protocol:
     if path.suffix in {".yaml", ".yml"} or path.is_file():
         if not path.is_file():
             raise unknown_name("protocol file", name_or_path, shipped_protocols())
-        return parse_protocol(path.read_text(encoding="utf-8"), str(path))
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ProtocolError(f"Protocol {path} is not a text file: {error}.") from None
+        return parse_protocol(text, str(path))
     if name_or_path not in shipped_protocols():
         raise unknown_name("protocol", name_or_path, shipped_protocols())
     text = (resources.files("collapsebench") / "protocols" / f"{name_or_path}.yaml").read_text(encoding="utf-8")
@@ -148,13 +153,14 @@ def parse_protocol(text: str, where: str) -> Protocol:
     try:
         raw = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise ProtocolError(f"Protocol {where} is not YAML: {error}") from None
+        raise ProtocolError(f"Protocol {where} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
         raise ProtocolError(f"Protocol {where} is not a mapping of keys.", "Start from a shipped one.")
     try:
         return Protocol.model_validate(raw)
     except ValidationError as error:
-        first = error.errors()[0]
+        # A misspelt key is also a missing one; the misspelling is what helps.
+        first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
         key = ".".join(str(part) for part in first["loc"]) or "protocol"
         problem = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
         raise ProtocolError(
