@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, ClassVar, TypeVar
+from dataclasses import MISSING, Field, dataclass, fields
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from .corpus import Corpus
 from .errors import PluginError
@@ -95,7 +95,7 @@ class Method(ABC):
         return {
             f.name: getattr(self, f.name)
             for f in fields(self)  # type: ignore[arg-type]
-            if getattr(self, f.name) != f.default
+            if getattr(self, f.name) != default_of(f)
         }
 
     @property
@@ -118,6 +118,11 @@ class Method(ABC):
         if "fresh" in access:
             return "fresh"
         return "anchored" if "history" in access else "blind"
+
+
+def default_of(field: Field[Any]) -> Any:
+    """A dataclass field's default, or `MISSING` if it must be given."""
+    return field.default if field.default_factory is MISSING else field.default_factory()
 
 
 M = TypeVar("M", bound=type[Method])

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from .errors import CollapsebenchError, PluginError, ProtocolError, UsageError, unknown_name
-from .method import Method
+from .method import Method, default_of
 from .protocol import Protocol, TaskRules
 from .provenance import environment, harness_digest, plugin_digest
 from .records import SCHEMA, CellRecord, Status
@@ -236,7 +236,7 @@ def _instance(
         except ValidationError as invalid:
             problem = invalid.errors()[0]["msg"]
             raise wrong(f"Parameter {key}={value!r} of {kind} '{name}': {problem}.") from None
-    if missing := [f.name for f in known.values() if f.default is MISSING and f.name not in values]:
+    if missing := [f.name for f in known.values() if default_of(f) is MISSING and f.name not in values]:
         raise wrong(f"{kind.capitalize()} '{name}' needs {', '.join(missing)}.", f"--set {missing[0]}=VALUE")
     try:
         return cls(**values)
