@@ -1,0 +1,136 @@
+import math
+
+import pytest
+
+from collapsebench.errors import ProtocolError, UsageError
+from collapsebench.protocol import Protocol, load_protocol, parse_protocol, shipped_protocols
+
+TEXT = """
+name: mine
+version: 2
+description: A protocol of mine.
+generations: 4
+seeds: 3
+average_last: 2
+limits: {candidates: 2}
+tasks:
+  gaussian: {n: 100, params: {d: 3}}
+  arithmetic:
+    n: 64
+    synthetic: 32
+    generations: 2
+    start: previous
+    budget: {steps: 10, batch: 8}
+    limits: {fresh_real: 0.5}
+"""
+
+
+def test_rules_are_resolved_from_the_task_and_the_protocol():
+    protocol = parse_protocol(TEXT, "mine.yaml")
+
+    gaussian, arithmetic = protocol.rules("gaussian"), protocol.rules("arithmetic")
+
+    assert (gaussian.generations, gaussian.n, gaussian.synthetic, gaussian.start) == (4, 100, 100, "scratch")
+    assert (gaussian.params, gaussian.limits.candidates) == ({"d": 3}, 2)
+    assert (arithmetic.generations, arithmetic.n, arithmetic.synthetic, arithmetic.start) == (2, 64, 32, "previous")
+    assert (arithmetic.budget.steps, arithmetic.budget.epochs, arithmetic.budget.batch) == (10, None, 8)
+    assert (arithmetic.limits.fresh_real, arithmetic.limits.candidates) == (0.5, 8)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("seeds: 3", "sedes: 3", "sedes: unknown key"),
+        ("steps: 10", "stepz: 10", "tasks.arithmetic.budget.stepz: unknown key"),
+        ("n: 100", "n: -100", "tasks.gaussian.n: Input should be greater than 0"),
+        ("n: 100", "n: many", "tasks.gaussian.n: Input should be a valid integer"),
+        ("n: 100, ", "", "tasks.gaussian.n: Field required"),
+        ("seeds: 3", "seeds: 0", "seeds: Input should be greater than 0"),
+        ("fresh_real: 0.5", "fresh_real: -1", "tasks.arithmetic.limits.fresh_real: Input should be greater"),
+        ("candidates: 2", "candidates: .inf", "limits.candidates: Input should be a finite number"),
+        ("start: previous", "start: middle", "tasks.arithmetic.start: String should match"),
+        ("steps: 10", "steps: 10, epochs: 1", "give either steps or epochs"),
+        ("average_last: 2", "average_last: 3", "average_last: at most the number of generations, 2"),
+        ("name: mine", "name: My Board", "name: String should match"),
+    ],
+)
+def test_a_wrong_key_or_size_is_named(old, new, said):
+    with pytest.raises(ProtocolError) as error:
+        parse_protocol(TEXT.replace(old, new), "mine.yaml")
+    assert error.value.message.startswith("Protocol mine.yaml: ")
+    assert said in error.value.message
+    assert error.value.exit_code == 3
+
+
+@pytest.mark.parametrize("text", ["tasks: {", "- a\n- b\n", "", "a: b: c"])
+def test_what_is_not_a_mapping_in_yaml_is_refused_in_one_line(text):
+    with pytest.raises(ProtocolError, match=r"Protocol mine\.yaml is not") as error:
+        parse_protocol(text, "mine.yaml")
+    assert "\n" not in error.value.message
+
+
+def test_a_protocol_without_tasks_is_refused():
+    with pytest.raises(ProtocolError, match="name at least one task"):
+        parse_protocol(TEXT.partition("tasks:")[0] + "tasks: {}", "mine.yaml")
+
+
+def test_a_task_that_is_not_scored_gets_the_nearest_one():
+    with pytest.raises(UsageError, match="Unknown task of protocol 'mine' 'gausian'") as error:
+        parse_protocol(TEXT, "mine.yaml").rules("gausian")
+    assert error.value.hint == "Did you mean 'gaussian'?"
+
+
+def test_the_digest_depends_on_the_rules_and_not_on_words_or_layout():
+    def digest(text):
+        return parse_protocol(text, "mine.yaml").digest()
+
+    same = TEXT.replace("A protocol of mine.", "Other words.").replace(
+        "{n: 100, params: {d: 3}}", "{params: {d: 3}, n: 100}"
+    )
+    assert digest(same) == digest(TEXT)
+    changes = {"version: 2": "version: 3", "seeds: 3": "seeds: 4", "steps: 10": "steps: 11", "{d: 3}": "{d: 4}"}
+    assert len({digest(TEXT.replace(*change)) for change in changes.items()} | {digest(TEXT)}) == 5
+
+
+def test_the_rules_of_a_task_have_their_own_digest():
+    protocol = parse_protocol(TEXT, "mine.yaml")
+    renamed = parse_protocol(TEXT.replace("seeds: 3", "seeds: 9"), "mine.yaml")
+    assert protocol.rules("gaussian").digest() == renamed.rules("gaussian").digest()
+    assert protocol.rules("gaussian").digest() != protocol.rules("arithmetic").digest()
+
+
+def test_a_protocol_survives_the_trip_to_a_worker():
+    protocol = parse_protocol(TEXT.replace("d: 3", "d: 3, limit: .inf"), "mine.yaml")
+    back = Protocol.model_validate_json(protocol.model_dump_json())
+    assert back == protocol
+    assert back.digest() == protocol.digest()
+    assert math.isinf(back.rules("gaussian").params["limit"])
+
+
+def test_shipped_protocols_load_by_name():
+    assert "quick" in shipped_protocols()
+    for name in shipped_protocols():
+        protocol = load_protocol(name)
+        assert protocol.name == name
+        assert all(protocol.rules(task).n > 0 for task in protocol.tasks)
+
+
+def test_a_users_protocol_loads_by_path(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text(TEXT)
+    assert load_protocol(str(path)).name == "mine"
+
+
+def test_an_unknown_protocol_gets_the_nearest_one(tmp_path):
+    with pytest.raises(UsageError, match="Unknown protocol 'quik'") as error:
+        load_protocol("quik")
+    assert error.value.hint == "Did you mean 'quick'?"
+    with pytest.raises(UsageError, match="Unknown protocol file"):
+        load_protocol(str(tmp_path / "missing.yaml"))
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(ProtocolError, match="is not"):
+        load_protocol(str(path))
