@@ -157,7 +157,8 @@ class Board:
         return scores
 
     def _values(self, entry: Entry, task: BoardTask) -> list[float]:
-        return [r for (label, name, _), r in self.scores.items() if (label, name) == (entry.label, task.name)]
+        keys = [(entry.label, name, seed) for name, seed in entry.cells if name == task.name]
+        return [self.scores[key] for key in keys if key in self.scores]
 
     def score(self, entry: Entry, task: BoardTask) -> Interval:
         """R on one task: mean over seeds with the Student-t half-width."""
@@ -220,7 +221,7 @@ class Board:
         """A metric at generation 0, which all entries share, over seeds."""
         by_seed = {
             seed: result.generations[0].metrics.get(metric, math.nan)
-            for entry in self.entries
+            for entry in sorted(self.entries, key=lambda entry: entry.reference)  # references last: theirs stands
             for (name, seed), result in entry.cells.items()
             if name == task.name and result.generations
         }
@@ -444,18 +445,18 @@ def _changes(board: Board, folder: Path) -> dict[Path, str | None]:
     changes: dict[Path, str | None] = {}
     for name in _page_names(board):
         path = folder / name
-        old = path.read_text(encoding="utf-8") if path.is_file() else None
+        old = path.read_bytes() if path.is_file() else None
         if path.suffix == ".svg":
             curves = svg.curves(board, path.stem)
-            if old is None or svg.digest(curves) not in old:
+            if old is None or svg.digest(curves).encode() not in old:
                 changes[path] = svg.draw(curves)
         else:
             new = markdown.readme(board) if name == "README.md" else markdown.track_page(board, path.stem)
-            if new != old:
+            if new.encode() != old:
                 changes[path] = new
     known = {folder / name for name in _page_names(board)}
     generated = [folder / f"{track}.md" for track in TRACKS] + [
-        path for path in folder.glob("*.svg") if svg.MARK in path.read_text(encoding="utf-8")
+        path for path in folder.glob("*.svg") if svg.MARK.encode() in path.read_bytes()
     ]
     changes.update({path: None for path in generated if path.is_file() and path not in known})
     return changes

@@ -41,7 +41,9 @@ def test_half_width_sets_the_digits(interval, text):
 
 
 def test_counts_shares_and_spans():
-    assert [count(v) for v in (0, 800, 999.6, 1234, 45_600_000, None)] == ["0", "800", "1.00k", "1.23k", "45.6M", "—"]
+    assert [count(v) for v in (0, 0.25, 800, 999.6, 1234, 45_600_000, None)] == [
+        *("0", "0.250", "800", "1.00k", "1.23k", "45.6M", "—")
+    ]
     assert [share(v) for v in (0.25, 1.0, 0.0123, math.nan)] == ["25 %", "100 %", "1.23 %", "—"]
     assert span(Interval(0.5, 0.25)) == "[0.25, 0.75]"
     assert span(Interval(0.5, math.nan)) == "—"

@@ -36,21 +36,26 @@ def measured(interval: Interval) -> str:
     return _minus(f"{round(centre, decimals) + 0.0:.{decimals}f} ± {half_width:.{decimals}f}")
 
 
+def score(value: float) -> str:
+    """R to two decimals."""
+    return MISSING if math.isnan(value) else _minus(f"{round(value, 2) + 0.0:.2f}")
+
+
 def span(interval: Interval) -> str:
     """`[low, high]` to two decimals."""
     if math.isnan(interval.half_width):
         return MISSING
-    return _minus(f"[{round(interval.low, 2) + 0.0:.2f}, {round(interval.high, 2) + 0.0:.2f}]")
+    return f"[{score(interval.low)}, {score(interval.high)}]"
 
 
 def count(value: float | None) -> str:
-    """800, 1.23k, 45.6M."""
+    """A count or a time: 800, 1.23k, 45.6M, 0.250."""
     if value is None or math.isnan(value):
         return MISSING
     for size, suffix in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= size * 0.9995:
             return number(value / size) + suffix
-    return f"{value:.0f}"
+    return f"{value:.0f}" if value == int(value) or value >= 100 else number(value)
 
 
 def share(value: float | None) -> str:

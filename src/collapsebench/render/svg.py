@@ -29,7 +29,7 @@ MARK = "collapsebench curves"
 _STYLE = 1  # bump when the same curves are to be drawn differently
 
 # Okabe & Ito's colours that are told apart by colour-blind readers and stand out on white.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 _GREY = "#6b6b6b"
 _DASHES = {"replace": (0, (5, 2)), "frozen": (0, (2, 1.5)), "fresh_real": (0, (5, 1.5, 1, 1.5))}
@@ -116,16 +116,16 @@ def draw(figure: Curves) -> str:
 
     # "default" first: whatever the user's own matplotlibrc says
     with _unloaded_torch_hidden(), style.context(["default", _SETTINGS]):
-        canvas = Figure(figsize=(7.5, 3.6 + 0.12 * max(0, len(figure.lines) - 14)), layout="constrained")
-        axes = canvas.subplots()
+        height = 3.6 + 0.17 * max(0, len(figure.lines) - 17)  # inches; a legend row takes .17
+        canvas = Figure(figsize=(8.6, height))
+        axes = canvas.add_axes((0.09, 0.45 / height, 0.52, 1 - 0.8 / height))
         for line in figure.lines:
-            _draw_line(axes, line)
+            _draw_line(axes, line, shade=min(0.12, 1 / len(figure.lines)))
         _set_scale(axes, figure)
         axes.set(title=figure.title, xlabel="generation", ylabel=figure.axis)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.2, linewidth=0.6)
-        if figure.lines:
-            axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=8)
+        _set_legend(axes, figure)
         buffer = io.StringIO()
         canvas.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Description": digest(figure)})
     return "\n".join(row.rstrip() for row in buffer.getvalue().splitlines()) + "\n"
@@ -145,36 +145,55 @@ def _unloaded_torch_hidden() -> Iterator[None]:
         sys.modules["torch"] = torch
 
 
-def _draw_line(axes: Axes, line: Curve) -> None:
+def _draw_line(axes: Axes, line: Curve, shade: float) -> None:
     colour = _GREY if line.reference else _COLOURS[line.style % len(_COLOURS)]
     generations = range(len(line.mean))
-    name = _short(line.label).replace("$", r"\$")  # no formula
     band = [Interval(m, 0.0 if math.isnan(h) else h) for m, h in zip(line.mean, line.half_width, strict=True)]
-    axes.fill_between(generations, [b.low for b in band], [b.high for b in band], color=colour, alpha=0.12, linewidth=0)
-    if line.reference:
-        axes.plot(generations, line.mean, color=colour, linestyle=_DASHES.get(line.label, "--"), label=name)
-    else:
-        marker = _MARKERS[(line.style + line.style // len(_COLOURS)) % len(_MARKERS)]
-        axes.plot(generations, line.mean, color=colour, marker=marker, markersize=4, linewidth=1.4, label=name)
+    axes.fill_between(
+        generations, [b.low for b in band], [b.high for b in band], color=colour, alpha=shade, linewidth=0
+    )
+    axes.plot(generations, line.mean, color=colour, label=_legend_text(line.label), **_look(line))
     if line.theory:
-        axes.plot(line.theory, color=colour, linestyle=":", linewidth=2.2, label=f"{name}, closed form")
-    if line.diverged and line.mean:
+        axes.plot(line.theory, color=colour, linestyle=":", linewidth=2.2)
+    if line.diverged:
         axes.plot(len(line.mean) - 1, line.mean[-1], "x", color=colour, markersize=10, markeredgewidth=2)
 
 
-def _short(label: str, most: int = 36) -> str:
-    """A label that leaves room for the curves."""
-    return label if len(label) <= most else label[: most - 1] + "…"
+def _look(line: Curve) -> dict[str, Any]:
+    """References are dashed and lie on top; methods have markers, hollow once the colours are used up."""
+    if line.reference:
+        return {"linestyle": _DASHES.get(line.label, "--"), "zorder": 3}
+    lap = line.style // len(_COLOURS)
+    look = {"marker": _MARKERS[(line.style + lap) % len(_MARKERS)], "markersize": 4, "linewidth": 1.4}
+    return look | ({"markerfacecolor": "white"} if lap else {})
+
+
+def _legend_text(label: str, most: int = 36) -> str:
+    """A label that leaves room for the curves and is no formula."""
+    short = label if len(label) <= most else label[: most - 1] + "…"
+    return short.replace("$", r"\$")
+
+
+def _set_legend(axes: Axes, figure: Curves) -> None:
+    if any(line.theory for line in figure.lines):
+        axes.plot([], color=_GREY, linestyle=":", linewidth=2.2, label="closed form, in its line's colour")
+    if figure.lines:
+        axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), frameon=False, fontsize=8)
 
 
 def _set_scale(axes: Axes, figure: Curves) -> None:
     """Frame the means and closed forms; a wide band may leave the frame. Logarithmic beyond a decade."""
+    from matplotlib.ticker import LogLocator, NullLocator
+
     values = [v for line in figure.lines for v in (*line.mean, *line.theory) if math.isfinite(v)]
     if not values:
         return
     low, high = min(values), max(values)
     if low > 0 and high > 10 * low:
         axes.set_yscale("log", nonpositive="clip")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 1000 * low else (1,)))
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.yaxis.set_minor_locator(NullLocator())
         axes.set_ylim(low / 1.25, high * 1.25)
     else:
         margin = 0.08 * (high - low) or 0.1 * abs(high) or 1.0

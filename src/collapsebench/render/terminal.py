@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..method import TRACKS
-from .numbers import MISSING, count, measured, number, share, span
+from .numbers import MISSING, count, measured, score, share, span
 
 if TYPE_CHECKING:
     from ..board import Board, Entry
@@ -44,7 +44,7 @@ def _cells(board: Board, entry: Entry) -> list[str]:
     overall, costs = board.overall(entry).these_tasks, board.costs(entry)
     return [
         escape(entry.label),
-        number(overall.centre),
+        score(overall.centre),
         span(overall),
         *(measured(board.score(entry, task)) for task in board.counting),
         share(board.real_share(entry)),
