@@ -102,6 +102,13 @@ def test_a_loss_that_is_not_finite_counts_as_diverged(board_of, fabricate):
     assert "not finite" in board.reason(accumulate, "arithmetic", 2)
 
 
+def test_a_reference_that_diverged_leaves_its_task_unscored(board_of, fabricate):
+    broken = fabricate.cells("replace", ["gaussian"], status="diverged", reason="loss is nan", finished=2)
+    board = board_of([r for name in ("frozen", "accumulate") for r in fabricate.cells(name, ["gaussian"])] + broken)
+    assert board.tasks[0].verdict == "references incomplete"
+    assert board.cells_in(entry(board, "replace"), "diverged") == {"gaussian": [0, 1, 2]}
+
+
 def test_costs_are_averaged_over_seeds_and_summed_over_scored_tasks(board_of, fabricate):
     board = board_of(fabricate.everything())
     costs = board.costs(entry(board, "accumulate"))

@@ -90,15 +90,15 @@ def _about(board: Board) -> str:
 
 def _window(board: Board) -> str:
     last = board.protocol["average_last"]
-    return "at the last generation" if last == 1 else f"over the last {last} generations"
+    return "at the last generation" if last == 1 else f"as a mean over the last {last} generations"
 
 
 def _how_to_read(board: Board) -> str:
     return _bullets(
         [
             "**R**, the recovered gap, is (L<sub>replace</sub> − L) / (L<sub>replace</sub> − L<sub>frozen</sub>) of "
-            f"the held-out real loss L {_window(board)}: 0 is as bad as training on synthetic data alone, 1 as good as never "
-            "using it, above 1 means that synthetic data helped. It does not depend on who else entered.",
+            f"the held-out real loss L {_window(board)}: 0 is as bad as training on synthetic data alone, 1 as good "
+            "as never using it, above 1 means that synthetic data helped. It does not depend on who else entered.",
             "**Overall** is the interquartile mean of R over all (task, seed). Its 95 % interval for *these tasks* is "
             "for new seeds; the one for *tasks like these* is for new tasks, around the mean over tasks. ± is a 95 % "
             "Student-t half-width over seeds.",
