@@ -1,0 +1,75 @@
+import math
+
+import numpy as np
+import pytest
+
+from collapsebench import laws
+
+COIN = [0.5, 0.5]
+
+
+def test_a_coin_by_hand():
+    # R_0 = (1 - 1/2)/10; with alpha = 1/2: R_1 = 1/20 + (9/10)(1/4)(1/20).
+    np.testing.assert_allclose(laws.categorical_error(COIN, [10, 10], [0.5]), [1 / 20, 1 / 20 + 9 / 800])
+    # Five fresh flips and five of the last model: variance 1/20 (1/2 + (1/2)(9/10)), plus its error/4.
+    np.testing.assert_allclose(laws.categorical_error(COIN, [10, 10], [0.5], "counts"), [1 / 20, 0.95 / 20 + 1 / 80])
+    # All real: each generation is a first fit. No real: the spread 1/2 shrinks by 9/10 a time.
+    np.testing.assert_allclose(laws.categorical_error(COIN, [10, 20], [1.0]), [1 / 20, 1 / 40])
+    np.testing.assert_allclose(laws.categorical_error(COIN, [10] * 3, [0, 0]), [0.5 * (1 - 0.9**t) for t in (1, 2, 3)])
+    np.testing.assert_allclose(laws.categorical_diversity(COIN, 10, 1), [0.45, 0.405])
+
+
+@pytest.mark.parametrize(("n", "limit"), [(200, 0.02370), (1000, 0.00482)])
+def test_quoted_limits(n, limit):
+    p = laws.zipf(50)
+    assert laws.categorical_error_limit(p, n, 0.1) == pytest.approx(limit, abs=5e-6)
+    assert laws.categorical_error(p, [n] * 200, [0.1] * 199)[-1] == pytest.approx(limit, abs=5e-6)
+
+
+def test_constant_size_never_beats_the_first_fit_and_growing_size_can():
+    p = laws.zipf(50)
+    assert (laws.categorical_error(p, [200] * 50, [0.3] * 49)[1:] > laws.categorical_error(p, [200], [])[0]).all()
+    first = laws.categorical_error(p, [200], [])[0]
+    needed = laws.categorical_size_to_improve(p, 0.3, first)
+    assert needed > 200
+    assert laws.categorical_error(p, [200, math.floor(needed)], [0.3])[-1] > first
+    assert laws.categorical_error(p, [200, math.ceil(needed)], [0.3])[-1] < first
+    assert laws.categorical_size_to_improve(p, 0.0, first) == math.inf
+    assert laws.categorical_size_to_improve(p, 0.5, 5.0) == 0
+
+
+@pytest.mark.parametrize("draws", ["mixture", "counts"])
+def test_simulation(draws, rng, worst_z):
+    seeds, p = 40_000, laws.zipf(6)
+    sizes, fresh = [20, 30, 40], [None, 6, 20]
+    alphas = [6 / 30, 20 / 40]
+    model = rng.multinomial(20, p, size=seeds) / 20
+    errors, diversity = [((model - p) ** 2).sum(1)], [1 - (model**2).sum(1)]
+    for n, real, alpha in zip(sizes[1:], fresh[1:], alphas, strict=True):
+        if draws == "mixture":
+            counts = rng.multinomial(n, alpha * p + (1 - alpha) * model)
+        else:
+            counts = rng.multinomial(real, p, size=seeds) + rng.multinomial(n - real, model)
+        model = counts / n
+        errors.append(((model - p) ** 2).sum(1))
+    assert worst_z(np.transpose(errors), laws.categorical_error(p, sizes, alphas, draws)) < 4
+    assert worst_z(np.transpose(diversity), laws.categorical_diversity(p, 20, 0)) < 4
+
+
+def test_temperature_sharpens_below_one_and_flattens_above():
+    np.testing.assert_allclose(laws.tempered([0.8, 0.2], 0.5, 1)[1], [0.64 / 0.68, 0.04 / 0.68])
+    p = laws.zipf(20)
+    assert (np.diff(laws.entropy(laws.tempered(p, 0.8, 20))) < 0).all()
+    assert (np.diff(laws.entropy(laws.tempered(p, 1.2, 20))) > 0).all()
+    np.testing.assert_allclose(laws.tempered(p, 1.0, 3), np.tile(p, (4, 1)))
+    np.testing.assert_allclose(laws.tempered(p, 0.8, 60)[-1], np.eye(20)[0], atol=1e-12)
+    np.testing.assert_allclose(laws.tempered([0.6, 0.4, 0.0], 1.2, 200)[-1], [0.5, 0.5, 0.0], atol=1e-12)
+
+
+def test_bad_schedules():
+    with pytest.raises(ValueError, match="alphas"):
+        laws.categorical_error(COIN, [10, 10], [1.5])
+    with pytest.raises(ValueError, match="sizes"):
+        laws.categorical_error(COIN, [10, 0], [0.5])
+    with pytest.raises(ValueError, match="one alpha"):
+        laws.categorical_error(COIN, [10], [0.5])

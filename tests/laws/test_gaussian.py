@@ -1,0 +1,54 @@
+import math
+
+import numpy as np
+import pytest
+
+from collapsebench import laws
+
+
+def test_first_generations_by_hand():
+    # n = 2: each fit halves the spread under replace; accumulate: (1 - 1/2)(1 - 1/8)(1 - 1/18).
+    assert laws.gaussian_replace(2, 2).tolist() == [1 / 2, 1 / 4, 1 / 8]
+    np.testing.assert_allclose(laws.gaussian_accumulate(2, 2), [1 / 2, 7 / 16, 7 / 16 * 17 / 18])
+    # Subsample of 2 out of a pool of 4 with spread 7/16: the draw keeps (N/(N-1)) (n-1)/n = 2/3 of it.
+    np.testing.assert_allclose(laws.gaussian_accumulate_subsample(2, 1), [1 / 2, 7 / 16 * 2 / 3])
+    np.testing.assert_allclose(laws.gaussian_mean_error(laws.gaussian_replace(2, 1)), [1 / 2, 3 / 4])
+
+
+@pytest.mark.parametrize(("n", "limit"), [(10, 0.8434), (32, 0.9494), (100, 0.9836)])
+def test_accumulate_tends_to_its_limit(n, limit):
+    assert laws.gaussian_accumulate_limit(n) == pytest.approx(limit, abs=5e-5)
+    assert laws.gaussian_accumulate_limit(n) == pytest.approx(math.sin(math.pi / math.sqrt(n)) / math.pi * math.sqrt(n))
+    assert laws.gaussian_accumulate(n, 20_000)[-1] == pytest.approx(limit, abs=6e-5)
+
+
+@pytest.mark.parametrize(
+    ("curve", "n", "published"),
+    [("gaussian_replace", 100, 0.366), ("gaussian_replace", 316, 0.728), ("gaussian_accumulate", 10, 0.844)],
+)
+def test_published_settings_at_one_hundred_fits(curve, n, published):
+    assert getattr(laws, curve)(n, 99)[-1] == pytest.approx(published, abs=1e-3)
+
+
+def test_one_example_has_no_spread():
+    assert laws.gaussian_replace(1, 2).tolist() == [0, 0, 0]
+    assert laws.gaussian_accumulate_subsample(1, 2).tolist() == [0, 0, 0]
+    with pytest.raises(ValueError, match="at least 1"):
+        laws.gaussian_replace(0, 1)
+
+
+@pytest.mark.parametrize("rule", ["replace", "accumulate", "accumulate_subsample"])
+def test_simulation(rule, rng, worst_z):
+    seeds, n, generations = 40_000, 4, 3
+    pool = train = rng.standard_normal((seeds, n))
+    spread, mean_error = [], []
+    for _ in range(generations + 1):
+        mean, variance = train.mean(1), train.var(1)
+        spread.append(variance)
+        mean_error.append(mean**2)
+        synthetic = mean[:, None] + np.sqrt(variance)[:, None] * rng.standard_normal((seeds, n))
+        pool = np.concatenate([pool, synthetic], axis=1)
+        train = {"replace": synthetic, "accumulate": pool}.get(rule, rng.permuted(pool, axis=1)[:, :n])
+    theory = getattr(laws, f"gaussian_{rule}")(n, generations)
+    assert worst_z(np.transpose(spread), theory) < 4
+    assert worst_z(np.transpose(mean_error), laws.gaussian_mean_error(theory)) < 4

@@ -1,0 +1,50 @@
+import numpy as np
+import pytest
+
+from collapsebench import laws
+
+
+def test_two_outcomes_by_hand():
+    # beta = 2, N = 2: p = (4/5, 1/5); two draws miss outcome 1 with (1/5)^2 and outcome 2 with (4/5)^2.
+    assert laws.memorising_error(2, 2, 2) == pytest.approx(0.8 * 0.04 + 0.2 * 0.64)
+    # Cut after rank 1 the draws are all outcome 1: only outcome 2's 1/5 is lost.
+    assert laws.memorising_error(2, 5, 2, cut=1) == pytest.approx(0.2)
+    assert laws.memorising_error(2, 0, 2) == 1
+
+
+@pytest.mark.parametrize("beta", [1.5, 2.0])
+def test_scaling_law_and_exponent(beta):
+    draws = np.array([100, 300, 1000])
+    exact = [laws.memorising_error(beta, t, 500_000) for t in draws]
+    np.testing.assert_allclose(exact, [laws.tail_scaling(beta, t) for t in draws], rtol=0.05)
+    slope = np.polyfit(np.log(draws), np.log(exact), 1)[0]
+    assert slope == pytest.approx(-laws.tail_exponent(beta), rel=0.05)
+
+
+def test_a_cut_tail_leaves_a_floor_with_its_own_exponent():
+    cuts = np.array([100, 300, 1000])
+    floors = [laws.memorising_error(2, 10**9, 10**6, cut=int(k)) for k in cuts]
+    np.testing.assert_allclose(floors, [laws.tail_scaling(2, 1e18, cut=int(k)) for k in cuts], rtol=0.02)
+    assert np.polyfit(np.log(cuts), np.log(floors), 1)[0] == pytest.approx(-1, rel=0.05)
+
+
+def test_a_generator_of_finite_training_acts_as_a_cut():
+    assert laws.effective_cut(2, 10_000) == pytest.approx(100)
+    # The loss of a cut at T_0^(1/beta) scales like the generator's own error T_0^-c, with c = 1/2 here.
+    assert laws.effective_cut(2, 10_000) ** -1 == pytest.approx(10_000 ** -laws.tail_exponent(2))
+    assert laws.tail_generations(2, 10_000, 10_000, 3) == pytest.approx(4 * 0.01)
+
+
+def test_simulation(rng, worst_z):
+    p = laws.zipf(30, 1.5)
+    cut = np.where(np.arange(30) < 12, p, 0)
+    for q, k in [(p, None), (cut / cut.sum(), 12)]:
+        seen = rng.multinomial(40, q, size=20_000) > 0
+        assert worst_z((p * ~seen).sum(1, keepdims=True), [laws.memorising_error(1.5, 40, 30, k)]) < 4
+
+
+def test_bad_arguments():
+    with pytest.raises(ValueError, match="beta"):
+        laws.tail_scaling(1.0, 100)
+    with pytest.raises(ValueError, match="cut"):
+        laws.memorising_error(2, 10, 5, cut=6)
