@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from functools import cache
 from typing import NamedTuple
 
 import torch
@@ -48,10 +49,10 @@ class GaussianLearner(Learner):
 
     def __init__(self, d: int) -> None:
         self._d = d
-        self._moments = Moments(0.0, torch.zeros(d, dtype=torch.float64), torch.zeros(d, d, dtype=torch.float64))
+        self._moments, axes = _unfitted(d)
         self.variances = self._moments.mean
         """Eigenvalues of the covariance, ascending, float `[d]`: the variances along the principal axes."""
-        self.axes = torch.eye(d, dtype=torch.float64)
+        self.axes = axes
         """The principal axes as columns, float `[d, d]`."""
 
     @property
@@ -154,6 +155,13 @@ class GaussianLearner(Learner):
     def _off_support(self) -> float:
         """Distance from the support above which a row is outside it."""
         return 1e-6 * (math.sqrt(self.variances[-1].item()) + self.mean.abs().max().item())
+
+
+@cache  # a new learner is made in every generation
+def _unfitted(d: int) -> tuple[Moments, torch.Tensor]:
+    """Moments of no rows at all, and the axes that go with them."""
+    zero = torch.zeros(d, dtype=torch.float64)
+    return Moments(0.0, zero, torch.diag(zero)), torch.eye(d, dtype=torch.float64)
 
 
 def _moments(corpus: Corpus) -> Moments:
