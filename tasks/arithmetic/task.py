@@ -140,15 +140,19 @@ class Arithmetic(Task):
 
     def _sample_metrics(self, tokens: torch.Tensor) -> dict[str, float]:
         """What the model's own lines look like; `tokens` `[n, 9]`."""
+        from collapsebench.lm.tokenise import PAD
+        from collapsebench.scoring.text import ngram_counts
+
         a, b, c, formed = parse(tokens)
         valid = formed & (a < self.max_operand) & (b < self.max_operand)
+        questions = ngram_counts(tokens[valid, :QUESTION], QUESTION, PAD)
         a, b, c = a[valid], b[valid], c[valid]
         count = max(1, len(a))
         large = torch.maximum(a, b) >= 0.8 * self.max_operand
         return {
             "valid": len(a) / len(tokens),
             "right": float((a + b == c).sum()) / count,
-            "distinct_questions": float(len(torch.unique(a * 100 + b))),
+            "distinct_questions": float(len(questions)),
             "large_operands": float(large.sum()) / count,
         }
 
@@ -166,7 +170,7 @@ class Heldout:
     sizes: dict[str, int]
 
 
-@lru_cache(maxsize=16)
+@lru_cache(maxsize=8)
 def heldout(task: Arithmetic, seed: int, seen_questions: bytes) -> Heldout:
     """The held-out lines of an evaluation stream; made once per process, since every generation asks for them.
 
