@@ -13,18 +13,19 @@ def publish(results: Iterable[CellResult], folder: Path) -> None:
     """Merge results into `folder/records/<method>.jsonl`, one file per method.
 
     A cell that is there already with the same result, timings aside, keeps its bytes; a changed one is
-    replaced. Records of an older version of the protocol are removed: a board mixes nothing.
+    replaced. Records of another version of the protocol, of a task or of a method are removed: a board
+    mixes nothing.
     """
     new = {_place(result): result for result in results}
     if not new:
         return
-    digest = next(iter(new.values())).cell.protocol["digest"]
+    current = {name: digest for result in new.values() for name, digest in _digests(result)}
     records = folder / "records"
     known = {
         _place(result): result
         for path in sorted(records.glob("*.jsonl"))
         for result in read_results(path)
-        if result.cell.protocol["digest"] == digest
+        if all(current.get(name, digest) == digest for name, digest in _digests(result))
     }
     for place, result in new.items():
         if place not in known or not known[place].same_result(result):
@@ -37,6 +38,13 @@ def publish(results: Iterable[CellResult], folder: Path) -> None:
         path = records / f"{method}.jsonl"
         if not path.is_file() or path.read_bytes() != content:
             write_atomic(path, content)
+
+
+def _digests(result: CellResult) -> list[tuple[str, str]]:
+    """What a result was obtained with: protocol, task and method, each with its digest."""
+    cell = result.cell
+    parts = (("protocol", "name", cell.protocol), ("task", "name", cell.task), ("method", "label", cell.method))
+    return [(f"{kind} {content[name]}", content["digest"]) for kind, name, content in parts]
 
 
 def _place(result: CellResult) -> tuple[str, str, int]:

@@ -5,7 +5,7 @@
     cells/<task>/<method>/s<seed>-<digest>/
         manifest.json  records.jsonl  DONE | failure.txt  snapshot.safetensors (closed-form, unfinished)
 
-Every file carries or has a checksum; what does not match it counts as missing and is said in one line.
+Every file carries or has a checksum; what does not match it is said in one line, removed and computed again.
 """
 
 from __future__ import annotations
@@ -15,26 +15,22 @@ import hashlib
 import json
 import logging
 import os
-import tempfile
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+import secrets
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
+from filelock import FileLock, Timeout
 
 from .errors import StoreError
 from .records import CellRecord, CellResult, cell_from_dict, generation_from_dict, to_line
 
 if TYPE_CHECKING:
-    import torch
-
     from .records import GenerationRecord
 
 log = logging.getLogger("collapsebench")
-
-Tensors = Mapping[str, "torch.Tensor"]
 
 
 def write_atomic(path: Path, content: bytes) -> None:
@@ -43,23 +39,69 @@ def write_atomic(path: Path, content: bytes) -> None:
     Raises:
         StoreError: no space, no permission; the old file stands and nothing half-written remains.
     """
-    temporary = ""
+    temporary = path.parent / f".{path.name}.{secrets.token_hex(6)}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
-        if temporary:
-            Path(temporary).unlink(missing_ok=True)
-        full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        temporary.unlink(missing_ok=True)
+        raise _cannot_write(path, error) from error
+
+
+def _cannot_write(path: Path, error: OSError) -> StoreError:
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return StoreError(
+        f"Cannot write {path}: {'the disk is full' if full else error.strerror or error}.",
+        "Free some space or pass another --store; finished work is kept." if full else "Check the permissions.",
+    )
+
+
+def _read(path: Path) -> bytes | None:
+    """A file's content, or None if there is no such file.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
         raise StoreError(
-            f"Cannot write {path}: {'the disk is full' if full else error.strerror or error}.",
-            "Free some space or pass another --store; finished work is kept." if full else "Check the permissions.",
+            f"Cannot read {path}: {error.strerror or error}.", "Check the permissions or pass another --store."
         ) from error
+
+
+def _discard(path: Path) -> None:
+    """Say that a file is damaged, once: it is gone afterwards."""
+    log.warning("%s is damaged (checksum); computing it again.", path)
+    path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(path: Path, timeout: float = -1) -> Iterator[None]:
+    """Hold a lock file, among processes; released if the holder dies.
+
+    Raises:
+        filelock.Timeout: another process held it for `timeout` seconds (negative: wait for ever).
+        StoreError: the file cannot be made.
+    """
+    lock = FileLock(path, timeout=timeout)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise
+    except OSError as error:
+        raise _cannot_write(path, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def sha256(content: bytes) -> str:
@@ -75,13 +117,12 @@ def _sealed(content: Any) -> bytes:
 
 def _unsealed(path: Path) -> Any | None:
     """What `_sealed` wrote, or None if the file is missing or damaged (said in one line)."""
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
+    content = _read(path)
+    if content is None:
         return None
     line, _, seal = content.partition(b"\n")
     if sha256(line).encode() != seal.strip():
-        log.warning("%s is damaged (checksum); computing it again.", path)
+        _discard(path)
         return None
     return json.loads(line)
 
@@ -131,24 +172,19 @@ class Store:
     def load_payload(self, kind: str, key: str, digest: str) -> bytes | None:
         """A stage's payload, or None if it was dropped or is damaged (said in one line)."""
         path = self._stage(kind, key, "safetensors")
-        try:
-            payload = path.read_bytes()
-        except FileNotFoundError:
-            return None
-        if sha256(payload) != digest:
-            log.warning("%s is damaged (checksum); computing it again.", path)
-            return None
-        return payload
+        payload = _read(path)
+        if payload is None or sha256(payload) == digest:
+            return payload
+        _discard(path)
+        return None
 
     def drop_payload(self, kind: str, key: str) -> None:
         """Forget a stage's payload but not its note."""
         self._stage(kind, key, "safetensors").unlink(missing_ok=True)
 
     def stage_lock(self, kind: str, key: str) -> AbstractContextManager[Any]:
-        """Held while a stage is computed, so that two processes do not do it twice; released if the holder dies."""
-        path = self._stage(kind, key, "lock")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return FileLock(path)
+        """Held while a stage is computed, so that two processes do not do it twice."""
+        return _locked(self._stage(kind, key, "lock"))
 
     def _stage(self, kind: str, key: str, suffix: str) -> Path:
         return self.root / "stages" / kind / f"{key}.{suffix}"
@@ -176,8 +212,7 @@ class CellFolder:
         Raises:
             filelock.Timeout: on entry, when another process held it for `timeout` seconds.
         """
-        self.path.mkdir(parents=True, exist_ok=True)
-        return FileLock(self.path / "lock", timeout=timeout)
+        return _locked(self.path / "lock", timeout)
 
     def start(self, cell: CellRecord, spec: Mapping[str, Any]) -> None:
         """Write the manifest (every key part, and the spec that runs it again); clear what an earlier failure left."""
@@ -196,10 +231,16 @@ class CellFolder:
         return content
 
     def unfinished_records(self) -> list[GenerationRecord]:
-        """The generations written so far by a cell that is not finished."""
+        """The generations written so far by a cell that is not finished, up to the first damaged line."""
         path = self.path / "records.jsonl"
-        lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-        return [generation_from_dict(json.loads(line)) for line in lines]
+        records: list[GenerationRecord] = []
+        for line in (_read(path) or b"").splitlines():
+            try:
+                records.append(generation_from_dict(json.loads(line)))
+            except (ValueError, KeyError):
+                log.warning("%s is damaged after %d lines.", path, len(records))
+                break
+        return records
 
     def finish(self, cell: CellRecord, records: list[GenerationRecord]) -> None:
         """Write the last records and the DONE that makes the cell count."""
@@ -216,12 +257,10 @@ class CellFolder:
         done = _unsealed(self.path / "DONE")
         if done is None:
             return None
-        try:
-            content = (self.path / "records.jsonl").read_bytes()
-        except FileNotFoundError:
-            content = b""
+        content = _read(self.path / "records.jsonl") or b""
         if sha256(content) != done["records"]:
-            log.warning("%s is damaged (checksum); computing the cell's records again.", self.path / "records.jsonl")
+            _discard(self.path / "records.jsonl")
+            (self.path / "DONE").unlink(missing_ok=True)
             return None
         cell = cell_from_dict(done["cell"])
         generations = tuple(generation_from_dict(json.loads(line)) for line in content.decode().splitlines())
@@ -236,12 +275,12 @@ class CellFolder:
     def load_snapshot(self) -> bytes | None:
         """The last snapshot, or None if there is none or it is damaged (said in one line)."""
         path = self.path / "snapshot.safetensors"
-        if not path.is_file():
+        content = _read(path)
+        if content is None:
             return None
-        content = path.read_bytes()
         seal, payload = content[:64], content[64:]
         if sha256(payload).encode() != seal:
-            log.warning("%s is damaged (checksum); starting the cell again.", path)
+            _discard(path)
             return None
         return payload
 
