@@ -123,7 +123,7 @@ class Categorical(Task):
         """`rare_reward` for a token of the rarer half of the possible ones, else 0."""
         return self.rare_reward * self.rare[corpus["context"], corpus["token"]]
 
-    def theory(self, method_name: str, n: int, generations: int) -> list[float]:
+    def theory(self, method: str, n: int, generations: int) -> list[float]:
         """Expected `l2` at t = 0..generations, exact; empty where no closed form is known.
 
         With m = n / contexts rows per context and V_t = 1 − ‖P*‖² − R_t, a fit on fresh draws alone gives
@@ -134,13 +134,13 @@ class Categorical(Task):
             return []
         rows = n // self.contexts
         ceiling = 1.0 - float((self.law[0] @ self.law[0]).item())
-        if method_name in {"frozen", "fresh_real"}:
+        if method in {"frozen", "fresh_real"}:
             return [ceiling / rows] * (generations + 1)
-        if method_name not in {"replace", "accumulate"}:
+        if method not in {"replace", "accumulate"}:
             return []
         errors, kept = [], ceiling
         for t in range(generations + 1):
-            share = 1.0 / (t + 1) if method_name == "accumulate" else 1.0
+            share = 1.0 / (t + 1) if method == "accumulate" else 1.0
             kept *= 1.0 - share**2 / rows
             errors.append(ceiling - kept)
         return errors
