@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 
 import torch
 
@@ -29,9 +30,12 @@ class CategoricalLearner(Learner):
 
     closed_form = True
 
+    tables: torch.Tensor
+    """Probability of each token after each context, float64 `[contexts, tokens]`."""
+
     def __init__(self, contexts: int, tokens: int, smoothing: float = 0.0) -> None:
         self._smoothing = smoothing
-        self._adopt(torch.zeros(contexts, tokens, dtype=torch.float64))
+        self._counts, self.tables = _unfitted(contexts, tokens)
 
     # -- fitting ---------------------------------------------------------------------------------
 
@@ -71,7 +75,6 @@ class CategoricalLearner(Learner):
             counts = counts + self._smoothing / tokens
         totals = counts.sum(1, keepdim=True)
         self.tables = torch.where(totals > 0, counts / totals, 1.0 / tokens)
-        """Probability of each token after each context, float64 `[contexts, tokens]`."""
 
     # -- asking ----------------------------------------------------------------------------------
 
@@ -103,6 +106,13 @@ class CategoricalLearner(Learner):
         tables = decoded(self.tables, Decoding(temperature, top_k))
         drawn = draw(tables, corpus["context"], rng)
         return corpus.with_columns(token=torch.where(mask.squeeze(1), drawn, corpus["token"]))
+
+
+@cache  # a new learner is made in every generation
+def _unfitted(contexts: int, tokens: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Counts and tables before any row was seen."""
+    counts = torch.zeros(contexts, tokens, dtype=torch.float64)
+    return counts, torch.full_like(counts, 1.0 / tokens)
 
 
 def draw(tables: torch.Tensor, contexts: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
