@@ -150,7 +150,8 @@ class Lineage:
         seen = self.history[0]
 
         def compute() -> Work[None]:
-            metrics = self._task.evaluate(model.value, seen.value, self._stream("evaluate", 0))
+            found = self._task.evaluate(model.value, seen.value, self._stream("evaluate", 0))
+            metrics = {name: float(value) for name, value in found.items()}  # as they are when read back
             self._check_metrics(metrics, t)
             return Work(None, Ledger(), facts=metrics)
 
