@@ -96,8 +96,8 @@ class Lineage:
                 method=self._method,
                 rules=self.rules,
                 source=self._source,
-                history=lambda: tuple(corpus.value for corpus in self.history),
-                pool=self._pool,
+                history=lambda: self._history(t),
+                pool=lambda: self._pool(t),
                 previous=lambda: previous.value,
                 model=lambda: model.value,
                 initial_model=lambda: self.initial_model.value,
@@ -193,12 +193,18 @@ class Lineage:
     def _new_learner(self) -> Learner:
         return self._task.learner(self._stream("init", 0))
 
-    def _pool(self) -> Corpus:
-        """D_0 and all synthetic sets so far, grown from what it was last time."""
-        missing = [artefact.value for artefact in self.history[self._pooled :]]
+    def _history(self, t: int) -> tuple[Corpus, ...]:
+        """D_0 and S_1..S_t, also when the lineage is further and D_t has to be computed again."""
+        return tuple(artefact.value for artefact in self.history[: t + 1])
+
+    def _pool(self, t: int) -> Corpus:
+        """D_0 and S_1..S_t as one corpus, grown from what it was last time."""
+        if self._pooled > t + 1:
+            return Corpus.concat(self._history(t))
+        missing = [artefact.value for artefact in self.history[self._pooled : t + 1]]
         known = [] if self._pool_so_far is None else [self._pool_so_far]
         self._pool_so_far = Corpus.concat([*known, *missing])
-        self._pooled = len(self.history)
+        self._pooled = t + 1
         return self._pool_so_far
 
     def _extended(self, corpus: Corpus) -> Learner | None:
