@@ -129,27 +129,30 @@ def _memory() -> Finding:
 
 
 def _writable(store: Path) -> Finding:
-    folder = _nearest_folder(store)
+    hint = "Check the permissions, or pass another --store."
+    folder = _nearest(store)
+    if not folder.is_dir():
+        return Finding("store", "fail", f"{store} cannot be made: {folder} is a file", hint)
     try:
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        found = f"{store} cannot be written: {error.strerror}"
-        return Finding("store", "fail", found, "Check the permissions, or pass another --store.")
+        return Finding("store", "fail", f"{store} cannot be written: {error.strerror}", hint)
     return Finding("store", "ok", f"{store} can be written" + ("" if store.is_dir() else " (will be made)"))
 
 
 def _disk(store: Path) -> Finding:
-    free = shutil.disk_usage(_nearest_folder(store)).free
+    free = shutil.disk_usage(_nearest(store)).free
     found = f"{free / _GIB:.1f} GiB free for the store"
     if free >= _LITTLE_DISK:
         return Finding("disk", "ok", found)
     return Finding("disk", "fail" if free < _NO_DISK else "warn", found, "Free some space, or pass another --store.")
 
 
-def _nearest_folder(path: Path) -> Path:
+def _nearest(path: Path) -> Path:
+    """The path itself or the nearest folder above it that exists."""
     path = path.resolve()
-    return next((folder for folder in (path, *path.parents) if folder.is_dir()), Path(path.anchor))
+    return next(above for above in (path, *path.parents) if above.exists())
 
 
 def _data() -> Finding:

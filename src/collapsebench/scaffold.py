@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import keyword
+import re
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -26,7 +27,7 @@ def new_method(name: str, folder: Path) -> Path:
         UsageError: not a usable name, a name that an installed method has, or a file that exists.
         StoreError: the file cannot be written.
     """
-    if not (name.isidentifier() and name.isascii() and name == name.lower()) or keyword.iskeyword(name):
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
         raise UsageError(
             f"'{name}' cannot be the name of a method.",
             "Use lower-case letters, digits and underscores, beginning with a letter, e.g. my_filter.",
@@ -42,8 +43,8 @@ def new_method(name: str, folder: Path) -> Path:
 
 
 def _class_name(name: str) -> str:
-    return "".join(part.capitalize() for part in name.split("_")) or "MyMethod"
+    return "".join(part.capitalize() for part in name.split("_"))
 
 
 def _title(name: str) -> str:
-    return name.replace("_", " ").strip().capitalize() or name
+    return name.replace("_", " ").strip().capitalize()

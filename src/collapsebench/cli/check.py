@@ -87,8 +87,8 @@ def _report(title: str, results: Sequence[CheckResult]) -> bool:
         text = Text("\n").join([Text(line, style) for line, style in _lines(result)])
         table.add_row(Text(result.outcome, _STYLES[result.outcome]), result.name, text)
     Console().print(table)
-    failed = sum(not result.passed for result in results)
-    typer.echo(f"{title}: {f'{failed} checks failed' if failed else 'all checks passed'}")
+    failed = [result.name for result in results if not result.passed]
+    typer.echo(f"{title}: {'failed: ' + ', '.join(failed) if failed else 'all checks passed'}")
     return not failed
 
 

@@ -26,7 +26,7 @@ def doctor(store: StoreOption = DEFAULT_STORE) -> None:
         text = finding.found + (f"\n{finding.hint}" if finding.hint else "")
         table.add_row(Text(finding.level, _STYLES[finding.level]), Text(finding.subject), Text(text))
     Console().print(table)
-    failed = sum(finding.level == "fail" for finding in findings)
-    typer.echo(f"{failed} things cannot work" if failed else "Nothing stands in the way of a run.")
+    failed = [finding.subject for finding in findings if finding.level == "fail"]
+    typer.echo(f"To be put right: {', '.join(failed)}." if failed else "Nothing stands in the way of a run.")
     if failed:
         raise typer.Exit(1)

@@ -398,7 +398,11 @@ def theory(trial: TaskTrial) -> Iterator[str]:
             yield f"For {method}: {values}."
 
 
-@TASK_CHECKS.add("declaration", "real_data", "initial_learner", "fit")
+_SOUND = ("declaration", "real_data", "initial_learner", "fit", "sample", "metrics", "log_prob", "sites", "resample")
+_SOUND += ("verifier", "reward", "prior")
+
+
+@TASK_CHECKS.add(*_SOUND)
 def inputs_unchanged(trial: TaskTrial) -> Iterator[str]:
     """Neither the task nor its learner writes into a corpus that it is given."""
     for what, (changed, _) in trial.traces.items():
@@ -406,7 +410,7 @@ def inputs_unchanged(trial: TaskTrial) -> Iterator[str]:
             yield f"`{what}` wrote into its corpus."
 
 
-@TASK_CHECKS.add("declaration", "real_data", "initial_learner", "fit")
+@TASK_CHECKS.add(*_SOUND)
 def global_random_state_untouched(trial: TaskTrial) -> Iterator[str]:
     """Task and learner draw from the streams that they are given; global random state stays as it was."""
     for what, (_, moved) in trial.traces.items():
@@ -414,7 +418,7 @@ def global_random_state_untouched(trial: TaskTrial) -> Iterator[str]:
             yield f"`{what}` moved it."
 
 
-@TASK_CHECKS.add("state", "inputs_unchanged", "global_random_state_untouched")
+@TASK_CHECKS.add(*_SOUND, "state", "inputs_unchanged", "global_random_state_untouched")
 def resumable(trial: TaskTrial) -> Iterator[str]:
     """Four generations on the newest synthetic set give the same records as two, an interruption, and two more."""
     cell = tiny_cell(_Newest(), trial.task)

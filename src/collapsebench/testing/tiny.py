@@ -29,6 +29,7 @@ _SIZES: Mapping[str, Mapping[str, Any]] = {
     "categorical": {"n": 60, "params": {"contexts": 3, "tokens": 8, "support": 6}},
     # Operands 0 and 1: four lines, so that a few steps teach enough for verifiers to keep something.
     "arithmetic": {"n": 48, "budget": {"steps": 60, "batch": 16}, "params": {"max_operand": 2, "heldout": 8}},
+    "digits": {"n": 60, "budget": {"steps": 20, "batch": 16}, "params": {"latent": 2, "width": 16}},
 }
 _ANY_SIZE: Mapping[str, Any] = {"n": 32, "budget": {"steps": 8, "batch": 8}}
 CORE_TASKS = tuple(_SIZES)

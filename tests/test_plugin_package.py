@@ -1,0 +1,138 @@
+"""A package that somebody else wrote, and this one's own wheel, are really installed and really run."""
+
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PLUGIN_PACKAGE = ROOT / "tests" / "plugin_package"
+
+RUN_CELLS = """
+import json, sys
+from pathlib import Path
+import collapsebench
+from collapsebench.plan import expand, resolve
+from collapsebench.protocol import Protocol
+from collapsebench.registry import METHODS, TASKS, builtin_folder
+from collapsebench.runner import perform
+from collapsebench.store import Store
+
+def run(task, method):
+    keys = {"name": "one", "version": 1, "description": "One cell.", "generations": 3, "seeds": 1}
+    specs = expand(Protocol(**keys, tasks={task: {"n": 50}}), [(method, {})])
+    [cell] = [resolve(spec) for spec in specs if spec.method == method]
+    result = perform(cell, Store(Path("store")))
+    return {"status": result.cell.status, "generations": len(result.generations), "theory": result.cell.theory}
+
+print(json.dumps({
+    "package": collapsebench.__file__,
+    "builtin": str(builtin_folder("methods")),
+    "methods": {name: METHODS.origin(name) for name in METHODS.names()},
+    "tasks": {name: TASKS.origin(name) for name in TASKS.names()},
+    "unavailable": {**METHODS.unavailable(), **TASKS.unavailable()},
+    "cells": {pair: run(*pair.split("/")) for pair in sys.argv[1:]},
+}))
+"""
+
+CHECK = """
+import sys
+from collapsebench.cli import main
+
+for words in (["example_coin"], ["example_window", "--task", "example_coin"]):
+    sys.argv = ["collapsebench", "check", *words]
+    try:
+        main()
+    except SystemExit as end:
+        assert not end.code, (words, end.code)
+"""
+
+
+def pip(*words: object) -> None:
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--no-input", "-q", *map(str, words)]
+    done = subprocess.run(command, capture_output=True, text=True, env={**os.environ, "PIP_NO_INDEX": "1"})
+    assert done.returncode == 0, done.stderr
+
+
+def build(source: Path, folder: Path) -> Path:
+    """The wheel of a project, built offline with the hatchling that is installed."""
+    pytest.importorskip("hatchling")
+    pip("wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", folder, source)
+    [wheel] = folder.glob("*.whl")
+    return wheel
+
+
+def install(wheel: Path, target: Path) -> Path:
+    pip("install", "--no-deps", "--no-compile", "--target", target, wheel)
+    return target
+
+
+def python(code: str, *arguments: str, path: list[Path], folder: Path) -> str:
+    """What a new process that finds `path` first prints."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, path))}
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def plugin_target(tmp_path_factory):
+    """A folder into which the third-party package is installed."""
+    folder = tmp_path_factory.mktemp("plugin")
+    return install(build(PLUGIN_PACKAGE, folder / "wheel"), folder / "site")
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """The wheel of collapsebench."""
+    return build(ROOT, tmp_path_factory.mktemp("own") / "wheel")
+
+
+def test_an_installed_package_is_discovered_and_run(plugin_target, tmp_path):
+    pairs = ["example_coin/example_window", "example_coin/replace", "gaussian/example_window"]
+    found = json.loads(python(RUN_CELLS, *pairs, path=[plugin_target], folder=tmp_path))
+    assert found["unavailable"] == {}
+    assert found["methods"]["example_window"].startswith(str(plugin_target))
+    assert found["tasks"]["example_coin"].startswith(str(plugin_target))
+    assert [(cell["status"], cell["generations"]) for cell in found["cells"].values()] == [("done", 4)] * 3
+    # One draw of n = 50 has variance p (1 - p) / n = 0.21 / 50, and each generation adds a little less.
+    theory = found["cells"]["example_coin/replace"]["theory"]
+    assert theory == pytest.approx([0.0042, 0.008316, 0.01234968, 0.0163026864])
+
+
+def test_its_plugins_pass_the_checks(plugin_target, tmp_path):
+    printed = python(CHECK, path=[plugin_target], folder=tmp_path)
+    assert "task example_coin: all checks passed" in printed
+    assert "method example_window: all checks passed" in printed
+
+
+def test_the_wheel_holds_every_built_in_plugin_and_template(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = set(archive.namelist())
+    for folder in ("methods", "tasks"):
+        sources = [path for path in (ROOT / folder).rglob("*") if path.suffix in {".py", ".yaml"}]
+        assert sources
+        missing = {f"collapsebench/builtin/{path.relative_to(ROOT)}" for path in sources} - names
+        assert not missing, f"The wheel lacks {sorted(missing)}."
+    shipped = {"templates/method.py.txt", "protocols/quick.yaml", "py.typed"}
+    assert {f"collapsebench/{name}" for name in shipped} <= names
+    assert not [name for name in names if "__pycache__" in name or name.startswith("tests/")]
+
+
+def test_an_installed_wheel_finds_its_own_plugins(wheel, plugin_target, tmp_path):
+    target = install(wheel, tmp_path / "site")
+    found = json.loads(python(RUN_CELLS, "gaussian/example_window", path=[target, plugin_target], folder=tmp_path))
+    own = target / "collapsebench"
+    assert Path(found["package"]) == own / "__init__.py"
+    assert Path(found["builtin"]) == own / "builtin" / "methods"
+    for folder, pattern in (("methods", "*.py"), ("tasks", "*/task.py")):
+        files = {str(path.relative_to(ROOT)) for path in (ROOT / folder).glob(pattern)}
+        origins = {origin.rpartition(":")[0] for origin in found[folder].values()}
+        assert {str(own / "builtin" / file) for file in files} <= origins
+    assert found["unavailable"] == {}
+    assert found["cells"]["gaussian/example_window"]["status"] == "done"
