@@ -246,8 +246,8 @@ class Corpus:
 
     @property
     def schema(self) -> tuple[tuple[str, torch.dtype, tuple[int, ...]], ...]:
-        """Per column: name, type and the shape of one row."""
-        return tuple((n, c.dtype, tuple(c.shape[1:])) for n, c in self._blocks[0].columns.items())
+        """Per column, in order of names: name, type and the shape of one row."""
+        return tuple((n, c.dtype, tuple(c.shape[1:])) for n, c in sorted(self._blocks[0].columns.items()))
 
     def to_tensors(self) -> dict[str, torch.Tensor]:
         """The rows as named tensors, for safetensors; `from_tensors` reads them back."""

@@ -66,9 +66,17 @@ class StaleBoard(CollapsebenchError):
     exit_code = 4
 
 
-def unknown_name(kind: str, name: str, known: Iterable[str]) -> UsageError:
-    """The error for a name that nobody registered, with the nearest name as its hint."""
+def unknown_name(kind: str, name: str, known: Iterable[str], owner: str = "") -> UsageError:
+    """The error for a name that nobody registered, with the nearest name as its hint.
+
+    Args:
+        kind: what the name should name.
+        name: as it was given.
+        known: the names that exist.
+        owner: what the name was looked up in, if that needs saying.
+    """
     names = sorted(known)
     near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
     hint = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(names) or 'none'}."
-    return UsageError(f"Unknown {kind} '{name}'.", hint)
+    where = f" of {owner}" if owner else ""
+    return UsageError(f"Unknown {kind} '{name}'{where}.", hint)

@@ -229,7 +229,7 @@ def _instance(
     values: dict[str, Any] = {}
     for key, value in params.items():
         if key not in known:
-            error = unknown_name(f"parameter of {kind} '{name}'", key, known)
+            error = unknown_name("parameter", key, known, owner=f"{kind} '{name}'")
             raise wrong(error.message, error.hint)
         try:
             values[key] = TypeAdapter(types[key]).validate_python(value)

@@ -103,7 +103,7 @@ class Protocol(_Rules):
             UsageError: the protocol does not score this task.
         """
         if task not in self.tasks:
-            raise unknown_name(f"task of protocol '{self.name}'", task, self.tasks)
+            raise unknown_name("task", task, self.tasks, owner=f"protocol '{self.name}'")
         entry = self.tasks[task]
         return TaskRules(
             generations=entry.generations or self.generations,

@@ -38,20 +38,19 @@ def show(
 
 
 def _find(store: Store, wanted: str) -> CellFolder:
-    folders = store.cells()
-    parts = wanted.strip("/").split("/")
-    if len(parts) == 3 and parts[2].isdigit():
-        parts[2] = f"s{parts[2]}-"
-        matches = [f for f in folders if str(f.path.relative_to(store.root / "cells")).startswith("/".join(parts))]
-    else:
-        matches = [f for f in folders if wanted in str(f.path)]
+    """The newest cell whose path, below `cells/`, starts with TASK/METHOD/sSEED or contains what is wanted."""
+    paths = {str(folder.path.relative_to(store.root / "cells")): folder for folder in store.cells()}
+    task_method, _, seed = wanted.strip("/").rpartition("/")
+    matches = [name for name in paths if seed.isdigit() and name.startswith(f"{task_method}/s{seed}-")]
+    matches = matches or [name for name in paths if wanted.strip("/") in str(paths[name].path)]
     if not matches:
-        known = sorted({str(f.path.relative_to(store.root / "cells")) for f in folders})
-        raise UsageError(f"No cell '{wanted}' in {store.root}.", f"There are: {', '.join(known[:8]) or 'none'}.")
+        raise UsageError(
+            f"No cell '{wanted}' in {store.root}.", f"There are: {', '.join(sorted(paths)[:8]) or 'none'}."
+        )
+    newest = max(matches, key=lambda name: (paths[name].path / "manifest.json").stat().st_mtime)
     if len(matches) > 1:
-        paths = ", ".join(str(f.path.relative_to(store.root / "cells")) for f in matches[:8])
-        raise UsageError(f"'{wanted}' names {len(matches)} cells.", f"Choose one: {paths}.")
-    return matches[0]
+        typer.echo(f"The newest of {len(matches)} cells that match: {', '.join(sorted(matches)[:8])}", err=True)
+    return paths[newest]
 
 
 def _read(folder: CellFolder) -> tuple[CellRecord, CellResult]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
 from ..method import TRACKS
-from .numbers import MISSING, count, measured, score, share, span
+from .numbers import MISSING, count, score, share
 
 if TYPE_CHECKING:
     from ..board import Board, Entry
@@ -16,11 +17,12 @@ if TYPE_CHECKING:
 
 def summary(board: Board) -> Table:
     """Entries by track and rank, then those not ranked, then the references in italics."""
-    table = Table(title=f"{board.protocol['name']} v{board.protocol['version']}", title_justify="left")
+    title = f"{board.protocol['name']} v{board.protocol['version']}: recovered gap R"
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for column in ("track", "rank", "entry"):
-        table.add_column(column, no_wrap=column == "entry")
+        table.add_column(column, no_wrap=True)
     tasks = [task for task in board.tasks if task.counts]
-    for column in ("R", "these tasks", *(task.name for task in tasks), "real", "trained tokens", "seconds"):
+    for column in ("R", *(task.name for task in tasks), "real", "sec."):
         table.add_column(column, justify="right")
     for track in TRACKS:
         ranked = board.standings(track)
@@ -45,9 +47,7 @@ def _cells(board: Board, entry: Entry) -> list[str]:
     return [
         escape(entry.label),
         score(overall.centre),
-        span(overall),
-        *(measured(board.score(entry, task)) for task in board.counting),
+        *(score(board.score(entry, task).centre) for task in board.counting),
         share(board.real_share(entry)),
-        count(costs.get("trained tokens")),
         count(costs.get("seconds")),
     ]

@@ -16,7 +16,8 @@ def ngram_counts(tokens: torch.Tensor, n: int, pad: int) -> torch.Tensor:
     grams = tokens.unfold(1, n, 1).reshape(-1, n)
     grams = grams[(grams != pad).all(1)]
     _, counts = torch.unique(grams, dim=0, return_counts=True)
-    return counts.sort(descending=True).values
+    ordered: torch.Tensor = counts.sort(descending=True).values
+    return ordered
 
 
 def distinct(tokens: torch.Tensor, n: int, pad: int) -> float:
