@@ -198,7 +198,7 @@ def test_fresh_rows_count_as_real(ask):
 def test_logged_numbers_stand_in_the_record(make_cell):
     zero, one = islice(run_cell(Lineage(make_cell("toy_blend"), None)), 2)
     assert zero.log == {}
-    assert set(one.log) == {"mean"}
+    assert set(one.log) == {"pool_mean"}
 
 
 # -- fresh draws ---------------------------------------------------------------------------------

@@ -58,8 +58,8 @@ def test_a_parameter_at_its_default_is_the_same_method(toy, make_protocol):
     ("methods", "tasks", "said", "hint"),
     [
         ([("toy_blent", {})], None, "Unknown method 'toy_blent'.", "Did you mean 'toy_blend'?"),
-        ([], ["toi"], "Unknown task of protocol 'toys' 'toi'.", "Did you mean 'toy'?"),
-        ([("toy_blend", {"shar": "1"})], None, "Unknown parameter of method 'toy_blend' 'shar'.", "'share'"),
+        ([], ["toi"], "Unknown task 'toi' of protocol 'toys'.", "Did you mean 'toy'?"),
+        ([("toy_blend", {"shar": "1"})], None, "Unknown parameter 'shar' of method 'toy_blend'.", "'share'"),
         ([("toy_blend", {"share": "much"})], None, "Parameter share='much' of method 'toy_blend'", ""),
     ],
 )
@@ -127,7 +127,7 @@ def test_a_parameter_without_a_default_must_be_given(registries):
 
 def test_a_task_size_that_does_not_exist_is_the_protocols_mistake(toy):
     assert make_task("toy", {"noise": 0.5}).noise == 0.5
-    with pytest.raises(ProtocolError, match="Unknown parameter of task 'toy' 'noize'"):
+    with pytest.raises(ProtocolError, match="Unknown parameter 'noize' of task 'toy'"):
         make_task("toy", {"noize": 1})
 
 

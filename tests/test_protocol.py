@@ -75,7 +75,7 @@ def test_a_protocol_without_tasks_is_refused():
 
 
 def test_a_task_that_is_not_scored_gets_the_nearest_one():
-    with pytest.raises(UsageError, match="Unknown task of protocol 'mine' 'gausian'") as error:
+    with pytest.raises(UsageError, match="Unknown task 'gausian' of protocol 'mine'") as error:
         parse_protocol(TEXT, "mine.yaml").rules("gausian")
     assert error.value.hint == "Did you mean 'gaussian'?"
 

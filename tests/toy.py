@@ -178,8 +178,8 @@ class Blend(Method):
         time.sleep(self.pause)
         old = round(self.share * ctx.n)
         kept = ctx.previous.sample(min(old, len(ctx.previous)), ctx.rng)
-        mixed = Corpus.concat([kept, synthetic.sample(ctx.n - len(kept), ctx.rng)])
-        ctx.log("mean", mixed["x"].mean().item())
+        mixed = Corpus.concat([kept, ctx.history[-1].sample(ctx.n - len(kept), ctx.rng)])
+        ctx.log("pool_mean", ctx.pool["x"].mean().item())
         mask = torch.zeros(len(mixed), 1, dtype=torch.bool)
         mask[0] = True
         return ctx.initial_model.resample(mixed, mask)
