@@ -136,6 +136,7 @@ class TaskTrial:
 
 
 TASK_CHECKS: Checklist[TaskTrial] = Checklist()
+_FITTED = ("declaration", "real_data", "initial_learner", "fit")
 
 
 def task_results(cls: type[Task]) -> list[CheckResult]:
@@ -210,7 +211,7 @@ def fit(trial: TaskTrial) -> Iterator[str]:
         yield "Two fits of one corpus differ."
 
 
-@TASK_CHECKS.add("declaration", "real_data", "initial_learner", "fit")
+@TASK_CHECKS.add(*_FITTED)
 def sample(trial: TaskTrial) -> Iterator[str]:
     """`sample` gives n finite rows shaped like real ones, the same for the same stream."""
     synthetic = trial.sample(trial.fitted)
@@ -224,7 +225,7 @@ def sample(trial: TaskTrial) -> Iterator[str]:
         yield "It gave other rows for the same stream."
 
 
-@TASK_CHECKS.add("declaration", "real_data", "initial_learner", "fit")
+@TASK_CHECKS.add(*_FITTED)
 def metrics(trial: TaskTrial) -> Iterator[str]:
     """`evaluate` gives metrics that the card describes, the same each time, and leaves the model alone."""
     before = {name: tensor.clone() for name, tensor in trial.fitted.state().items()}
@@ -241,7 +242,7 @@ def metrics(trial: TaskTrial) -> Iterator[str]:
         yield "It changed the model."
 
 
-@TASK_CHECKS.add("declaration", "real_data", "initial_learner", "fit", "sample", "metrics")
+@TASK_CHECKS.add(*_FITTED, "sample", "metrics")
 def state(trial: TaskTrial) -> Iterator[str]:
     """A new learner that loads `state()` samples and scores exactly as the one that it came from."""
     copy = trial.task.learner(trial.stream("init"))
@@ -254,7 +255,7 @@ def state(trial: TaskTrial) -> Iterator[str]:
         yield "Its metrics differ."
 
 
-@TASK_CHECKS.add("declaration", "real_data", "initial_learner", "fit", "metrics")
+@TASK_CHECKS.add(*_FITTED, "metrics")
 def row_weights(trial: TaskTrial) -> Iterator[str]:
     """A closed-form fit with weights 2 and 0 scores like one on the rows of weight 2, each taken twice."""
     if not trial.fitted.closed_form:
@@ -265,7 +266,7 @@ def row_weights(trial: TaskTrial) -> Iterator[str]:
     yield from _unlike(weighted, trial.metrics(trial.fit(Corpus.concat([half, half]))))
 
 
-@TASK_CHECKS.add("declaration", "real_data", "initial_learner", "fit", "metrics")
+@TASK_CHECKS.add(*_FITTED, "metrics")
 def extended(trial: TaskTrial) -> Iterator[str]:
     """`extended(added)` scores like a fit on all rows and leaves the model that it extends alone."""
     half = trial.real.select(torch.arange(trial.n // 2))
@@ -280,14 +281,14 @@ def extended(trial: TaskTrial) -> Iterator[str]:
     yield from _unlike(trial.metrics(longer), trial.metrics(trial.fit(Corpus.concat([half, rest]))))
 
 
-@TASK_CHECKS.add("declaration", "real_data", "initial_learner", "fit")
+@TASK_CHECKS.add(*_FITTED)
 def log_prob(trial: TaskTrial) -> Iterator[str]:
     """`log_prob` gives one float per example, none of them NaN."""
     _require(trial, "log_prob")
     yield from _floats("log_prob", trial.fitted.log_prob(trial.real), (trial.n,))
 
 
-@TASK_CHECKS.add("declaration", "real_data", "initial_learner", "fit")
+@TASK_CHECKS.add(*_FITTED)
 def sites(trial: TaskTrial) -> Iterator[str]:
     """`sites` gives non-positive floats and bools of one shape [n, s], with something to edit."""
     _require(trial, "sites")
@@ -301,7 +302,7 @@ def sites(trial: TaskTrial) -> Iterator[str]:
         yield "Some log-probabilities are above 0."
 
 
-@TASK_CHECKS.add("declaration", "real_data", "initial_learner", "fit", "sites")
+@TASK_CHECKS.add(*_FITTED, "sites")
 def resample(trial: TaskTrial) -> Iterator[str]:
     """`resample` redraws sites under the mask, leaves all others alone, and keeps the origin of untouched rows."""
     _require(trial, "sites")
@@ -322,7 +323,7 @@ def resample(trial: TaskTrial) -> Iterator[str]:
             yield f"It changed '{name}' where the mask is off."
 
 
-@TASK_CHECKS.add("declaration", "real_data", "initial_learner", "fit", "sample")
+@TASK_CHECKS.add(*_FITTED, "sample")
 def decoding(trial: TaskTrial) -> Iterator[str]:
     """Each decoding that the card declares changes the samples, and they keep their shape."""
     declared = trial.supports & _DECODINGS.keys()
@@ -337,7 +338,7 @@ def decoding(trial: TaskTrial) -> Iterator[str]:
             yield f"{name} is ignored."
 
 
-@TASK_CHECKS.add("declaration", "real_data", "initial_learner", "fit")
+@TASK_CHECKS.add(*_FITTED)
 def site_weights(trial: TaskTrial) -> Iterator[str]:
     """A fit asks the loss re-weighting about log-probabilities [rows, s] and heeds the answer."""
     _require(trial, "site_weights")
@@ -378,7 +379,7 @@ def reward(trial: TaskTrial) -> Iterator[str]:
         yield "Some rewards are not finite."
 
 
-@TASK_CHECKS.add("declaration", "real_data", "initial_learner", "fit")
+@TASK_CHECKS.add(*_FITTED)
 def prior(trial: TaskTrial) -> Iterator[str]:
     """`prior(rng)` gives the same model for the same stream, and it samples rows like real ones."""
     _require(trial, "prior")
@@ -398,8 +399,7 @@ def theory(trial: TaskTrial) -> Iterator[str]:
             yield f"For {method}: {values}."
 
 
-_SOUND = ("declaration", "real_data", "initial_learner", "fit", "sample", "metrics", "log_prob", "sites", "resample")
-_SOUND += ("verifier", "reward", "prior")
+_SOUND = (*_FITTED, "sample", "metrics", "log_prob", "sites", "resample", "verifier", "reward", "prior")
 
 
 @TASK_CHECKS.add(*_SOUND)
