@@ -1,5 +1,7 @@
 """Next-token tables with Zipf rows: rare tokens are lost first, and the loss is known in closed form."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from functools import cached_property
 
