@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from .corpus import Corpus
 from .errors import PluginError
-from .learner import Decoding
+from .learner import PLAIN, Decoding
 
 if TYPE_CHECKING:
     import torch
@@ -75,7 +75,7 @@ class Method(ABC):
 
     def decoding(self, t: int) -> Decoding:
         """How S_t is sampled from M_{t-1}."""
-        return Decoding()
+        return PLAIN
 
     def site_weights(self, log_probs: torch.Tensor) -> torch.Tensor | None:
         """Loss weights `[n, s]` from the current model's own log-probabilities; None leaves the loss alone."""
@@ -112,12 +112,16 @@ class Method(ABC):
     @property
     def track(self) -> str:
         """The track that follows from `access`."""
-        access = self.access()
-        if access & {"verifier", "reward", "prior"}:
-            return "assisted"
-        if "fresh" in access:
-            return "fresh"
-        return "anchored" if "history" in access else "blind"
+        return track_of(self.access())
+
+
+def track_of(access: frozenset[str]) -> str:
+    """The track of a method with this access."""
+    if access & {"verifier", "reward", "prior"}:
+        return "assisted"
+    if "fresh" in access:
+        return "fresh"
+    return "anchored" if "history" in access else "blind"
 
 
 def default_of(field: Field[Any]) -> Any:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import MISSING, Field, fields
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from ..method import Method, default_of, track_of
 from .options import PluginOption
 
 if TYPE_CHECKING:
@@ -51,18 +53,29 @@ def _table(*columns: str) -> Table:
 
 
 def _methods() -> Table:
-    from dataclasses import fields
-
     from ..plan import description
     from ..registry import METHODS
 
     table = _table("method", "track", "parameters", "what it does")
     for name in METHODS.names():
         cls = METHODS.get(name)
-        parameters = ", ".join(f"{f.name}={f.default}" for f in fields(cls))  # type: ignore[arg-type]
-        track = "reference" if cls.card.reference else cls().track
-        table.add_row(name, track, parameters, description(cls))
+        parameters = ", ".join(map(_parameter, fields(cls)))  # type: ignore[arg-type]
+        table.add_row(name, _track(cls), parameters, description(cls))
     return table
+
+
+def _track(cls: type[Method]) -> str:
+    """The track of a method with its default parameters, or of what its card declares if some must be given."""
+    if cls.card.reference:
+        return "reference"
+    if any(default_of(f) is MISSING for f in fields(cls)):  # type: ignore[arg-type]
+        return track_of(frozenset(cls.card.access))
+    return cls().track
+
+
+def _parameter(field: Field[Any]) -> str:
+    default = default_of(field)
+    return field.name if default is MISSING else f"{field.name}={default}"
 
 
 def _tasks() -> Table:

@@ -65,7 +65,10 @@ def run(
     load_plugins(plugin or [])
     rules = load_protocol(protocol)
     plugins = [str(path.resolve()) for path in plugin or []]
-    lineup = [(name, _settings(settings or [])) for name in _methods(method or [])]
+    names, params = _methods(method or []), _settings(settings or [])
+    if params and not names:
+        raise UsageError("--set is given without a method.", "Name the method with --method.")
+    lineup = [(name, params) for name in names]
     specs = expand(rules, lineup, task.split(",") if task else None, seeds, plugins)
     if dry_run or explain:
         _describe(specs, store, explain)
