@@ -1,0 +1,57 @@
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def board(cli, run_toys):
+    """A board that was just run."""
+    assert cli(*run_toys, "--method", "accumulate", "--task", "toy").code == 0
+    return Path("boards/toys")
+
+
+def test_a_board_is_regenerated_to_the_byte(cli, board):
+    before = {path: path.read_bytes() for path in board.rglob("*") if path.is_file()}
+    for path in before:
+        if path.suffix != ".jsonl":
+            path.unlink()
+
+    assert cli("leaderboard", "--boards", "boards").code == 0
+
+    assert {path: path.read_bytes() for path in board.rglob("*") if path.is_file()} == before
+
+
+def test_check_passes_on_a_fresh_board(cli, board):
+    ran = cli("leaderboard", "--check", "--boards", "boards")
+    assert (ran.code, ran.out) == (0, "Boards are up to date.\n")
+
+
+def test_check_ends_with_4_on_a_stale_page_and_writes_nothing(console, board):
+    page = board / "README.md"
+    page.write_text("Edited by hand.")
+    ran = console("leaderboard", "--check", "--boards", "boards")
+    assert ran.code == 4
+    assert str(page) in ran.err.splitlines()[0]
+    assert page.read_text() == "Edited by hand."
+
+
+def test_a_damaged_record_is_named(console, board):
+    path = board / "records" / "accumulate.jsonl"
+    path.write_bytes(path.read_bytes()[:-30])
+    ran = console("leaderboard", "--boards", "boards")
+    assert ran.code == 1
+    assert str(path) in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_one_board_can_be_chosen_and_an_unknown_one_is_a_mistake(console, cli, board):
+    assert cli("leaderboard", "--boards", "boards", "--protocol", "toys").code == 0
+    ran = console("leaderboard", "--boards", "boards", "--protocol", "toy")
+    assert ran.code == 2
+    assert ran.err.splitlines() == ["Error: Unknown board 'toy'.", "Hint: Did you mean 'toys'?"]
+
+
+def test_no_board_at_all_says_how_to_make_one(console):
+    ran = console("leaderboard", "--boards", "nowhere")
+    assert ran.code == 2
+    assert "collapsebench run" in ran.err

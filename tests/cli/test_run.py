@@ -1,0 +1,155 @@
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from collapsebench.execute import local
+from collapsebench.store import Store
+
+
+def test_a_run_fills_a_board_with_the_method_and_the_references(cli, run_toys):
+    ran = cli(*run_toys, "--method", "toy_blend")
+
+    assert ran.code == 0
+    assert ran.out.rstrip().endswith("Board: boards/toys/README.md")
+    page = Path("boards/toys/README.md").read_text()
+    for name in ("toy_blend", "replace", "frozen", "fresh_real"):
+        assert name in page
+        assert Path(f"boards/toys/records/{name}.jsonl").is_file()
+    assert len(Store(Path("store")).cells()) == 2 * 2 * 4  # tasks, seeds, methods
+    assert "[16/16]" in ran.err
+
+
+def test_a_second_run_reuses_everything_and_changes_no_byte(cli, run_toys, monkeypatch):
+    cli(*run_toys, "--method", "toy_blend")
+    before = {path: path.read_bytes() for path in Path("boards").rglob("*") if path.is_file()}
+    monkeypatch.setattr(local, "run_here", lambda specs, *rest: pytest.fail("ran again") if specs else iter(()))
+
+    assert cli(*run_toys, "--method", "toy_blend").code == 0
+
+    assert {path: path.read_bytes() for path in Path("boards").rglob("*") if path.is_file()} == before
+
+
+def test_tasks_seeds_and_parameters_can_be_chosen(cli, run_toys):
+    ran = cli(*run_toys, "--method", "toy_blend", "--task", "toy", "--seeds", "1", "--set", "share=0.25", "--dry-run")
+    assert ran.out.splitlines() == [
+        "to run: replace on toy, seed 0",
+        "to run: frozen on toy, seed 0",
+        "to run: fresh_real on toy, seed 0",
+        "to run: toy_blend(share=0.25) on toy, seed 0",
+        "4 cells",
+    ]
+    assert not Path("store").exists()
+
+
+def test_a_dry_run_says_what_is_done_and_what_is_skipped(cli, run_toys):
+    cli(*run_toys, "--task", "toy", "--seeds", "1")
+    ran = cli(*run_toys, "--task", "toy", "--seeds", "1", "--method", "toy_picky", "--dry-run")
+    assert ran.out.splitlines()[0] == "done: replace on toy, seed 0"
+    assert "skipped (needs top_p, which toy does not have): toy_picky on toy, seed 0" in ran.out
+
+
+def test_explain_names_the_parts_of_each_key(cli, run_toys):
+    ran = cli(*run_toys, "--task", "toy", "--seeds", "1", "--explain")
+    for part in ("cell", "rules of the task", "task", "method", "harness code"):
+        assert re.search(rf"^    {part}: [0-9a-f]{{64}}$", ran.out, re.MULTILINE)
+
+
+def test_a_cell_that_fails_is_named_and_the_others_stand(cli, run_toys):
+    ran = cli(*run_toys, "--task", "toy", "--method", "toy_fail")
+    assert ran.code == 1
+    assert "2 cells failed; the others stand." in ran.err
+    assert "toy_fail on toy, seed 1, generation 2: RuntimeError: boom" in ran.err
+    assert "Traceback (" not in ran.out + ran.err
+    assert "Board: " in ran.out
+    assert len(list(Path("store").rglob("failure.txt"))) == 2
+
+
+def test_an_interrupted_run_says_how_to_resume_and_resumes(cli, run_toys, monkeypatch):
+    command = ("--method", "toy_blend", "--task", "toy_sgd", "--seeds", "1")
+
+    def interrupt(self, spec, t):
+        if spec.method == "toy_blend":
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.argv", ["collapsebench", *map(str, run_toys), *command])
+    with monkeypatch.context() as patched:
+        patched.setattr("collapsebench.cli.progress.LiveProgress.generation", interrupt)
+        ran = cli(*run_toys, *command)
+
+    assert ran.code == 130
+    assert "Interrupted: 3 of 4 cells are finished and kept. Resume with:\n  collapsebench run " in ran.err
+    assert "--task toy_sgd" in ran.err
+    assert cli(*run_toys, *command).code == 0
+
+
+# -- a user's mistakes, through the console script -------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("words", "message", "hint"),
+    [
+        (["--method", "toy_blent"], "Unknown method 'toy_blent'.", "Did you mean 'toy_blend'?"),
+        (["--task", "toi"], "Unknown task 'toi' of protocol 'toys'.", "Did you mean 'toy'?"),
+        (["--protocol", "quik"], "Unknown protocol 'quik'.", "Did you mean 'quick'?"),
+        (
+            ["--method", "toy_blend", "--set", "shar=1"],
+            "Unknown parameter 'shar' of method 'toy_blend'.",
+            "Did you mean 'share'?",
+        ),
+        (["--set", "share"], "--set share is not NAME=VALUE.", "For example: --set threshold=0.999"),
+        (["--set", "share=1"], "--set is given without a method.", "Name the method with --method."),
+        (["--plugin", "missing.py"], "No plug-in file ", "Pass the path of a Python file."),
+    ],
+)
+def test_an_unknown_name_ends_with_2_one_message_and_one_hint(console, run_toys, words, message, hint):
+    ran = console(*run_toys, *words)
+    assert ran.code == 2
+    said = ran.err.splitlines()
+    assert len(said) == 2
+    assert said[0].startswith(f"Error: {message}")
+    assert said[1] == f"Hint: {hint}"
+
+
+@pytest.mark.parametrize(("old", "new"), [("n: 4", "n: -4"), ("seeds: 2", "sedes: 2"), ("noise: 0.1", "noize: 0.1")])
+def test_a_wrong_protocol_ends_with_3_and_names_the_key(console, run_toys, toys, old, new):
+    toys.write_text(toys.read_text().replace(old, new))
+    ran = console(*run_toys)
+    assert ran.code == 3
+    assert ran.err.startswith("Error: ")
+    assert new.partition(":")[0] in ran.err
+    assert len(ran.err.splitlines()) <= 2
+
+
+def test_a_broken_plugin_ends_with_3(console, run_toys, tmp_path):
+    (tmp_path / "broken.py").write_text("1 / 0")
+    ran = console(*run_toys, "--plugin", "broken.py")
+    assert ran.code == 3
+    assert "broken.py cannot be imported: ZeroDivisionError" in ran.err
+    assert "Traceback" not in ran.err
+
+
+def test_a_full_disk_ends_with_1_and_a_clear_error(console, run_toys, monkeypatch):
+    def full(handle):
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(os, "fsync", full)
+    ran = console(*run_toys, "--task", "toy", "--seeds", "1")
+    assert ran.code == 1
+    assert "the disk is full" in ran.err.splitlines()[-2]
+    assert "Traceback" not in ran.err
+
+
+def test_debug_shows_the_traceback(console, run_toys, monkeypatch):
+    from collapsebench.errors import UsageError
+
+    monkeypatch.setenv("COLLAPSEBENCH_DEBUG", "")  # put back at the end, as --debug sets it
+    with pytest.raises(UsageError):
+        console("--debug", *run_toys, "--method", "toy_blent")
+
+
+def test_wrong_options_are_typers_to_explain(console):
+    assert console("run", "--seeds", "0").code == 2
+    assert console("run", "--executor", "moon").code == 2
+    assert console("rum").code == 2
