@@ -44,11 +44,11 @@ class Arithmetic(Task):
 
     max_operand: int = 100
     heldout: int = 1000
-    lr: float = 6e-3
-    width: int = 48
+    lr: float = 1e-2
+    width: int = 32
     layers: int = 1
     heads: int = 4
-    init: float = 0.06
+    init: float = 0.15
 
     card = TaskCard(
         title="Arithmetic",
@@ -120,10 +120,15 @@ class Arithmetic(Task):
 
     def _questions(self, corpus: Corpus) -> bytes:
         """Which pairs of operands the corpus contains, one bool per pair."""
-        a, b, _, formed = parse(corpus["tokens"])
+        a, b, _, valid = self._parse(corpus["tokens"])
         present = torch.zeros(self.max_operand, self.max_operand, dtype=torch.bool)
-        present[a[formed], b[formed]] = True
+        present[a[valid], b[valid]] = True
         return bytes(present.flatten().tolist())
+
+    def _parse(self, tokens: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
+        """As `parse`, but a line with an operand out of range is not valid."""
+        a, b, c, formed = parse(tokens)
+        return a, b, c, formed & (a < self.max_operand) & (b < self.max_operand)
 
     def _heldout_metrics(self, scores: dict[str, dict[str, float]], sizes: dict[str, int]) -> dict[str, float]:
         """lm-eval's numbers under the card's names; the overall exact match is the mean over both parts."""
@@ -143,8 +148,7 @@ class Arithmetic(Task):
         from collapsebench.lm.tokenise import PAD
         from collapsebench.scoring.text import ngram_counts
 
-        a, b, c, formed = parse(tokens)
-        valid = formed & (a < self.max_operand) & (b < self.max_operand)
+        a, b, c, valid = self._parse(tokens)
         questions = ngram_counts(tokens[valid, :QUESTION], QUESTION, PAD)
         a, b, c = a[valid], b[valid], c[valid]
         count = max(1, len(a))

@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 ROWS_AT_ONCE = 512
-"""Texts generated side by side."""
+"""Most texts generated side by side."""
+
+CACHE_AT_ONCE = 2**28
+"""Most cached keys and values (1 GiB), which is what bounds large models."""
 
 
 def generate(
@@ -32,10 +35,12 @@ def generate(
 
     A text ends at `eos` (kept in the row) and is padded after it. `bos` and `pad` are never drawn.
     """
+    cached = 2 * length * model.config.hidden_size * model.config.num_hidden_layers
+    rows = max(1, min(ROWS_AT_ONCE, CACHE_AT_ONCE // cached))
     with torch.inference_mode():
         chunks = [
-            _generate_rows(model, min(ROWS_AT_ONCE, n - start), length, rng, decoding, bos=bos, eos=eos, pad=pad)
-            for start in range(0, n, ROWS_AT_ONCE)
+            _generate_rows(model, min(rows, n - start), length, rng, decoding, bos=bos, eos=eos, pad=pad)
+            for start in range(0, n, rows)
         ]
     return torch.cat(chunks) if chunks else torch.empty((0, length), dtype=torch.int64)
 
@@ -98,7 +103,7 @@ def resample(
     """
     edited = tokens.clone()
     with torch.inference_mode():
-        for rows in row_chunks(tokens):
+        for rows in row_chunks(model, tokens):
             chunk, chosen = tokens[rows], mask[rows]
             if bool(chosen.any()):
                 logits = next_token_logits(model, chunk.to(model.device), bos)[chosen.to(model.device)].float()

@@ -12,7 +12,10 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 TOKENS_AT_ONCE = 4096
-"""Tokens per forward pass without gradients: large enough to hide the overhead, small enough for caches."""
+"""Most tokens per forward pass without gradients: large enough to hide the overhead, small enough for caches."""
+
+LOGITS_AT_ONCE = 2**25
+"""Most logits per forward pass (128 MiB), which is what bounds models with a large vocabulary."""
 
 
 def next_token_logits(model: PreTrainedModel, tokens: torch.Tensor, bos: int) -> torch.Tensor:
@@ -28,7 +31,7 @@ def log_probs(model: PreTrainedModel, tokens: torch.Tensor, bos: int, pad: int) 
     """Log-probability of every token given those before it, nats, float `[n, L]`; 0 at padding."""
     scored = torch.zeros(tokens.shape)
     with torch.inference_mode():
-        for rows in row_chunks(tokens):
+        for rows in row_chunks(model, tokens):
             chunk = tokens[rows].to(model.device)
             picked = token_log_probs(next_token_logits(model, chunk, bos), chunk)
             scored[rows] = picked.masked_fill(chunk == pad, 0.0).cpu()
@@ -40,8 +43,9 @@ def token_log_probs(logits: torch.Tensor, tokens: torch.Tensor) -> torch.Tensor:
     return -F.cross_entropy(logits.flatten(0, 1).float(), tokens.flatten(), reduction="none").view(tokens.shape)
 
 
-def row_chunks(tokens: torch.Tensor, at_once: int = TOKENS_AT_ONCE) -> Iterator[slice]:
-    """Slices over the rows of a token matrix `[n, L]`, about `at_once` tokens each."""
-    rows = max(1, at_once // max(1, tokens.shape[1]))
+def row_chunks(model: PreTrainedModel, tokens: torch.Tensor) -> Iterator[slice]:
+    """Slices over the rows of a token matrix `[n, L]`, each small enough for one forward pass."""
+    most = min(TOKENS_AT_ONCE, LOGITS_AT_ONCE // model.config.vocab_size)
+    rows = max(1, most // max(1, tokens.shape[1]))
     for start in range(0, len(tokens), rows):
         yield slice(start, start + rows)
