@@ -116,13 +116,13 @@ def test_an_edited_row_stops_counting_as_real_and_an_untouched_one_does_not():
 
     assert edited.real_share() == 0.5
     assert edited.table.origin.tolist() == [REAL, EDITED]
-    assert edited.with_origin(7, only_edited=True).table.origin.tolist() == [REAL, 7]
+    assert edited.stamped(7).table.origin.tolist() == [REAL, 7]
 
 
 def test_rows_made_by_a_method_have_no_origin_until_the_harness_stamps_them():
     assert numbers(1).real_share() == 0
-    assert numbers(1).with_origin(3, only_edited=True).blocks[0].origin == 3
-    assert numbers(1).with_origin(REAL).with_origin(3, only_edited=True).blocks[0].origin == REAL
+    assert numbers(1).stamped(3).blocks[0].origin == 3
+    assert numbers(1).with_origin(REAL).stamped(3).blocks[0].origin == REAL
 
 
 def test_weights_need_one_entry_per_row():

@@ -9,7 +9,7 @@ import torch
 
 from .corpus import REAL, Corpus
 from .errors import AccessDenied, LimitExceeded, PluginError
-from .learner import Decoding, Learner, Sites
+from .learner import PLAIN, Decoding, Learner, Sites
 from .ledger import Ledger
 from .seeds import stream, stream_seed
 
@@ -97,7 +97,7 @@ class MeteredModel:
 
     def generate(self, k: int, decoding: Decoding | None = None) -> Corpus:
         """`k` more examples from the model, up to the protocol's limit of candidates per generation."""
-        return self._ctx._generate(self._learner, k, decoding or Decoding(), self._rng("generate"))
+        return self._ctx._generate(self._learner, k, decoding or PLAIN, self._rng("generate"))
 
 
 class Context:
@@ -128,8 +128,6 @@ class Context:
         """This generation, 1..G."""
         self.n = rules.n
         """Real examples in D_0, and the usual size of a corpus."""
-        self.params = method.params()
-        """The method's hyper-parameters by name."""
         self._seed, self._task, self._method, self._rules = seed, task, method, rules
         self._access = method.access()
         self._source, self._history, self._pool, self._previous = source, history, pool, previous
@@ -144,6 +142,11 @@ class Context:
         self._prior_model = MeteredModel("prior", self._load_prior, self)
 
     # -- always allowed --------------------------------------------------------------------------
+
+    @property
+    def params(self) -> dict[str, object]:
+        """The method's hyper-parameters by name."""
+        return self._method.params()
 
     @property
     def rng(self) -> torch.Generator:
@@ -262,6 +265,8 @@ class Context:
 
 def check_decoding(task: Task, decoding: Decoding) -> None:
     """Refuse a decoding that the task's learner would have to ignore."""
+    if decoding is PLAIN:
+        return
     if lacking := decoding.features - frozenset(task.card.supports):
         raise PluginError(
             f"Task '{task.name}' cannot sample with {', '.join(sorted(lacking))}.",

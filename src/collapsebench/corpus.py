@@ -48,15 +48,15 @@ class Corpus:
     __slots__ = ("_blocks", "_order", "_plain", "_real_rows", "_rows", "_table")
 
     def __init__(self, columns: Mapping[str, torch.Tensor], weights: torch.Tensor | None = None) -> None:
-        lengths = {name: len(column) for name, column in columns.items()}
+        lengths = {column.shape[0] for column in columns.values()}
         if weights is not None:
-            lengths["weights"] = len(weights)
-        if not columns or len(set(lengths.values())) > 1:
+            lengths.add(weights.shape[0])
+        if len(lengths) != 1:
             raise PluginError(
-                f"A corpus needs columns of one length, got {lengths or 'none'}.",
+                f"A corpus needs columns of one length, got lengths {sorted(lengths) or 'none'} of {list(columns)}.",
                 "Give every column (and the weights) one entry per example.",
             )
-        rows = next(iter(lengths.values()))
+        rows = lengths.pop()
         self._set((Block(dict(columns), weights, EDITED, rows),), None, rows, 0, plain=False)
 
     def _set(self, blocks: tuple[Block, ...], order: int | None, rows: int, real_rows: int, plain: bool) -> None:
@@ -235,12 +235,14 @@ class Corpus:
             raise PluginError(f"Row weights must have shape ({len(self)},), got {tuple(weights.shape)}.")
         return Corpus.from_blocks((self.table._replace(weights=weights),))
 
-    def with_origin(self, origin: int, only_edited: bool = False) -> Corpus:
-        """This corpus with its hidden origin set; `only_edited` leaves rows of known origin alone."""
-        return Corpus.from_blocks(
-            [_stamped(block, origin) if only_edited else block._replace(origin=origin) for block in self._blocks],
-            self._order,
-        )
+    def with_origin(self, origin: int) -> Corpus:
+        """This corpus with the hidden origin of all rows set."""
+        blocks = [Block(block.columns, block.weights, origin, block.rows) for block in self._blocks]
+        return Corpus.from_blocks(blocks, self._order)
+
+    def stamped(self, origin: int) -> Corpus:
+        """This corpus with the hidden origin set where a method made or changed the row."""
+        return Corpus.from_blocks([_stamped(block, origin) for block in self._blocks], self._order)
 
     # -- storage ---------------------------------------------------------------------------------
 

@@ -48,6 +48,10 @@ class Decoding:
         return frozenset(name for name, is_used in used.items() if is_used)
 
 
+PLAIN = Decoding()
+"""The model's own distribution."""
+
+
 class Sites(NamedTuple):
     """The editable units of n examples with s sites each.
 

@@ -15,7 +15,7 @@ from .errors import Diverged, LimitExceeded, PluginError
 from .learner import Learner, Training
 from .ledger import Ledger
 from .records import GenerationRecord
-from .seeds import stream
+from .seeds import generator, stream, stream_seed
 from .stages import Artefact, Codec, InMemoryStages, Stages, StoredStages, Work
 from .task import Task
 
@@ -38,6 +38,7 @@ class Lineage:
         self._conditional = type(cell.task).conditions is not Task.conditions
         self._keep_checkpoints = keep_checkpoints
         self._source = RealSource(self._task, self.rules.n, cell.seed)
+        self._constant: dict[str, tuple[torch.Generator, int]] = {}
         self.closed_form = self._new_learner().closed_form
         self._stages: Stages = InMemoryStages() if self.closed_form or store is None else StoredStages(store)
         self._learner_codec: Codec[Learner] = Codec(_encode_learner, self.decode_learner)
@@ -103,9 +104,9 @@ class Lineage:
                 initial_model=lambda: self.initial_model.value,
                 ledger=ledger,
             )
-            before = _versions(real) + _versions(candidates)
+            before = _versions(real, candidates)
             corpus = self._method.curate(candidates, ctx)
-            if _versions(real) + _versions(candidates) != before:
+            if _versions(real, candidates) != before:
                 raise PluginError(f"Method '{self._method.name}' changed its input in place.", "Make new tensors.")
             corpus = self._checked(corpus, real, t)
             return Work(corpus, ledger, log=ctx.logged, facts=_facts(corpus))
@@ -150,7 +151,7 @@ class Lineage:
         seen = self.history[0]
 
         def compute() -> Work[None]:
-            found = self._task.evaluate(model.value, seen.value, self._stream("evaluate", 0))
+            found = self._task.evaluate(model.value, seen.value, self._restarted("evaluate"))
             metrics = {name: float(value) for name, value in found.items()}  # as they are when read back
             self._check_metrics(metrics, t)
             return Work(None, Ledger(), facts=metrics)
@@ -190,8 +191,16 @@ class Lineage:
     def _stream(self, purpose: str, t: int) -> torch.Generator:
         return stream(purpose, self._task.name, self.cell.seed, t)
 
+    def _restarted(self, purpose: str) -> torch.Generator:
+        """A stream that is the same at every t, put back to its start."""
+        if purpose not in self._constant:
+            seed = stream_seed(purpose, self._task.name, self.cell.seed)
+            self._constant[purpose] = (generator(seed), seed)
+        rng, seed = self._constant[purpose]
+        return rng.manual_seed(seed)
+
     def _new_learner(self) -> Learner:
-        return self._task.learner(self._stream("init", 0))
+        return self._task.learner(self._restarted("init"))
 
     def _history(self, t: int) -> tuple[Corpus, ...]:
         """D_0 and S_1..S_t, also when the lineage is further and D_t has to be computed again."""
@@ -228,7 +237,7 @@ class Lineage:
         if corpus.plain:
             return corpus
         check_values(corpus.blocks, self._method.name)
-        return corpus.with_origin(t, only_edited=True)
+        return corpus.stamped(t)
 
     def _check_metrics(self, metrics: Mapping[str, float], t: int) -> None:
         primary = self._task.card.primary
@@ -248,7 +257,7 @@ def check_corpus(corpus: object, like: Corpus, most_bytes: int, method: str) -> 
         raise PluginError(f"Method '{method}' returned {type(corpus).__name__}, not a Corpus.")
     if len(corpus) == 0:
         raise PluginError(f"Method '{method}' returned an empty corpus.", "Keep at least one example.")
-    if corpus.schema != like.schema:
+    if not corpus.plain and corpus.schema != like.schema:
         raise PluginError(
             f"Method '{method}' returned {corpus!r} where the task's examples are {like!r}.",
             "Columns, types and row shapes must stay as they were.",
@@ -282,9 +291,9 @@ def _facts(corpus: Corpus) -> dict[str, float]:
     return {"rows": len(corpus), "real_share": corpus.real_share()}
 
 
-def _versions(corpus: Corpus) -> list[int]:
+def _versions(*corpora: Corpus) -> list[int]:
     """How often each column was written to in place."""
-    return [column._version for block in corpus.blocks for column in block.columns.values()]
+    return [c._version for corpus in corpora for block in corpus.blocks for c in block.columns.values()]
 
 
 def _encode_corpus(corpus: Corpus) -> bytes:

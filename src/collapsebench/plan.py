@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import typing
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import MISSING, dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -107,14 +108,17 @@ class Cell:
 
     def skip_reason(self) -> str | None:
         """Why this method cannot run on this task, or None."""
-        needed = frozenset(self.method.card.needs) | (self.method.access() & {"verifier", "reward", "prior"})
-        if lacking := sorted(needed - frozenset(self.task.card.supports)):
-            return f"needs {', '.join(lacking)}, which {self.task.name} does not have"
-        return self.method.skip(self.task.card)
+        with _working(f"Method '{self.method.name}'"):
+            needed = frozenset(self.method.card.needs) | (self.method.access() & {"verifier", "reward", "prior"})
+            if lacking := sorted(needed - frozenset(self.task.card.supports)):
+                return f"needs {', '.join(lacking)}, which {self.task.name} does not have"
+            return self.method.skip(self.task.card)
 
     def record(self, status: Status, reason: str = "") -> CellRecord:
         """The self-contained record of this cell."""
         task, method, protocol = self.task, self.method, self.protocol
+        with _working(f"Task '{task.name}'"):
+            theory = tuple(task.theory(method.name, self.rules.n, self.rules.generations))
         return CellRecord(
             cell=self.digest,
             protocol={
@@ -146,7 +150,7 @@ class Cell:
             seed=self.seed,
             status=status,
             reason=reason,
-            theory=tuple(task.theory(method.name, self.rules.n, self.rules.generations)),
+            theory=theory,
             environment=environment(),
         )
 
@@ -242,6 +246,19 @@ def _instance(
         return cls(**values)
     except PluginError as error:
         raise wrong(error.message, error.hint) from None
+    except Exception as error:  # a plug-in may refuse its parameters in any way
+        raise wrong(f"{kind.capitalize()} '{name}' refuses its parameters: {type(error).__name__}: {error}") from error
+
+
+@contextmanager
+def _working(plugin: str) -> Iterator[None]:
+    """A plug-in that fails outside its cell, where nothing could be run, cannot be used at all."""
+    try:
+        yield
+    except CollapsebenchError:
+        raise
+    except Exception as error:
+        raise PluginError(f"{plugin} cannot be used: {type(error).__name__}: {error}") from error
 
 
 def _plain(params: Mapping[str, Any]) -> dict[str, Any]:

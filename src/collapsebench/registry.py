@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import inspect
+import re
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
@@ -45,8 +46,14 @@ class Registry(Generic[P]):
         """Add a class under a name; called by the `@method` and `@task` decorators.
 
         Raises:
-            PluginError: not a subclass of the base, no card, or a name that another file already took.
+            PluginError: not a subclass of the base, no card, a name that is not one word of letters, digits,
+                `_` and `-`, or one that another file already took.
         """
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+            raise PluginError(
+                f"{self.kind.capitalize()} '{name}' has a name that cannot name a file.",
+                "Use letters, digits, _ and -.",
+            )
         if not (isinstance(cls, type) and issubclass(cls, self.base)):
             raise PluginError(f"{self.kind.capitalize()} '{name}' must extend {self.base.__name__}.")
         if not hasattr(cls, "card"):

@@ -1,5 +1,7 @@
 """A standard normal, fitted by maximum likelihood: the case whose collapse is known in closed form."""
 
+from __future__ import annotations
+
 import math
 from dataclasses import dataclass
 
@@ -64,12 +66,11 @@ class Gaussian(Task):
         from collapsebench.scoring.distribution import kl_from_standard_normal, w2_to_standard_normal
 
         assert isinstance(learner, GaussianLearner)
-        mean = (learner.mean @ learner.axes).tolist()
-        variances = learner.variances.tolist()
+        mean, variances = learner.principal()
         return {
             "w2": w2_to_standard_normal(mean, variances),
             "kl": kl_from_standard_normal(mean, variances),
-            "mean_sq": math.fsum(m * m for m in mean),
+            "mean_sq": math.fsum([m * m for m in mean]),
             "trace": math.fsum(variances),
             "det": math.prod(variances),
         }

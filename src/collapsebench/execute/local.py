@@ -129,9 +129,13 @@ class _Worker:
         theirs.close()
 
     def give(self, spec: CellSpec) -> None:
-        """Start a cell."""
+        """Start a cell; in a new process if this one died while it waited."""
         self.spec = spec
-        self.connection.send(spec)
+        try:
+            self.connection.send(spec)
+        except OSError:
+            self.restart()
+            self.connection.send(spec)
 
     def restart(self) -> None:
         """Replace a dead process."""

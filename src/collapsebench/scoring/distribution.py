@@ -17,7 +17,7 @@ def w2_to_standard_normal(mean: Sequence[float], variances: Sequence[float]) -> 
         mean: coordinates along the principal axes.
         variances: eigenvalues of the covariance, zero allowed.
     """
-    return math.fsum(m * m + (math.sqrt(v) - 1.0) ** 2 for m, v in zip(mean, variances, strict=True))
+    return math.fsum([m * m + (math.sqrt(v) - 1.0) ** 2 for m, v in zip(mean, variances, strict=True)])
 
 
 def kl_from_standard_normal(mean: Sequence[float], variances: Sequence[float]) -> float:
@@ -31,7 +31,7 @@ def kl_from_standard_normal(mean: Sequence[float], variances: Sequence[float]) -
     """
     if min(variances) <= 4 * len(variances) * 2.0**-52 * max(variances):
         return math.inf
-    return 0.5 * math.fsum((1.0 + m * m) / v - 1.0 + math.log(v) for m, v in zip(mean, variances, strict=True))
+    return 0.5 * math.fsum([(1.0 + m * m) / v - 1.0 + math.log(v) for m, v in zip(mean, variances, strict=True)])
 
 
 def squared_l2(tables: torch.Tensor, law: torch.Tensor) -> float:
