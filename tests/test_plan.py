@@ -106,6 +106,18 @@ def test_parameters_with_their_own_rules_say_so_as_a_usage_error():
         make_method("token_edit", {"threshold": "2"})
 
 
+def test_a_parameter_may_be_refused_in_any_way(typed):
+    @dataclass(frozen=True)
+    class Strict(typed):
+        def __post_init__(self):
+            if self.k > 2:
+                raise ValueError("k is too large")
+
+    METHODS._classes["typed"] = Strict
+    with pytest.raises(UsageError, match="Method 'typed' refuses its parameters: ValueError: k is too large"):
+        make_method("typed", {"k": "3"})
+
+
 def test_a_parameter_without_a_default_must_be_given(registries):
     @dataclass(frozen=True)
     class Needy(Method):
@@ -232,6 +244,21 @@ def test_a_method_is_skipped_where_the_task_lacks_what_it_needs(make_cell, toy):
             return "only text" if task.modality == "vector" else None
 
     assert replace(make_cell("toy_blend"), method=Choosy()).skip_reason() == "only text"
+
+
+def test_a_plugin_that_fails_before_its_cell_starts_cannot_be_used(make_cell, toy):
+    class Raising(toy.Blend):
+        def skip(self, task):
+            raise KeyError("modality")
+
+    class RaisingTask(toy.Toy):
+        def theory(self, method, n, generations):
+            raise ZeroDivisionError("n = 0")
+
+    with pytest.raises(PluginError, match="Method 'toy_blend' cannot be used: KeyError: 'modality'"):
+        replace(make_cell("toy_blend"), method=Raising()).skip_reason()
+    with pytest.raises(PluginError, match="Task 'toy' cannot be used: ZeroDivisionError: n = 0"):
+        replace(make_cell("toy_blend"), task=RaisingTask()).record("done")
 
 
 def test_a_cell_record_stands_on_its_own(make_cell):

@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from collapsebench import PluginError
@@ -110,6 +112,12 @@ def test_what_registers_must_be_a_method_with_a_card(registries):
     with pytest.raises(PluginError, match="Method 'cardless' has no card") as error:
         METHODS.register("cardless", Cardless)
     assert "card = MethodCard(title=" in error.value.hint
+
+
+@pytest.mark.parametrize("name", ["a/b", "", "../up", "two words", ".hidden"])
+def test_a_name_must_be_able_to_name_a_file(registries, name):
+    with pytest.raises(PluginError, match=f"Method '{re.escape(name)}' has a name that cannot name a file"):
+        METHODS.register(name, METHODS.get("replace"))
 
 
 def test_built_in_plugins_that_cannot_be_imported_are_listed_with_the_reason(tmp_path, monkeypatch, registries):

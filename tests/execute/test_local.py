@@ -25,10 +25,10 @@ class Heard:
 
 
 class Interrupting(Silent):
-    """Progress during which the user presses Ctrl-C."""
+    """Progress during which the user presses Ctrl-C, in the second generation of `replace`."""
 
     def generation(self, spec, t):
-        if t == 1:
+        if (spec.method, t) == ("replace", 1):
             raise KeyboardInterrupt
 
 
@@ -68,21 +68,25 @@ def test_a_pool_gives_the_same_results_and_outlives_a_worker_that_dies(make_spec
     assert not multiprocessing.active_children()
 
 
-def test_an_interrupted_pool_ends_its_workers_and_what_was_finished_stands(make_spec, tmp_path):
-    specs = [make_spec("replace", "toy_sgd", generations=50)]
-    threads = os.environ.pop("OMP_NUM_THREADS")  # workers get one thread whatever this process has
-    try:
-        with pytest.raises(KeyboardInterrupt):
-            list(run_pool(specs, Options(tmp_path / "store"), Interrupting(), workers=1))
-        assert "OMP_NUM_THREADS" not in os.environ
-    finally:
-        os.environ["OMP_NUM_THREADS"] = threads
+def test_a_worker_that_died_idle_is_replaced_and_an_interrupted_pool_ends_its_workers(make_spec, tmp_path, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS")  # workers get one thread whatever this process has
+    first, second = make_spec("frozen"), make_spec("replace", "toy_sgd", generations=50)
+    store = Store(tmp_path / "store")
+
+    running = run_pool([first, second], Options(store.root), Interrupting(), workers=1)
+    assert next(running).cell.status == "done"
+    (worker,) = multiprocessing.active_children()
+    worker.kill()
+    worker.join()
+    with pytest.raises(KeyboardInterrupt):
+        next(running)
 
     assert not multiprocessing.active_children()
-    store = Store(tmp_path / "store")
-    assert finished(resolve(specs[0]), store) is None
-    (resumed,) = run_here(specs, Options(store.root), Silent())
-    assert resumed.same_result(next(run_here(specs, Options(tmp_path / "other"), Silent())))
+    assert "OMP_NUM_THREADS" not in os.environ
+    assert finished(resolve(first), store) is not None
+    assert finished(resolve(second), store) is None
+    (resumed,) = run_here([second], Options(store.root), Silent())
+    assert resumed.same_result(next(run_here([second], Options(tmp_path / "other"), Silent())))
 
 
 def test_a_store_that_cannot_be_written_stops_the_whole_run(make_spec, tmp_path):
