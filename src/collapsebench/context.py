@@ -133,6 +133,7 @@ class Context:
         self._source, self._history, self._pool, self._previous = source, history, pool, previous
         self._ledger = ledger
         self._fresh_used = self._generated = self._verified = 0
+        self._handed_out: list[tuple[torch.Tensor, int]] = []
         self._logged: dict[str, float] = {}
         self._rng: torch.Generator | None = None
         self._prior: Learner | None = None
@@ -171,13 +172,17 @@ class Context:
     def previous(self) -> Corpus:
         """D_{t-1}, the corpus that this method made last time; D_0 at t = 1. Access `history`."""
         self._require("history", "previous")
-        return self._previous()
+        previous = self._previous()
+        self.hand_out(previous)
+        return previous
 
     @property
     def history(self) -> tuple[Corpus, ...]:
         """D_0 (real), S_1, ..., S_t. Access `history`."""
         self._require("history", "history")
-        return self._history()
+        history = self._history()
+        self.hand_out(*history)
+        return history
 
     @property
     def initial_model(self) -> MeteredModel:
@@ -227,6 +232,16 @@ class Context:
     def logged(self) -> dict[str, float]:
         """What the method logged."""
         return self._logged
+
+    def hand_out(self, *corpora: Corpus) -> None:
+        """Remember how often the columns of these corpora were written to before the method got them."""
+        for corpus in corpora:
+            self._handed_out += [(c, c._version) for block in corpus.blocks for c in block.columns.values()]
+
+    def check_inputs(self) -> None:
+        """Refuse a method that wrote into a corpus that it was given."""
+        if any(column._version != version for column, version in self._handed_out):
+            raise PluginError(f"Method '{self._method.name}' changed its input in place.", "Make new tensors.")
 
     def _load_prior(self) -> Learner:
         if self._prior is None:

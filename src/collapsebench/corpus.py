@@ -272,7 +272,7 @@ def block_tensors(block: Block) -> dict[str, torch.Tensor]:
 
 def block_from_tensors(tensors: Mapping[str, torch.Tensor]) -> Block:
     """The inverse of `block_tensors`."""
-    columns = {n.removeprefix("column."): t for n, t in tensors.items() if n.startswith("column.")}
+    columns = {n.removeprefix("column."): t for n, t in sorted(tensors.items()) if n.startswith("column.")}
     origin = tensors["origin"]
     rows = len(next(iter(columns.values())))
     return Block(columns, tensors.get("weights"), int(origin) if origin.dim() == 0 else origin, rows)

@@ -9,6 +9,7 @@ import inspect
 import os
 import platform
 import subprocess
+import sys
 from collections.abc import Iterable
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,7 +17,22 @@ from typing import Any
 
 _PACKAGE = Path(__file__).parent
 
-_RESULT_CODE = ("corpus.py", "context.py", "learner.py", "lineage.py", "seeds.py", "learners", "lm", "scoring")
+_RESULT_CODE = (
+    "context.py",
+    "corpus.py",
+    "learner.py",
+    "learners",
+    "ledger.py",
+    "lineage.py",
+    "lm",
+    "method.py",
+    "runner.py",
+    "scoring",
+    "seeds.py",
+    "snapshot.py",
+    "stages.py",
+    "task.py",
+)
 """The parts of the package whose behaviour can move a number."""
 
 _VERSIONS = ("torch", "numpy", "scipy", "scikit-learn", "transformers", "lm-eval", "datasets")
@@ -24,13 +40,17 @@ _VERSIONS = ("torch", "numpy", "scipy", "scikit-learn", "transformers", "lm-eval
 
 @functools.cache
 def plugin_digest(cls: type) -> str:
-    """SHA-256 of the file that defines a plug-in and, for a task folder, its YAML files.
+    """SHA-256 of the code of a plug-in: its file, the YAML files of a task's folder, or its whole installed package.
 
     Comments, docstrings and layout do not count.
     """
     path = Path(inspect.getfile(cls))
-    extra = sorted(path.parent.rglob("*.yaml")) if path.name == "task.py" else []
-    return _files_digest([path, *extra], path.parent)
+    package = sys.modules.get(cls.__module__.partition(".")[0])
+    if package is not None and (folders := list(getattr(package, "__path__", []))):
+        root = Path(folders[0])
+        return _files_digest(_python_files(root), root)
+    settings = sorted(path.parent.rglob("*.yaml")) if path.name == "task.py" else []
+    return _files_digest([path, *settings], path.parent)
 
 
 @functools.cache

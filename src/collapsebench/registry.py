@@ -116,7 +116,7 @@ class Registry(Generic[P]):
             load()
         except PluginError as error:
             self._unavailable[name] = error.message
-        except Exception as error:  # a plug-in may fail in any way; it is listed with the reason
+        except (Exception, SystemExit) as error:  # a plug-in may fail in any way; it is listed with the reason
             self._unavailable[name] = f"{type(error).__name__}: {error}"
 
     def _builtin_files(self) -> Iterable[tuple[str, Path]]:
@@ -157,7 +157,7 @@ def load_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         del sys.modules[name]
         METHODS.forget(name)
         TASKS.forget(name)
@@ -171,7 +171,9 @@ def load_file(path: Path) -> ModuleType:
 
 
 def load_plugins(paths: Iterable[Path]) -> None:
-    """Load a user's plug-in files (`--plugin`)."""
+    """Load a user's plug-in files (`--plugin`), after the built-in ones: a name that is taken is refused."""
+    METHODS.names()
+    TASKS.names()
     for path in paths:
         load_file(path)
 

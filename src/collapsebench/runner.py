@@ -77,6 +77,13 @@ def perform(
         raise Busy(cell.name) from None
 
 
+def died(cell: Cell, store: Store) -> CellResult:
+    """What becomes of a cell whose process was killed."""
+    reason = f"{cell.name}: its worker process died, most likely killed for using too much memory"
+    _folder(cell, store).fail(reason + "\n")
+    return CellResult(cell.record("failed", reason))
+
+
 def _folder(cell: Cell, store: Store) -> CellFolder:
     return store.cell(cell.task.name, cell.method.name, cell.seed, cell.storage_digest)
 

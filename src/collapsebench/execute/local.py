@@ -19,9 +19,13 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from ..errors import CollapsebenchError
 from ..plan import CellSpec, resolve
 from ..records import CellResult
+from ..runner import Busy, died, perform
+from ..store import Store
 from .progress import Progress
 
 if TYPE_CHECKING:
@@ -52,9 +56,6 @@ class Options:
 
 def run_here(specs: Sequence[CellSpec], options: Options, progress: Progress) -> Iterator[CellResult]:
     """Run cells one after the other in this process."""
-    from ..runner import perform
-    from ..store import Store
-
     store = Store(options.store)
     for spec in specs:
         result = perform(
@@ -114,7 +115,7 @@ class _Worker:
     """A spawned process and the cell that it runs."""
 
     def __init__(self, options: Options) -> None:
-        self._options = options
+        self.options = options
         self.spec: CellSpec | None = None
         self.process: SpawnProcess
         self.connection: Connection[Any, Any]
@@ -123,7 +124,7 @@ class _Worker:
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, self._options), daemon=True)
+        self.process = context.Process(target=_serve, args=(theirs, self.options), daemon=True)
         with _environment(_ONE_THREAD):
             self.process.start()
         theirs.close()
@@ -163,7 +164,7 @@ def _answers(worker: _Worker, queue: _Queue, progress: Progress) -> Iterator[Cel
         kind, content = worker.connection.recv()
     except (EOFError, ConnectionError):
         worker.restart()
-        kind, content = "result", _died(spec, worker)
+        kind, content = "result", died(resolve(spec), Store(worker.options.store))
     if kind == "generation":
         progress.generation(spec, content)
         return
@@ -177,22 +178,18 @@ def _answers(worker: _Worker, queue: _Queue, progress: Progress) -> Iterator[Cel
         yield content
 
 
-def _died(spec: CellSpec, worker: _Worker) -> CellResult:
-    cell = resolve(spec)
-    reason = f"{cell.name}: its worker process died, most likely killed for using too much memory"
-    return CellResult(cell.record("failed", reason))
-
-
 def _serve(connection: Connection[Any, Any], options: Options) -> None:
     """The life of a worker: take a spec, run it, answer; until the pipe closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    import torch
-
-    from ..runner import Busy, perform
-    from ..store import Store
-
     torch.set_num_threads(1)
     store = Store(options.store)
+
+    def report(t: int) -> None:
+        try:
+            connection.send(("generation", t))
+        except OSError:  # the parent is gone; what is finished is stored
+            os._exit(1)
+
     while True:
         try:
             spec = connection.recv()
@@ -202,7 +199,7 @@ def _serve(connection: Connection[Any, Any], options: Options) -> None:
             answer = perform(
                 resolve(spec),
                 store,
-                on_generation=lambda t: connection.send(("generation", t)),
+                on_generation=report,
                 keep_checkpoints=options.keep_checkpoints,
                 wait=0,
             )
