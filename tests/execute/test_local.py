@@ -63,6 +63,8 @@ def test_a_pool_gives_the_same_results_and_outlives_a_worker_that_dies(make_spec
     assert all(pool[name].same_result(here[name]) for name in here)
     assert pool["toy_die"].cell.status == "failed"
     assert pool["toy_die"].cell.reason.startswith("toy_die on toy, seed 0: its worker process died")
+    (failure,) = (tmp_path / "pool" / "cells" / "toy" / "toy_die").rglob("failure.txt")
+    assert "its worker process died" in failure.read_text()
     assert sorted(heard.cells) == sorted((name, result.cell.status) for name, result in pool.items())
     assert [t for method, t in heard.generations if method == "toy_blend"] == [0, 1, 2, 3]
     assert not multiprocessing.active_children()
