@@ -37,7 +37,7 @@ class RealSource:
     def fresh(self, t: int, used: int, k: int, per_generation: int) -> Corpus:
         """`k` real examples that only generation t can get, after the `used` it already got."""
         if self._task.card.population is None:
-            rows = self._task.real(k, stream("fresh", self._task.name, self._seed, (t << 20) + used))
+            rows = self._task.real(k, stream(f"fresh/{used}", self._task.name, self._seed, t))
         else:
             rows = self._slice(self._n + (t - 1) * per_generation + used, k)
         return rows.with_origin(REAL)

@@ -74,7 +74,7 @@ def run(
         _describe(specs, store, explain)
         return
     results = _execute(specs, store, keep_checkpoints, os.cpu_count() or 1 if workers is None else workers)
-    _publish(rules, results, boards)
+    _publish(rules, results, boards, store)
     failed = [result for result in results if result.cell.status == "failed"]
     if failed:
         _report_failures(failed, store)
@@ -125,15 +125,18 @@ def _say_how_to_resume(done: int, total: int) -> None:
     typer.echo(f"Interrupted: {done} of {total} cells are finished and kept. Resume with:\n  {command}", err=True)
 
 
-def _publish(protocol: Protocol, results: Sequence[CellResult], boards: Path) -> None:
+def _publish(protocol: Protocol, results: Sequence[CellResult], boards: Path, store: Path) -> None:
+    from filelock import FileLock
     from rich.console import Console
 
     from ..board import summary_table, write_board
     from ..publish import publish
 
     folder = boards / protocol.name
-    publish(results, folder)
-    write_board(folder)
+    store.mkdir(parents=True, exist_ok=True)
+    with FileLock(store / f"board-{protocol.name}.lock"):  # two runs that end together take turns
+        publish(results, folder)
+        write_board(folder)
     Console().print(summary_table(folder))
     typer.echo(f"Board: {folder / 'README.md'}")
 

@@ -54,6 +54,8 @@ def _find(store: Store, wanted: str) -> CellFolder:
 
 
 def _read(folder: CellFolder) -> tuple[CellRecord, CellResult]:
+    from dataclasses import replace
+
     from ..records import CellResult
 
     result = folder.result()
@@ -62,7 +64,9 @@ def _read(folder: CellFolder) -> tuple[CellRecord, CellResult]:
     manifest = folder.manifest()
     if manifest is None:
         raise UsageError(f"{folder.path} has no readable manifest.", "Run its command again.")
-    return manifest[0], CellResult(manifest[0], tuple(folder.unfinished_records()))
+    failed = (folder.path / "failure.txt").is_file()
+    record = replace(manifest[0], status="failed" if failed else "running")
+    return record, CellResult(record, tuple(folder.unfinished_records()))
 
 
 def _print_head(record: CellRecord, folder: CellFolder) -> None:
