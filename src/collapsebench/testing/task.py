@@ -3,136 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Iterator
 
 import torch
 
-from ..context import Context
 from ..corpus import REAL, Corpus
-from ..learner import Decoding, FitReport, Learner, Training
-from ..method import Method, MethodCard
-from ..seeds import stream
+from ..learner import Decoding, FitReport
 from ..task import Task
 from .checks import Checklist, CheckResult, NotApplicable
-from .random_state import global_random_state
 from .source import declaration_problems, pickling
-from .tiny import GENERATIONS, difference, run_interrupted, run_whole, tiny_cell, tiny_task
+from .tiny import GENERATIONS, difference, run_interrupted, run_whole, tiny_cell
+from .trial import Newest, TaskTrial
 
 _MODALITIES = ("vector", "labelled", "tokens", "image")
 _DECODINGS = {"temperature": Decoding(temperature=0.5), "top_k": Decoding(top_k=1), "top_p": Decoding(top_p=0.5)}
-
-
-@dataclass(frozen=True)
-class _Newest(Method):
-    """Train on the newest synthetic set: the loop at its plainest."""
-
-    name = "newest"
-    card = MethodCard(title="Newest")
-
-    def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
-        return synthetic
-
-
-class TaskTrial:
-    """A task under test, with one fitted learner that several checks look at.
-
-    Args:
-        cls: the task, taken at a tiny size if it is a core task, else at its default size.
-    """
-
-    def __init__(self, cls: type[Task]) -> None:
-        self.cls = cls
-
-    @cached_property
-    def task(self) -> Task:
-        """An instance at its size."""
-        return tiny_task(self.cls)
-
-    @property
-    def supports(self) -> frozenset[str]:
-        """What the card declares."""
-        return frozenset(self.task.card.supports)
-
-    @cached_property
-    def n(self) -> int:
-        """Rows of D_0."""
-        n = tiny_cell(_Newest(), self.task).rules.n
-        return min(n, self.task.card.population or n)
-
-    def stream(self, purpose: str, seed: int = 0) -> torch.Generator:
-        """A fresh generator at the start of a named stream."""
-        return stream(purpose, self.cls.name, seed)
-
-    @cached_property
-    def real(self) -> Corpus:
-        """D_0."""
-        return self.task.real(self.n, self.stream("real")).with_origin(REAL)
-
-    def fit(self, corpus: Corpus, site_weights: Callable[[torch.Tensor], torch.Tensor] | None = None) -> Learner:
-        """A new learner fitted on a corpus."""
-        learner = self.task.learner(self.stream("init"))
-        learner.fit(corpus, self.training(site_weights))
-        return learner
-
-    def training(self, site_weights: Callable[[torch.Tensor], torch.Tensor] | None = None) -> Training:
-        """What a fit is told, the same each time."""
-        budget = tiny_cell(_Newest(), self.task).rules.budget
-        return Training(self.stream("batches"), budget.steps, budget.epochs, budget.batch, site_weights)
-
-    @cached_property
-    def fitted(self) -> Learner:
-        """M_0."""
-        return self.fit(self.real)
-
-    def sample(self, learner: Learner, decoding: Decoding | None = None) -> Corpus:
-        """As many examples of a learner as D_0 has, from the same stream each time."""
-        conditions = self.task.conditions(self.n, self.stream("conditions"))
-        return learner.sample(self.n, self.stream("sample"), decoding or Decoding(), conditions)
-
-    def metrics(self, learner: Learner) -> dict[str, float]:
-        """What `evaluate` says, from the same stream each time."""
-        return self.task.evaluate(learner, self.real, self.stream("evaluate"))
-
-    def mask(self) -> torch.Tensor:
-        """About half of the editable sites, bool `[n, s]`."""
-        editable = self.fitted.sites(self.real).editable
-        return editable & (torch.rand(editable.shape, generator=self.stream("mask")) < 0.5)
-
-    def resample(self, mask: torch.Tensor) -> Corpus:
-        """D_0 with sites drawn anew, from the same stream each time."""
-        return self.fitted.resample(self.real, mask, self.stream("resample"))
-
-    @cached_property
-    def traces(self) -> dict[str, tuple[bool, bool]]:
-        """For each thing that a task and its learner do: whether it changed D_0, and global random state."""
-        return {what: self._traced(call) for what, call in self._calls().items()}
-
-    def _calls(self) -> dict[str, Callable[[], object]]:
-        learner, real = self.fitted, self.real
-        calls: dict[str, Callable[[], object]] = {
-            "real": lambda: self.task.real(self.n, self.stream("real")),
-            "conditions": lambda: self.task.conditions(self.n, self.stream("conditions")),
-            "fit": lambda: self.fit(real),
-            "sample": lambda: self.sample(learner),
-            "evaluate": lambda: self.metrics(learner),
-        }
-        optional: dict[str, dict[str, Callable[[], object]]] = {
-            "log_prob": {"log_prob": lambda: learner.log_prob(real)},
-            "sites": {"sites": lambda: learner.sites(real), "resample": lambda: self.resample(self.mask())},
-            "verifier": {"verify": lambda: self.task.verify(real)},
-            "reward": {"reward": lambda: self.task.reward(real)},
-            "prior": {"prior": lambda: self.task.prior(self.stream("prior"))},
-        }
-        for capability in sorted(self.supports & optional.keys()):
-            calls |= optional[capability]
-        return calls
-
-    def _traced(self, call: Callable[[], object]) -> tuple[bool, bool]:
-        digest, state = self.real.digest(), global_random_state()
-        call()
-        return self.real.digest() != digest, global_random_state() != state
 
 
 TASK_CHECKS: Checklist[TaskTrial] = Checklist()
@@ -421,7 +305,7 @@ def global_random_state_untouched(trial: TaskTrial) -> Iterator[str]:
 @TASK_CHECKS.add(*_SOUND, "state", "inputs_unchanged", "global_random_state_untouched")
 def resumable(trial: TaskTrial) -> Iterator[str]:
     """Four generations on the newest synthetic set give the same records as two, an interruption, and two more."""
-    cell = tiny_cell(_Newest(), trial.task)
+    cell = tiny_cell(Newest(), trial.task)
     whole = run_whole(cell)
     if whole.cell.status != "done":
         yield f"{whole.cell.status}: {whole.cell.reason}"

@@ -1,4 +1,4 @@
-"""Board: from record files to scores, ranks and leaderboard pages. Records are its only input."""
+"""What a board says: entries, tasks, scores, ranks and costs, computed from records alone."""
 
 from __future__ import annotations
 
@@ -7,28 +7,20 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from .errors import StoreError
-from .method import TRACKS
-from .records import CellResult, read_results
-from .stats import (
+from ..records import CellResult
+from ..stats import (
     GAP_FACTOR,
     Interval,
     PairedGap,
-    paired_gap,
     rank_groups,
     resolution_floor,
     stratified_interval,
     student_t_interval,
 )
-from .store import write_atomic
-
-if TYPE_CHECKING:
-    from rich.table import Table
 
 State = Literal["done", "missing", "failed", "diverged", "skipped"]
 """How a cell, or an entry over all the cells it needs, stands; of an entry the first that applies."""
@@ -292,182 +284,9 @@ class Board:
         return {reference: without for reference, without in absent.items() if without}
 
 
-def load_board(folder: Path) -> Board:
-    """The board of `<folder>/records/*.jsonl`, whatever order the files are read in.
-
-    Raises:
-        StoreError: no records, a line that is not a record, a cell that stands twice, or records that were
-            not made under the same protocol, task and method sources.
-    """
-    found = [(path, result) for path in sorted((folder / "records").glob("*.jsonl")) for result in read_results(path)]
-    if not found:
-        raise StoreError(f"No records in {folder / 'records'}.", "`collapsebench run` writes them.")
-    found.sort(key=lambda item: (item[1].cell.task["name"], item[1].cell.method["label"], item[1].cell.seed))
-    _require_one_source(found)
-    _require_distinct(found)
-    results = [result for _, result in found]
-    protocol = results[0].cell.protocol
-    losses = {_key(result): scored_loss(result) for result in results if result.cell.status == "done"}
-    tasks = tuple(_board_task(name, results, losses) for name in protocol["tasks"])
-    return Board(protocol, tasks, _entries(results), losses)
-
-
-def scored_loss(result: CellResult) -> float:
-    """L: the primary metric of a done cell, averaged over the last generations that the protocol names."""
-    last = result.generations[-result.cell.protocol["average_last"] :]
-    return float(np.mean([generation.metrics[result.cell.task["primary"]] for generation in last]))
-
-
-def _key(result: CellResult) -> Key:
-    cell = result.cell
-    return cell.method["label"], cell.task["name"], cell.seed
-
-
 def _seconds(result: CellResult) -> float:
     return sum(seconds for generation in result.generations for seconds in generation.seconds.values())
 
 
 def _machine(result: CellResult) -> str:
     return str(result.cell.environment.get("machine", ""))
-
-
-def _require_one_source(found: list[tuple[Path, CellResult]]) -> None:
-    """Refuse to pair cells that were run under different rules."""
-    first: dict[tuple[str, str], tuple[str, Path]] = {}
-    for path, result in found:
-        cell = result.cell
-        parts = (
-            ("protocol", "", cell.protocol["name"], cell.protocol["digest"]),
-            ("task", cell.task["name"], cell.task["name"], cell.task["digest"]),
-            ("method", cell.method["label"], cell.method["label"], cell.method["digest"]),
-        )
-        for kind, group, name, digest in parts:
-            known, other = first.setdefault((kind, group), (digest, path))
-            if known != digest:
-                where = f"{path} holds" if path == other else f"{other} and {path} hold"
-                raise StoreError(
-                    f"{where} records of different versions of {kind} '{name}' ({known[:8]} and {digest[:8]}).",
-                    "Delete the older records and run their cells again.",
-                )
-
-
-def _require_distinct(found: list[tuple[Path, CellResult]]) -> None:
-    seen: dict[Key, Path] = {}
-    for path, result in found:
-        label, task, seed = key = _key(result)
-        if key in seen:
-            raise StoreError(
-                f"The cell of {label} on {task} with seed {seed} stands twice, in {seen[key]} and in {path}.",
-                "Keep one of them.",
-            )
-        seen[key] = path
-
-
-def _board_task(name: str, results: list[CellResult], losses: Mapping[Key, float]) -> BoardTask:
-    card = next((result.cell.task for result in results if result.cell.task["name"] == name), None)
-    if card is None:
-        return BoardTask(name)
-    by_seed = [
-        {seed: loss for (label, task, seed), loss in losses.items() if (label, task) == (reference, name)}
-        for reference in ("replace", "frozen")
-    ]
-    replace, frozen = by_seed
-    seeds = [seed for seed in replace if seed in frozen and math.isfinite(replace[seed] - frozen[seed])]
-    return BoardTask(
-        name=name,
-        title=card["title"],
-        primary=card["primary"],
-        unit=card["unit"],
-        version=card["version"],
-        shown=tuple(card["shown"]),
-        metrics=card["metrics"],
-        gap=paired_gap([replace[s] for s in seeds], [frozen[s] for s in seeds]) if seeds else None,
-    )
-
-
-def _entries(results: list[CellResult]) -> tuple[Entry, ...]:
-    entries = []
-    for label in sorted({result.cell.method["label"] for result in results}):
-        own = [result for result in results if result.cell.method["label"] == label]
-        method = own[0].cell.method
-        entries.append(
-            Entry(
-                label=label,
-                name=method["name"],
-                title=method["title"],
-                description=method["description"],
-                paper=method["paper"],
-                track=method["track"],
-                reference=method["reference"],
-                params=method["params"],
-                cells={(result.cell.task["name"], result.cell.seed): result for result in own},
-            )
-        )
-    return tuple(entries)
-
-
-def write_board(folder: Path) -> list[Path]:
-    """Bring the pages and curves of a board up to date with its records, each file whole or not at all.
-
-    Returns:
-        The pages of the board, `README.md` first, whether they changed or not.
-
-    Raises:
-        StoreError: as `load_board`.
-    """
-    board = load_board(folder)
-    for path, content in _changes(board, folder).items():
-        if content is None:
-            path.unlink()
-        else:
-            write_atomic(path, content.encode())
-    return [folder / name for name in _page_names(board)]
-
-
-def stale_pages(folder: Path) -> list[Path]:
-    """Pages and curves that `write_board` would write, rewrite or remove.
-
-    Raises:
-        StoreError: as `load_board`.
-    """
-    return sorted(_changes(load_board(folder), folder))
-
-
-def _page_names(board: Board) -> list[str]:
-    tracks = [f"{track}.md" for track in TRACKS if board.competitors(track)]
-    return ["README.md", *tracks, *(f"{task.name}.svg" for task in board.tasks if task.primary)]
-
-
-def _changes(board: Board, folder: Path) -> dict[Path, str | None]:
-    """New content of every file that has to change; None for one that has to go."""
-    from .render import markdown, svg
-
-    changes: dict[Path, str | None] = {}
-    for name in _page_names(board):
-        path = folder / name
-        old = path.read_bytes() if path.is_file() else None
-        if path.suffix == ".svg":
-            curves = svg.curves(board, path.stem)
-            if old is None or svg.digest(curves).encode() not in old:
-                changes[path] = svg.draw(curves)
-        else:
-            new = markdown.readme(board) if name == "README.md" else markdown.track_page(board, path.stem)
-            if new.encode() != old:
-                changes[path] = new
-    known = {folder / name for name in _page_names(board)}
-    generated = [folder / f"{track}.md" for track in TRACKS] + [
-        path for path in folder.glob("*.svg") if svg.MARK.encode() in path.read_bytes()
-    ]
-    changes.update({path: None for path in generated if path.is_file() and path not in known})
-    return changes
-
-
-def summary_table(folder: Path) -> Table:
-    """A compact table of a board for the terminal; incomplete entries are in it, with what they have.
-
-    Raises:
-        StoreError: as `load_board`.
-    """
-    from .render import terminal
-
-    return terminal.summary(load_board(folder))
