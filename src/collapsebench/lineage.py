@@ -73,8 +73,7 @@ class Lineage:
         check_decoding(self._task, decoding)
 
         def compute() -> Work[Corpus]:
-            conditions = self._task.conditions(m, self._stream("conditions", t)) if self._conditional else None
-            synthetic = model.value.sample(m, self._stream("sample", t), decoding, conditions)
+            synthetic = model.value.sample(m, self._stream("sample", t), decoding, self._conditions(m, t))
             if len(synthetic) != m:
                 raise PluginError(f"Task '{self._task.name}' sampled {len(synthetic)} examples, not {m}.")
             return Work(synthetic.with_origin(t), Ledger(synthetic_examples=m))
@@ -200,6 +199,11 @@ class Lineage:
 
     def _new_learner(self) -> Learner:
         return self._task.learner(self._restarted("init"))
+
+    def _conditions(self, m: int, t: int) -> Corpus | None:
+        if not self._conditional:
+            return None
+        return self._task.conditions_given(self.history[0].value, m, self._stream("conditions", t))
 
     def _history(self, t: int) -> tuple[Corpus, ...]:
         """D_0 and S_1..S_t, also when the lineage is further and D_t has to be computed again."""

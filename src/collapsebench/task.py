@@ -96,6 +96,10 @@ class Task(ABC):
         """What a conditional model is given (design rows, labels, prompts); None when it generates whole examples."""
         return None
 
+    def conditions_given(self, first: Corpus, n: int, rng: torch.Generator) -> Corpus | None:
+        """The conditions of a synthetic set, where they come from D_0 (`first`): a fixed design is labelled anew."""
+        return self.conditions(n, rng)
+
     def verify(self, corpus: Corpus) -> torch.Tensor:
         """Whether each example is right, bool `[n]`."""
         raise _lacks(self, "verifier")
