@@ -1,0 +1,95 @@
+"""One-shot mixing of clean labels with labels from shifted weights: strong model collapse in closed form."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+
+import torch
+
+from collapsebench import Corpus, Learner, PluginError, Task, TaskCard, task
+
+
+@task("shifted_regression")
+@dataclass(frozen=True)
+class ShiftedRegression(Task):
+    """Ridge regression on rows labelled by w_1 (real) and by w_2 = w_1 + δ (synthetic), δ ~ N(0, c²/d · I).
+
+    The setting of Dohmatob et al., Strong Model Collapse (arXiv:2410.04840). Synthetic rows are new ones, labelled
+    by a surrogate of stated quality: δ is drawn once per seed, whatever the model was trained on. One
+    generation under `real_mix` with alpha = p_1 is therefore the paper's experiment with n rows in all, a share
+    p_2 = 1 − p_1 of them synthetic; `frozen` is p_2 = 0 and `replace` p_2 = 1. Further generations repeat it.
+
+    w_1 has squared norm 1 and equal coordinates, x ~ N(0, Σ) with Σ diagonal.
+
+    Args:
+        d: dimension.
+        sigma2: variance of the label noise, the same in both parts.
+        c2: expected squared norm of δ.
+        decay: Σ_k = k^−decay; 0 is isotropic.
+        ridge: penalty λ on ‖w‖² beside the mean squared residual; 0 is the ridgeless limit.
+        width: fit on this many random projections of x (entries N(0, 1/d)) instead of x; 0 for x itself.
+    """
+
+    d: int = 100
+    sigma2: float = 0.1
+    c2: float = 0.1
+    decay: float = 0.0
+    ridge: float = 0.0
+    width: int = 0
+
+    card = TaskCard(
+        title="Shifted regression",
+        modality="labelled",
+        primary="error",
+        unit="squared error",
+        metrics={
+            "error": "excess squared error on real rows, (ŵ − w_1)ᵀ Σ (ŵ − w_1)",
+            "train_mse": "mean squared residual on the rows of the fit",
+        },
+        supports={"temperature"},
+        shown=("train_mse",),
+    )
+
+    def __post_init__(self) -> None:
+        if self.d < 1:
+            raise PluginError(f"shifted_regression: d must be at least 1, got {self.d}.")
+        if not self.sigma2 > 0:
+            raise PluginError(f"shifted_regression: sigma2 must be positive, got {self.sigma2}.")
+        for name in ("c2", "decay", "ridge", "width"):
+            if not getattr(self, name) >= 0:
+                raise PluginError(f"shifted_regression: {name} must not be negative, got {getattr(self, name)}.")
+
+    @cached_property
+    def truth(self) -> torch.Tensor:
+        """w_1, float64 `[d]`."""
+        return torch.full((self.d,), 1 / math.sqrt(self.d), dtype=torch.float64)
+
+    @cached_property
+    def spectrum(self) -> torch.Tensor:
+        """The diagonal of Σ, float64 `[d]`."""
+        return torch.arange(1, self.d + 1, dtype=torch.float64).pow(-self.decay)
+
+    def conditions(self, n: int, rng: torch.Generator) -> Corpus:
+        """New rows x."""
+        return Corpus({"x": torch.randn(n, self.d, dtype=torch.float64, generator=rng) * self.spectrum.sqrt()})
+
+    def real(self, n: int, rng: torch.Generator) -> Corpus:
+        x = self.conditions(n, rng)["x"]
+        noise = torch.randn(n, dtype=torch.float64, generator=rng)
+        return Corpus({"x": x, "y": x @ self.truth + math.sqrt(self.sigma2) * noise})
+
+    def learner(self, rng: torch.Generator) -> Learner:
+        from collapsebench.learners.linear import LinearLearner, projection
+
+        shift = math.sqrt(self.c2 / self.d) * torch.randn(self.d, dtype=torch.float64, generator=rng)
+        projected = projection(self.d, self.width, rng)
+        return LinearLearner(self.d, self.sigma2, self.ridge, projected, labeller=self.truth + shift)
+
+    def evaluate(self, learner: Learner, seen: Corpus, rng: torch.Generator) -> dict[str, float]:
+        """Exact; nothing is drawn."""
+        from collapsebench.learners.linear import LinearLearner
+
+        assert isinstance(learner, LinearLearner)
+        return {"error": learner.error(self.truth, self.spectrum), "train_mse": learner.train_mse}
