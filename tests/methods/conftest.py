@@ -84,16 +84,16 @@ class Outcome:
 
 @pytest.fixture
 def curate():
-    """Run one generation (t = 1, M_0 = M_{t-1}) of a built-in method on the toy task."""
+    """Run one generation (by default t = 1) of a built-in method on the toy task."""
 
-    def run(name, n=8, previous=None, seed=0, toy=None, **params):
+    def run(name, n=8, previous=None, seed=0, toy=None, t=1, **params):
         method, task, ledger = METHODS.get(name)(**params), Toy(**(toy or {})), Ledger()
         source = RealSource(task, n, seed)
         real = source.first()
         first, current = Counter(1000), Counter(2000)
         synthetic = current.sample(n, torch.Generator(), None).with_origin(1)
         ctx = Context(
-            t=1,
+            t=t,
             seed=seed,
             task=task,
             method=method,
