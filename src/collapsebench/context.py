@@ -137,10 +137,8 @@ class Context:
         self._logged: dict[str, float] = {}
         self._rng: torch.Generator | None = None
         self._prior: Learner | None = None
-        self.model = MeteredModel("model", model, self)
-        """M_{t-1}: `log_prob`, `sites`, `resample`, `generate`."""
-        self._initial_model = MeteredModel("initial_model", initial_model, self)
-        self._prior_model = MeteredModel("prior", self._load_prior, self)
+        self._model, self._initial_model = model, initial_model
+        self._models: dict[str, MeteredModel] = {}
 
     # -- always allowed --------------------------------------------------------------------------
 
@@ -155,6 +153,11 @@ class Context:
         if self._rng is None:
             self._rng = self._stream("method")
         return self._rng
+
+    @property
+    def model(self) -> MeteredModel:
+        """M_{t-1}: `log_prob`, `sites`, `resample`, `generate`."""
+        return self._metered("model", self._model)
 
     @property
     def pool(self) -> Corpus:
@@ -188,7 +191,7 @@ class Context:
     def initial_model(self) -> MeteredModel:
         """M_0, fitted on real data only. Access `history`."""
         self._require("history", "initial_model")
-        return self._initial_model
+        return self._metered("initial_model", self._initial_model)
 
     def fresh_real(self, k: int) -> Corpus:
         """`k` new real examples, up to the protocol's limit per generation. Access `fresh`."""
@@ -224,7 +227,7 @@ class Context:
     def prior(self) -> MeteredModel:
         """A fixed model outside the loop. Access `prior`."""
         self._require("prior", "prior")
-        return self._prior_model
+        return self._metered("prior", self._load_prior)
 
     # -- the harness's side ----------------------------------------------------------------------
 
@@ -242,6 +245,12 @@ class Context:
         """Refuse a method that wrote into a corpus that it was given."""
         if any(column._version != version for column, version in self._handed_out):
             raise PluginError(f"Method '{self._method.name}' changed its input in place.", "Make new tensors.")
+
+    def _metered(self, name: str, load: Callable[[], Learner]) -> MeteredModel:
+        """One per name and generation, as it counts its draws; made when asked for, so that no idle cycle is left."""
+        if name not in self._models:
+            self._models[name] = MeteredModel(name, load, self)
+        return self._models[name]
 
     def _load_prior(self) -> Learner:
         if self._prior is None:

@@ -68,9 +68,9 @@ class Corpus:
     def from_blocks(cls, blocks: Sequence[Block], order: int | None = None) -> Corpus:
         """A corpus over existing blocks; `order` seeds a permutation of all rows (None keeps their order)."""
         corpus = cls.__new__(cls)
-        rows = sum(block.rows for block in blocks)
-        real_rows = sum(_real_rows(block) for block in blocks)
-        corpus._set(tuple(blocks), order, rows, real_rows, all(_is_plain(block) for block in blocks))
+        rows = sum([block.rows for block in blocks])
+        real_rows = sum([_real_rows(block) for block in blocks])
+        corpus._set(tuple(blocks), order, rows, real_rows, all([_is_plain(block) for block in blocks]))
         return corpus
 
     # -- reading ---------------------------------------------------------------------------------

@@ -41,7 +41,6 @@ class Lineage:
         self._constant: dict[str, tuple[torch.Generator, int]] = {}
         self.closed_form = self._new_learner().closed_form
         self._stages: Stages = InMemoryStages() if self.closed_form or store is None else StoredStages(store)
-        self._learner_codec: Codec[Learner] = Codec(_encode_learner, self.decode_learner)
         self._no_batches = self._stream("batches", 0)
         self.ledger = Ledger()
         self.history: list[Artefact[Corpus]] = []
@@ -138,7 +137,7 @@ class Lineage:
             weighting = self.cell.method_key if self._method.weights_sites else ""
             return (corpus.digest, budget.model_dump_json(), weighting, continued.digest if continued else "", t)
 
-        model = self._run("fit", inputs, compute, self._learner_codec)
+        model = self._run("fit", inputs, compute, Codec(_encode_learner, self.decode_learner))
         self.corpus = corpus
         if t == 0:
             self.initial_model = model
