@@ -172,7 +172,7 @@ def _equations(corpus: Corpus) -> Equations:
                 f"Cannot fit a regression to rows of total weight {equations.total}.",
                 "Give some rows a positive weight.",
             )
-    if not math.isfinite(equations.square + equations.gram.trace()):
+    if not math.isfinite(equations.square):
         raise _not_finite()
     return equations
 
@@ -183,8 +183,11 @@ def _least_norm(gram: FloatArray, moment: FloatArray) -> FloatArray:
     By Cholesky where its smallest pivot says that the matrix is well conditioned, else along the principal
     axes whose eigenvalue exceeds the rounding error of the largest one.
     """
+    size = float(gram.trace())
+    if not math.isfinite(size):
+        raise _not_finite()
     factor, solution, failed = dposv(gram, moment)
-    if not failed and factor.diagonal().min() ** 2 > 1e-10 * gram.trace():
+    if not failed and min(factor.diagonal().tolist()) ** 2 > 1e-10 * size:
         return np.asarray(solution)
     values, axes, failed = dsyevd(gram)
     if failed:
