@@ -70,7 +70,7 @@ class Corpus:
         corpus = cls.__new__(cls)
         rows = sum([block.rows for block in blocks])
         real_rows = sum([_real_rows(block) for block in blocks])
-        corpus._set(tuple(blocks), order, rows, real_rows, all([_is_plain(block) for block in blocks]))
+        corpus._set(tuple(blocks), order, rows, real_rows, all(_is_plain(block) for block in blocks))
         return corpus
 
     # -- reading ---------------------------------------------------------------------------------
