@@ -22,4 +22,4 @@ for method, published in (("replace", 26), ("accumulate", 75)):
         list(run_cell(Lineage(cell(rules, "gaussian", method, seed), store=None)))
         times.append(1000 * (time.process_time() - start))
     times.sort()
-    print(f"{method:10} min {times[0]:.1f} ms, median {times[SEEDS // 2]:.1f} ms per seed (published code: {published})")
+    print(f"{method:10} min {times[0]:.1f} ms, median {times[SEEDS // 2]:.1f} ms per seed (published: {published})")

@@ -21,7 +21,8 @@ TASKS = sys.argv[1] if len(sys.argv) > 1 else "arithmetic,digits,gaussian,catego
 def start(folder: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "collapsebench", "run", "--method", "accumulate_subsample", "--task", TASKS]
     options = ["--seeds", "1", "--store", str(folder / "store"), "--boards", str(folder / "boards")]
-    return subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    return subprocess.Popen([*command, *options], start_new_session=True, **quiet)
 
 
 def records(folder: Path) -> list[CellResult]:
