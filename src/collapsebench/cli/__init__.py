@@ -18,6 +18,7 @@ from .list import list_plugins
 from .new import new
 from .run import run
 from .show import show
+from .validate import validate
 
 app = typer.Typer(
     name="collapsebench",
@@ -53,6 +54,7 @@ app.command()(show)
 app.add_typer(new, name="new")
 app.command()(check)
 app.command()(doctor)
+app.command()(validate)
 
 
 def main() -> None:

@@ -1,0 +1,169 @@
+"""What a claim is: a law, real cells of the loop, a number taken from them, and how the two are held together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+from ..laws import LAWS, Array, Law
+from ..protocol import parse_protocol
+
+if TYPE_CHECKING:
+    from ..lineage import Lineage
+    from ..plan import Cell
+    from ..records import GenerationRecord
+
+Probe: TypeAlias = "Callable[[Lineage, list[GenerationRecord]], float]"
+"""Takes one number from a lineage and its records so far; must be picklable, to travel to a worker."""
+
+Gate = Literal["exact", "asymptotic", "at_most", "at_least", "rising", "falling", "slope"]
+"""How a measurement is held against the theory.
+
+`exact`: |z| < 4 at every judged point. `asymptotic`: relative error within the tolerance at every judged
+point. `at_most`, `at_least`: an inequality, violated by less than 4 standard errors. `rising`, `falling`: each
+judged point differs from the one before by more than 4 standard errors, in that direction. `slope`: the
+exponent in log-log over the judged points, relative error within the tolerance.
+"""
+
+
+TRENDS: dict[str, Law] = {}
+"""What is held without a closed form, by name: a direction, stated by its function's docstring."""
+
+
+def known() -> dict[str, Law]:
+    """Every law and trend by name."""
+    return {**LAWS, **TRENDS}
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The cells of one claim: a protocol with one task, and a method. One cell per seed.
+
+    Args:
+        task: name of the task.
+        n: real examples in D_0.
+        generations: G.
+        method: name of the method.
+        task_params: sizes of the task.
+        method_params: hyper-parameters of the method.
+        synthetic: examples per synthetic set; n if None.
+        limits: the protocol's limits, where the method needs more than the usual.
+    """
+
+    task: str
+    n: int
+    generations: int
+    method: str = "replace"
+    task_params: Mapping[str, Any] = field(default_factory=dict)
+    method_params: Mapping[str, Any] = field(default_factory=dict)
+    synthetic: int | None = None
+    limits: Mapping[str, float] = field(default_factory=dict)
+
+    def cell(self, seed: int = 0) -> Cell:
+        """One of the cells, as `run` would make it."""
+        from ..plan import Cell, make_method, make_task
+
+        entry = {"n": self.n, "synthetic": self.synthetic, "params": dict(self.task_params), "limits": self._limits()}
+        content = {
+            "name": "validate",
+            "version": 1,
+            "description": "One claim.",
+            "generations": self.generations,
+            "seeds": 1,
+            "tasks": {self.task: entry},
+        }
+        protocol = parse_protocol(json.dumps(content), "validate")
+        task = make_task(self.task, protocol.rules(self.task).params)
+        return Cell(protocol, task, make_method(self.method, self.method_params), seed)
+
+    def _limits(self) -> dict[str, float] | None:
+        return dict(self.limits) or None
+
+    def __str__(self) -> str:
+        task = _named({"n": self.n, **({"m": self.synthetic} if self.synthetic else {}), **self.task_params})
+        method = f"({_named(self.method_params)})" if self.method_params else ""
+        return f"{self.task} {task}; {self.method}{method}"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One row of the table.
+
+    With one setting the curve runs over its generations; with several it has one point per setting, at
+    that setting's last generation.
+
+    Args:
+        law: name in `LAWS` or `TRENDS`.
+        what: the number taken, in words.
+        settings: the cells.
+        probe: takes the number.
+        theory: the law at every point, float `[points]`; NaN where there is none.
+        seeds: cells per setting in a full run.
+        fast: cells per setting in a fast run; 0 leaves the claim out of it.
+        gate: how the two are held together.
+        judged: indices of the points that are held; all if None.
+        relative: the numbers are divided by their mean over seeds at the first point.
+        tolerance: of a relative error, where it is not the law's own.
+        axis: what the points are.
+        x: where the points stand on the axis; 0, 1, 2, ... if None.
+    """
+
+    law: str
+    what: str
+    settings: tuple[Setting, ...]
+    probe: Probe
+    theory: Callable[[], Array]
+    seeds: int
+    fast: int = 0
+    gate: Gate = "exact"
+    judged: tuple[int, ...] | None = None
+    relative: bool = False
+    tolerance: float | None = None
+    axis: str = "generation"
+    x: tuple[float, ...] | None = None
+
+    @property
+    def family(self) -> str:
+        """The module of the law, which is also the name of the claim's figure."""
+        return known()[self.law].formula.__module__.rpartition(".")[2]
+
+    @property
+    def largest_error(self) -> float:
+        """Largest relative error that passes."""
+        return self.tolerance or known()[self.law].tolerance or 0.02
+
+    @property
+    def setting(self) -> str:
+        """The cells in words; what differs between several settings is on the axis."""
+        return str(self.settings[0]) if len(self.settings) == 1 else f"{self.settings[0]}, … by {self.axis}"
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A probe: one metric of the records, divided by a constant (the unit of a law)."""
+
+    name: str
+    unit: float = 1.0
+
+    def __call__(self, lineage: Lineage, records: list[GenerationRecord]) -> float:
+        """The metric of the newest generation."""
+        return records[-1].metrics[self.name] / self.unit
+
+
+@dataclass(frozen=True)
+class Logged:
+    """A probe: one number that the method logged; NaN at t = 0, where no method has run."""
+
+    name: str
+
+    def __call__(self, lineage: Lineage, records: list[GenerationRecord]) -> float:
+        """What was logged in the newest generation."""
+        return records[-1].log.get(self.name, float("nan"))
+
+
+def _named(values: Mapping[str, Any]) -> str:
+    return ", ".join(
+        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in values.items()
+    )

@@ -1,0 +1,89 @@
+"""Claims on cut tails: `categorical` with one context is a memorising model of outcomes p_i ∝ i^-beta."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...laws import Array, effective_cut, memorising_error, tail_generations, tail_scaling
+from ..claim import Claim, Setting
+
+if TYPE_CHECKING:
+    from ...lineage import Lineage
+    from ...records import GenerationRecord
+
+BETA, OUTCOMES = 2.0, 100_000
+DRAWS = (300, 1000, 3000, 10_000)
+TASK = {"contexts": 1, "tokens": OUTCOMES, "support": OUTCOMES, "exponent": BETA}
+
+
+def claims() -> list[Claim]:
+    """One fit at several sizes, a tail cut by top-k sampling, and three more generations of the loop."""
+    return [*_one_fit(), _cut(), _generations()]
+
+
+def missed(lineage: Lineage, records: list[GenerationRecord]) -> float:
+    """Probability under P* of the outcomes that the model has not seen."""
+    task: Any = lineage.cell.task
+    model: Any = lineage.model.value
+    return float(task.law[model.tables == 0].sum())
+
+
+def distinct(lineage: Lineage, records: list[GenerationRecord]) -> float:
+    """Number of outcomes that the model has seen."""
+    return OUTCOMES * (1 - records[-1].metrics["support_lost"])
+
+
+def _one_fit() -> list[Claim]:
+    """`frozen`, so that the last generation is the first fit."""
+    settings = tuple(Setting("categorical", draws, 1, "frozen", TASK) for draws in DRAWS)
+
+    def exact() -> Array:
+        return np.array([memorising_error(BETA, draws, OUTCOMES) for draws in DRAWS])
+
+    def scaling() -> Array:
+        return np.array([tail_scaling(BETA, draws) for draws in DRAWS])
+
+    def cut() -> Array:
+        return np.array([effective_cut(BETA, draws) for draws in DRAWS])
+
+    what = "unseen mass"
+    return [
+        Claim("memorising_error", what, settings, missed, exact, 300, 100, axis="draws", x=DRAWS),
+        Claim("tail_scaling", what, settings, missed, scaling, 300, 100, gate="asymptotic", axis="draws", x=DRAWS),
+        Claim("tail_scaling", what, settings, missed, scaling, 300, 100, gate="slope", axis="draws", x=DRAWS),
+        Claim("effective_cut", "outcomes seen", settings, distinct, cut, 300, 100, gate="slope", axis="draws", x=DRAWS),
+    ]
+
+
+def _cut() -> Claim:
+    """M_0 sees enough to rank the first outcomes right; its samples are cut at rank k, and M_1 cannot see beyond."""
+    cuts, draws = (10, 20, 40, 80), 200_000
+    settings = tuple(
+        Setting("categorical", draws, 1, "tempered", TASK, {"temperature": 1.0, "top_k": cut}) for cut in cuts
+    )
+
+    def floor() -> Array:
+        return np.array([tail_scaling(BETA, draws, cut) for cut in cuts])
+
+    return Claim("tail_scaling", "unseen mass", settings, missed, floor, 10, gate="asymptotic", axis="cut", x=cuts)
+
+
+def _generations() -> Claim:
+    settings = tuple(Setting("categorical", draws, 3, "replace", TASK) for draws in DRAWS)
+
+    def loss() -> Array:
+        return np.array([tail_generations(BETA, draws, draws, 3) for draws in DRAWS])
+
+    return Claim(
+        "tail_generations",
+        "unseen mass",
+        settings,
+        missed,
+        loss,
+        300,
+        gate="slope",
+        axis="draws per generation",
+        x=DRAWS,
+    )

@@ -1,0 +1,96 @@
+"""Claims on a noisy verifier: `categorical` with smoothing proposes impossible tokens at a known rate."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ...laws import Array, breakdown_point, keep_rate, kept_precision
+from ..claim import Claim, Logged, Setting
+
+if TYPE_CHECKING:
+    from ...lineage import Lineage
+    from ...records import GenerationRecord
+
+
+def claims() -> list[Claim]:
+    """What a verifier keeps in one generation, and whether the majority of it is right."""
+    return [*_bayes(0.9, 0.3), *_bayes(1.0, 0.1), _breakdown(0.3, 0.9), _breakdown(0.5, 1.0)]
+
+
+def precision(lineage: Lineage, records: list[GenerationRecord]) -> float:
+    """Share of the corpus that is right."""
+    return float(lineage.cell.task.verify(lineage.corpus.value).double().mean())
+
+
+def majority(lineage: Lineage, records: list[GenerationRecord]) -> float:
+    """+1 where the model takes the right token of a context for the more probable one, −1 where not; mean."""
+    task: Any = lineage.cell.task
+    model: Any = lineage.model.value
+    return float((model.tables[task.possible] - 0.5).sign().mean())
+
+
+def _bayes(phi: float, psi: float) -> list[Claim]:
+    """M_0 spreads a pseudo-count of 50 over 100 tokens, of which 50 are possible: p = 1/4 with 50 rows per context."""
+    task = {"contexts": 20, "tokens": 100, "support": 50, "smoothing": 50.0}
+    method = {"phi": phi, "psi": psi, "max_candidates": 1.0}
+    setting = Setting("categorical", 1000, 1, "verify_filter", task, method)
+
+    def at_first(value: float) -> Array:
+        return np.array([np.nan, value])
+
+    return [
+        Claim(
+            "kept_precision",
+            "share of D_1 that is right",
+            (setting,),
+            precision,
+            lambda: at_first(kept_precision(0.25, phi, psi)),
+            400,
+            200,
+            judged=(1,),
+        ),
+        Claim(
+            "keep_rate",
+            "share kept",
+            (setting,),
+            Logged("keep_rate"),
+            lambda: at_first(keep_rate(0.25, phi, psi)),
+            400,
+            200,
+            judged=(1,),
+        ),
+    ]
+
+
+def _breakdown(phi: float, psi: float) -> Claim:
+    """Two tokens, one of them right: a table is a linear classifier of one-hot contexts. Its p stays below 1/2.
+
+    So p* is reached by a verifier that prefers what is wrong (phi < psi).
+    """
+    limit, rows = breakdown_point(phi, psi), 1000
+    shares = tuple(round(limit + step, 4) for step in (-0.1, -0.05, 0.05, 0.1))
+    settings = tuple(
+        Setting(
+            "categorical",
+            20 * rows,
+            1,
+            "verify_filter",
+            {"contexts": 20, "tokens": 2, "support": 1, "smoothing": 2 * p * rows / (1 - 2 * p)},
+            {"phi": phi, "psi": psi, "max_candidates": 1.0},
+        )
+        for p in shares
+    )
+    return Claim(
+        "breakdown_point",
+        f"right (+1) or wrong (−1) around p* = {limit:.3g}",
+        settings,
+        majority,
+        lambda: np.where(np.array(shares) < limit, 1.0, -1.0),
+        100,
+        50,
+        gate="asymptotic",
+        axis="P(wrong)",
+        x=shares,
+    )

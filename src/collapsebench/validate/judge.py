@@ -1,0 +1,139 @@
+"""Judge: hold the numbers of a claim against its law."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from ..laws import Array
+from .claim import Claim
+
+Indices: TypeAlias = npt.NDArray[np.intp]
+
+LARGEST_Z = 4.0
+"""Standard errors by which an exact law may be missed."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of a claim, at the judged point where it did worst.
+
+    Args:
+        claim: the claim.
+        seeds: cells per setting.
+        where: the point, e.g. `generation 10`.
+        theory: the law there.
+        measured: mean over seeds there.
+        standard_error: of the mean.
+        deviation: in standard errors, or relative to the theory under the gates `asymptotic` and `slope`.
+        passed: whether the claim holds.
+        x: all points.
+        curve: the law at all points.
+        mean: mean over seeds at all points.
+        error: standard error at all points.
+    """
+
+    claim: Claim
+    seeds: int
+    where: str
+    theory: float
+    measured: float
+    standard_error: float
+    deviation: float
+    passed: bool
+    x: Array
+    curve: Array
+    mean: Array
+    error: Array
+
+    @property
+    def in_errors(self) -> bool:
+        """Whether the deviation counts standard errors."""
+        return self.claim.gate not in ("asymptotic", "slope")
+
+
+def judge(claim: Claim, samples: Array) -> Verdict:
+    """The verdict on a claim.
+
+    Args:
+        claim: the claim.
+        samples: its numbers, float `[seeds, points]`.
+    """
+    curve = np.asarray(claim.theory(), dtype=np.float64)
+    mean, error = _estimate(claim, samples)
+    points = np.arange(len(mean), dtype=np.intp)
+    points = points if claim.judged is None else points[list(claim.judged)]
+    x = np.arange(float(len(mean))) if claim.x is None else np.array(claim.x)
+    if claim.gate == "slope":
+        theory, measured, standard_error, deviation, passed = _slope(
+            claim, x[points], curve[points], samples[:, points]
+        )
+        where = "exponent"
+    else:
+        deviations = _deviations(claim, samples, points, curve, mean, error)
+        worst = int(np.argmax(_badness(claim, deviations)))
+        at = points[len(points) - len(deviations) + worst]
+        theory, measured, standard_error = curve[at], mean[at], error[at]
+        deviation, passed = float(deviations[worst]), _passes(claim, deviations)
+        where = f"{claim.axis} {x[at]:g}"
+    numbers = (float(theory), float(measured), float(standard_error), float(deviation))
+    return Verdict(claim, len(samples), where, *numbers, bool(passed), x, curve, mean, error)
+
+
+def _estimate(claim: Claim, samples: Array) -> tuple[Array, Array]:
+    """Mean over seeds and its standard error; of the ratio to the first point where the claim is relative."""
+    mean = samples.mean(0)
+    if claim.relative:
+        first, mean = mean[0], mean / mean[0]
+        samples = (samples - mean * samples[:, :1]) / first  # the ratio's linearisation
+    return mean, samples.std(0, ddof=1) / math.sqrt(len(samples))
+
+
+def _deviations(
+    claim: Claim, samples: Array, points: npt.NDArray[np.intp], curve: Array, mean: Array, error: Array
+) -> Array:
+    if claim.gate in ("rising", "falling"):
+        steps = np.diff(samples[:, points], axis=1)
+        return _in_errors(steps.mean(0), steps.std(0, ddof=1) / math.sqrt(len(samples)), 0.0)
+    if claim.gate == "asymptotic":
+        return np.asarray(mean[points] / curve[points] - 1)
+    return _in_errors(mean[points] - curve[points], error[points], np.abs(curve[points]))
+
+
+def _in_errors(difference: Array, error: Array, scale: Array | float) -> Array:
+    """Difference over error; a number that is the same in every seed is right or infinitely wrong, up to rounding."""
+    exact = np.abs(difference) <= 1e-9 * np.maximum(scale, 1e-3)
+    return np.where(exact, 0.0, difference / np.maximum(error, 1e-300))
+
+
+def _badness(claim: Claim, deviations: Array) -> Array:
+    badness: Array = np.abs(deviations)
+    if claim.gate in ("at_most", "falling"):
+        badness = deviations
+    elif claim.gate in ("at_least", "rising"):
+        badness = -deviations
+    return np.where(np.isnan(badness), math.inf, badness)
+
+
+def _passes(claim: Claim, deviations: Array) -> bool:
+    worst = float(_badness(claim, deviations).max())
+    if claim.gate == "asymptotic":
+        return worst <= claim.largest_error
+    return worst < (-LARGEST_Z if claim.gate in ("rising", "falling") else LARGEST_Z)
+
+
+def _slope(claim: Claim, x: Array, curve: Array, samples: Array) -> tuple[float, float, float, float, bool]:
+    """Exponent of the law and of the means, the latter's jackknife error, relative error, whether it passes."""
+    seeds = len(samples)
+    law, found = _exponent(x, curve), _exponent(x, samples.mean(0))
+    left_out = [_exponent(x, row) for row in (samples.sum(0) - samples) / (seeds - 1)]
+    error = math.sqrt((seeds - 1) * np.var(left_out))
+    return law, found, error, found / law - 1, abs(found / law - 1) <= claim.largest_error
+
+
+def _exponent(x: Array, y: Array) -> float:
+    return float(np.polyfit(np.log(x), np.log(y), 1)[0])

@@ -1,0 +1,138 @@
+"""Measure: run the cells of claims through the loop and take their numbers, in this process or in a pool."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from multiprocessing import get_context
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..laws import Array
+from .claim import Claim, Probe, Setting
+
+if TYPE_CHECKING:
+    from ..plan import Cell
+    from ..records import GenerationRecord
+
+_BATCH = 25
+"""Cells per message to a worker, at most: enough to hide the message, few enough to share the work out."""
+
+
+@dataclass
+class _Demand:
+    """All that is wanted of one setting: cells are run once, however many claims look at them."""
+
+    setting: Setting
+    seeds: int = 0
+    probes: list[Probe] = field(default_factory=list)
+
+    def add(self, probe: Probe, seeds: int) -> None:
+        self.seeds = max(self.seeds, seeds)
+        if probe not in self.probes:
+            self.probes.append(probe)
+
+    def batches(self) -> Iterator[_Batch]:
+        for start in range(0, self.seeds, _BATCH):
+            yield _Batch(self.setting, tuple(self.probes), range(start, min(start + _BATCH, self.seeds)))
+
+
+@dataclass(frozen=True)
+class _Batch:
+    setting: Setting
+    probes: tuple[Probe, ...]
+    seeds: range
+
+
+def measure(
+    claims: Sequence[tuple[Claim, int]], workers: int, progress: Callable[[int, int], None] = lambda done, total: None
+) -> list[Array]:
+    """The numbers of each claim, float `[seeds, points]`.
+
+    Args:
+        claims: claims with the number of seeds of each.
+        workers: processes; 0 for this one.
+        progress: called with the batches done and their total.
+    """
+    demands = _demands(claims)
+    batches = [batch for demand in demands for batch in demand.batches()]
+    found: dict[int, list[Array]] = {index: [] for index in range(len(demands))}
+    owners = [index for index, demand in enumerate(demands) for _ in demand.batches()]
+    for done, (index, numbers) in enumerate(zip(owners, _run_all(batches, workers), strict=True), start=1):
+        found[index].append(numbers)
+        progress(done, len(batches))
+    numbers_of = [np.concatenate(parts) for parts in found.values()]  # [seeds, probes, G + 1]
+    return [_samples(claim, seeds, demands, numbers_of) for claim, seeds in claims]
+
+
+def _demands(claims: Iterable[tuple[Claim, int]]) -> list[_Demand]:
+    demands: list[_Demand] = []
+    for claim, seeds in claims:
+        for setting in claim.settings:
+            demand = next((d for d in demands if d.setting == setting), None)
+            if demand is None:
+                demands.append(demand := _Demand(setting))
+            demand.add(claim.probe, seeds)
+    return demands
+
+
+def _samples(claim: Claim, seeds: int, demands: Sequence[_Demand], numbers_of: Sequence[Array]) -> Array:
+    curves = []
+    for setting in claim.settings:
+        index = next(i for i, demand in enumerate(demands) if demand.setting == setting)
+        curves.append(numbers_of[index][:seeds, demands[index].probes.index(claim.probe)])
+    return curves[0] if len(curves) == 1 else np.stack([curve[:, -1] for curve in curves], axis=1)
+
+
+def _run_all(batches: Sequence[_Batch], workers: int) -> Iterator[Array]:
+    if not workers:
+        yield from map(_run, batches)
+        return
+    with _one_thread(), ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start) as pool:
+        yield from pool.map(_run, batches)
+
+
+def _run(batch: _Batch) -> Array:
+    """Float `[seeds, probes, G + 1]`."""
+    cell = batch.setting.cell()
+    return np.array([_follow(replace(cell, seed=seed), batch.probes) for seed in batch.seeds])
+
+
+def _follow(cell: Cell, probes: Sequence[Probe]) -> Array:
+    """One cell through the protocol, as `runner.perform` runs it but without a store; float `[probes, G + 1]`."""
+    from ..lineage import Lineage
+    from ..runner import run_cell
+
+    lineage = Lineage(cell, store=None)
+    records: list[GenerationRecord] = []
+    numbers = []
+    for record in run_cell(lineage):
+        records.append(record)
+        numbers.append([probe(lineage, records) for probe in probes])
+    return np.array(numbers).T
+
+
+def _start() -> None:
+    import torch
+
+    torch.set_num_threads(1)
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Processes spawned inside start their linear algebra with one thread."""
+    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
