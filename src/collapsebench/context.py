@@ -272,7 +272,7 @@ class Context:
         limit = round(self._rules.limits.candidates * self.n)
         self._generated += self._within(k, self._generated, limit, "extra candidates")
         self._ledger.synthetic_examples += k
-        conditions = self._task.conditions_given(self._history()[0], k, rng)
+        conditions = self._task.conditions(k, rng, self._history()[0])
         return learner.sample(k, rng, decoding, conditions).with_origin(self.t)
 
     def _within(self, k: int, used: int, limit: int, what: str) -> int:

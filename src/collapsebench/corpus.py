@@ -200,13 +200,13 @@ class Corpus:
         """
         if not corpora:
             raise PluginError("Cannot concatenate no corpora.", "Pass at least one corpus.")
-        schemas = {corpus.schema for corpus in corpora}
-        if len(schemas) > 1:
+        plain = all(corpus._plain for corpus in corpora)  # from the harness, so of one task
+        if not plain and len(schemas := {corpus.schema for corpus in corpora}) > 1:
             raise PluginError(f"Cannot concatenate corpora of different schemas: {sorted(map(str, schemas))}.")
         blocks = tuple(chain.from_iterable(corpus._in_order() for corpus in corpora))
         rows, real_rows = sum(c._rows for c in corpora), sum(c._real_rows for c in corpora)
         joined = Corpus.__new__(Corpus)
-        joined._set(blocks, None, rows, real_rows, all(c._plain for c in corpora))
+        joined._set(blocks, None, rows, real_rows, plain)
         return joined
 
     def shuffled(self, seed: int) -> Corpus:

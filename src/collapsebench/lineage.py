@@ -202,7 +202,7 @@ class Lineage:
     def _conditions(self, m: int, t: int) -> Corpus | None:
         if not self._conditional:
             return None
-        return self._task.conditions_given(self.history[0].value, m, self._stream("conditions", t))
+        return self._task.conditions(m, self._stream("conditions", t), self.history[0].value)
 
     def _history(self, t: int) -> tuple[Corpus, ...]:
         """D_0 and S_1..S_t, also when the lineage is further and D_t has to be computed again."""

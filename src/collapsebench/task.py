@@ -92,13 +92,15 @@ class Task(ABC):
             rng: the evaluation stream of (task, seed).
         """
 
-    def conditions(self, n: int, rng: torch.Generator) -> Corpus | None:
-        """What a conditional model is given (design rows, labels, prompts); None when it generates whole examples."""
-        return None
+    def conditions(self, n: int, rng: torch.Generator, first: Corpus | None = None) -> Corpus | None:
+        """What a conditional model is given (labels, design rows, prompts); None when it generates whole examples.
 
-    def conditions_given(self, first: Corpus, n: int, rng: torch.Generator) -> Corpus | None:
-        """The conditions of a synthetic set, where they come from D_0 (`first`): a fixed design is labelled anew."""
-        return self.conditions(n, rng)
+        Args:
+            n: rows wanted.
+            rng: the stream that new conditions are drawn from.
+            first: D_0 when a synthetic set is made, for tasks that label the conditions of D_0 anew.
+        """
+        return None
 
     def verify(self, corpus: Corpus) -> torch.Tensor:
         """Whether each example is right, bool `[n]`."""

@@ -85,7 +85,7 @@ class Categorical(Task):
 
         return rarest_half(self.law).to(torch.float64)
 
-    def conditions(self, n: int, rng: torch.Generator) -> Corpus:
+    def conditions(self, n: int, rng: torch.Generator, first: Corpus | None = None) -> Corpus:
         """A balanced sample of contexts."""
         whole, rest = divmod(n, self.contexts)
         contexts = torch.arange(self.contexts).repeat(whole)

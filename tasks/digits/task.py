@@ -65,7 +65,7 @@ class Digits(Task):
             raise PluginError(f"digits: there are {len(train)} real examples, {n} were asked for.")
         return train.sample(n, rng)
 
-    def conditions(self, n: int, rng: torch.Generator) -> Corpus:
+    def conditions(self, n: int, rng: torch.Generator, first: Corpus | None = None) -> Corpus:
         """Labels, all classes equally likely."""
         return Corpus({"label": torch.randint(CLASSES, (n,), generator=rng)})
 

@@ -81,15 +81,11 @@ class Regression(Task):
         """The diagonal of Σ, float64 `[d]`."""
         return torch.arange(1, self.d + 1, dtype=torch.float64).pow(-self.decay)
 
-    def conditions(self, n: int, rng: torch.Generator) -> Corpus:
-        """New rows x."""
-        rows = torch.randn(n, self.d, dtype=torch.float64, generator=rng)
-        return Corpus({"x": rows * self.spectrum.sqrt() if self.decay else rows})
-
-    def conditions_given(self, first: Corpus, n: int, rng: torch.Generator) -> Corpus:
-        """New rows, or the first n of D_0's (again from the start after the last) if the design is fixed."""
-        if self.design == "fresh":
-            return self.conditions(n, rng)
+    def conditions(self, n: int, rng: torch.Generator, first: Corpus | None = None) -> Corpus:
+        """New rows x; for a fixed design the first n of D_0's, again from the start after the last."""
+        if first is None or self.design == "fresh":
+            rows = torch.randn(n, self.d, dtype=torch.float64, generator=rng)
+            return Corpus({"x": rows * self.spectrum.sqrt() if self.decay else rows})
         rows = first["x"]
         return Corpus({"x": rows if n == len(rows) else rows[torch.arange(n) % len(rows)]})
 

@@ -71,7 +71,7 @@ class ShiftedRegression(Task):
         """The diagonal of Σ, float64 `[d]`."""
         return torch.arange(1, self.d + 1, dtype=torch.float64).pow(-self.decay)
 
-    def conditions(self, n: int, rng: torch.Generator) -> Corpus:
+    def conditions(self, n: int, rng: torch.Generator, first: Corpus | None = None) -> Corpus:
         """New rows x."""
         return Corpus({"x": torch.randn(n, self.d, dtype=torch.float64, generator=rng) * self.spectrum.sqrt()})
 

@@ -39,9 +39,9 @@ def test_real_rows_have_the_covariance_and_the_noise():
 def test_a_fixed_design_is_that_of_the_first_corpus_in_its_order():
     task = regression(d=2)
     first = task.real(3, rng())
-    assert torch.equal(task.conditions_given(first, 3, rng())["x"], first["x"])
-    assert torch.equal(task.conditions_given(first, 5, rng())["x"], first["x"][[0, 1, 2, 0, 1]])
-    fresh = regression(d=2, design="fresh").conditions_given(first, 3, rng(1))["x"]
+    assert torch.equal(task.conditions(3, rng(), first)["x"], first["x"])
+    assert torch.equal(task.conditions(5, rng(), first)["x"], first["x"][[0, 1, 2, 0, 1]])
+    fresh = regression(d=2, design="fresh").conditions(3, rng(1), first)["x"]
     assert torch.equal(fresh, task.conditions(3, rng(1))["x"])
 
 
