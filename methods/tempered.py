@@ -18,7 +18,7 @@ class Tempered(Method):
     top_k: int = 0
     top_p: float = 1.0
 
-    card = MethodCard(title="Tempered sampling", paper="arXiv:2402.07043, arXiv:2404.02325")
+    card = MethodCard(title="Tempered sampling", paper="arXiv:2402.07043, arXiv:2404.02325", needs={"temperature"})
 
     def __post_init__(self) -> None:
         if not self.temperature > 0:

@@ -5,7 +5,7 @@ import pytest
 from collapsebench.registry import METHODS
 from collapsebench.testing import method_results
 
-CLOSED_FORM = ("gaussian", "categorical")
+CLOSED_FORM = ("gaussian", "categorical", "kde", "regression")
 
 
 @pytest.mark.parametrize("name", METHODS.names())

@@ -27,6 +27,8 @@ INTERRUPTED_AFTER = 2
 _SIZES: Mapping[str, Mapping[str, Any]] = {
     "gaussian": {"n": 24, "params": {"d": 3}},
     "categorical": {"n": 60, "params": {"contexts": 3, "tokens": 8, "support": 6}},
+    "kde": {"n": 24, "params": {"heldout": 16}},
+    "regression": {"n": 24, "params": {"d": 3}},
     # Operands 0 and 1: four lines, so that a few steps teach enough for verifiers to keep something.
     "arithmetic": {"n": 48, "budget": {"steps": 60, "batch": 16}, "params": {"max_operand": 2, "heldout": 8}},
     "digits": {"n": 60, "budget": {"steps": 20, "batch": 16}, "params": {"latent": 2, "width": 16}},
