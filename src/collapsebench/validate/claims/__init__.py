@@ -3,9 +3,33 @@
 from __future__ import annotations
 
 from ..claim import Claim
-from . import categorical, curation, gaussian, regression, regular, shifted, tails, verification
+from . import (
+    categorical,
+    curation,
+    editing,
+    gaussian,
+    kde,
+    mixing,
+    regression,
+    regular,
+    shifted,
+    tails,
+    verification,
+)
 
-_FAMILIES = (gaussian, regular, regression, shifted, categorical, tails, verification, curation)
+_FAMILIES = (
+    gaussian,
+    regular,
+    kde,
+    regression,
+    editing,
+    shifted,
+    mixing,
+    categorical,
+    tails,
+    verification,
+    curation,
+)
 
 
 def all_claims() -> list[Claim]:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ...laws import (
     Array,
+    Draws,
     categorical_diversity,
     categorical_error,
+    categorical_error_limit,
+    categorical_size_to_improve,
     entropy,
     tempered,
     zipf,
@@ -27,8 +33,8 @@ MANY = {"contexts": 20, "tokens": 50, "support": 50}
 
 
 def claims() -> list[Claim]:
-    """Without fresh draws, and under a temperature."""
-    return [*_without_fresh(), *_temperature()]
+    """Without fresh draws, with them, at the size where they begin to help, and under a temperature."""
+    return [*_without_fresh(), *_with_fresh(), *_improving(), *_temperature()]
 
 
 def diversity(lineage: Lineage, records: list[GenerationRecord]) -> float:
@@ -51,6 +57,63 @@ def _without_fresh() -> list[Claim]:
         Claim("categorical_error", "l2", (setting,), Metric("l2"), error, seeds=400, fast=200, judged=judged),
         Claim("categorical_diversity", "1 − Σ p̂²", (setting,), diversity, lost, seeds=400, fast=200, judged=judged),
     ]
+
+
+def _with_fresh() -> list[Claim]:
+    """A constant share by both ways of counting, then a falling share with growing sizes."""
+    return [
+        *(claim for draws in ("mixture", "counts") for claim in _fresh({"alpha": 0.1, "draws": draws})),
+        *_fresh({"alpha": 0.8, "decay": 0.5, "growth": 0.5}),
+    ]
+
+
+def _fresh(params: dict[str, Any]) -> list[Claim]:
+    n, generations = 200, 40
+    t = np.arange(1.0, generations + 1)
+    sizes = [n, *np.round(n * t ** params.get("growth", 0.0)).astype(int).tolist()]
+    alphas = params["alpha"] / t ** params.get("decay", 0.0)
+    draws: Draws = params.get("draws", "mixture")
+    setting = Setting("categorical", n, generations, "fresh_mix", ONE, params, limits=_LIMITS)
+
+    def error() -> Array:
+        return categorical_error(zipf(50), sizes, alphas.tolist(), draws)
+
+    def limit() -> Array:
+        return np.full(generations + 1, categorical_error_limit(zipf(50), n, params["alpha"], draws))
+
+    curve = _error((setting,), error, (0, 1, 5, 20, 40), fast=200 if "growth" in params else 0)
+    return (
+        [curve] if "growth" in params else [curve, _error((setting,), limit, (30, 40), law="categorical_error_limit")]
+    )
+
+
+_LIMITS = {"fresh_real": 8.0, "candidates": 8.0}
+
+
+def _error(
+    settings: tuple[Setting, ...],
+    theory: Callable[[], Array],
+    judged: tuple[int, ...] | None,
+    fast: int = 0,
+    law: str = "categorical_error",
+    gate: Gate = "exact",
+) -> Claim:
+    what = "l2" if gate == "exact" else f"l2, {gate}"
+    return Claim(law, what, settings, Metric("l2"), theory, 1000, fast, gate=gate, judged=judged)
+
+
+def _improving() -> list[Claim]:
+    """At the threshold a generation leaves the error alone; half as many examples raise it, twice as many lower it."""
+    p, n, alpha = zipf(50), 200, 0.2
+    threshold = categorical_size_to_improve(p, alpha, float(categorical_error(p, [n], [])[0]))
+    found = []
+    cases: tuple[tuple[float, Gate], ...] = ((1.0, "exact"), (0.5, "rising"), (2.0, "falling"))
+    for factor, gate in cases:
+        size = round(factor * threshold)
+        setting = Setting("categorical", n, 1, "fresh_mix", ONE, {"alpha": alpha, "size": size / n}, limits=_LIMITS)
+        theory = partial(categorical_error, p, [n, size], [alpha])
+        found.append(_error((setting,), theory, None, 500, "categorical_size_to_improve", gate))
+    return found
 
 
 def _temperature() -> list[Claim]:

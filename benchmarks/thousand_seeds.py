@@ -1,0 +1,28 @@
+"""Wall seconds of a thousand seeds of `gaussian` x 100 generations x three methods, through the executor."""
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from cells import protocol
+
+from collapsebench.execute.local import Options, run_pool
+from collapsebench.execute.progress import Silent
+from collapsebench.plan import CellSpec
+
+METHODS = ("replace", "accumulate", "accumulate_subsample")
+
+if __name__ == "__main__":  # workers are spawned: they import this file
+    seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
+    rules = protocol("gaussian", n=100, generations=100).model_dump_json()
+    specs = [CellSpec(rules, "gaussian", method, {}, seed) for method in METHODS for seed in range(seeds)]
+    workers = os.cpu_count() or 1
+    with tempfile.TemporaryDirectory() as folder:
+        start = time.perf_counter()
+        ended = [result.cell.status for result in run_pool(specs, Options(Path(folder)), Silent(), workers)]
+        seconds = time.perf_counter() - start
+    assert ended.count("done") == len(specs), ended
+    each = 1000 * seconds * workers / len(specs)
+    print(f"{len(specs)} cells: {seconds:.1f} s on {workers} workers, {each:.1f} ms a cell and worker")

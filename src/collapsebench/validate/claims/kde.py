@@ -1,0 +1,28 @@
+"""Claims on `kde`: a fixed bandwidth widens the model in every generation, whatever n."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from ...laws import kde_accumulate, kde_replace
+from ..claim import Claim, Metric, Setting
+
+BANDWIDTH, GENERATIONS = 0.5, 49
+"""Then t = 50 fits."""
+
+
+def claims() -> list[Claim]:
+    """Replace grows linearly; accumulate like log t, and so does its subsample, which has the pool's mean."""
+    return [
+        _claim("kde_replace", "replace", 300),
+        _claim("kde_accumulate", "accumulate", 300),
+        _claim("kde_accumulate", "accumulate_subsample", 0),
+    ]
+
+
+def _claim(law: str, method: str, fast: int) -> Claim:
+    formula = kde_replace if method == "replace" else kde_accumulate
+    theory = partial(formula, 1.0, BANDWIDTH, GENERATIONS)
+    setting = Setting("kde", 20, GENERATIONS, method, {"bandwidth": BANDWIDTH, "heldout": 1})
+    metric = Metric("second_moment")
+    return Claim(law, "second moment", (setting,), metric, theory, 1000, fast, judged=(0, 1, 9, 49))
