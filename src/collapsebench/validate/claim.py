@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
@@ -81,10 +81,9 @@ class Setting:
     def _limits(self) -> dict[str, float] | None:
         return dict(self.limits) or None
 
-    def __str__(self) -> str:
-        task = _named({"n": self.n, **({"m": self.synthetic} if self.synthetic else {}), **self.task_params})
-        method = f"({_named(self.method_params)})" if self.method_params else ""
-        return f"{self.task} {task}; {self.method}{method}"
+    def sizes(self) -> dict[str, Any]:
+        """Sizes of the task and of its sets, by name."""
+        return {"n": self.n, **({"m": self.synthetic} if self.synthetic else {}), **self.task_params}
 
 
 @dataclass(frozen=True)
@@ -136,8 +135,11 @@ class Claim:
 
     @property
     def setting(self) -> str:
-        """The cells in words; what differs between several settings is on the axis."""
-        return str(self.settings[0]) if len(self.settings) == 1 else f"{self.settings[0]}, … by {self.axis}"
+        """The cells in words: all that its settings share. What differs between them is on the axis."""
+        first = self.settings[0]
+        task = _shared(first.sizes(), [setting.sizes() for setting in self.settings])
+        method = _shared(first.method_params, [setting.method_params for setting in self.settings])
+        return f"{first.task} {task}; {first.method}{f'({method})' if method else ''}"
 
 
 @dataclass(frozen=True)
@@ -163,7 +165,8 @@ class Logged:
         return records[-1].log.get(self.name, float("nan"))
 
 
-def _named(values: Mapping[str, Any]) -> str:
+def _shared(values: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> str:
+    same = {name: value for name, value in values.items() if all(other.get(name) == value for other in others)}
     return ", ".join(
-        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in values.items()
+        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in same.items()
     )

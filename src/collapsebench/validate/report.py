@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _HEADER = ("law", "setting", "quantity", "seeds", "at", "theory", "measured", "s.e.", "z or error", "gate", "pass")
 
 _GATES = {
-    "exact": f"|z| < {LARGEST_Z:g}",
+    "exact": f"z within ±{LARGEST_Z:g}",
     "at_most": f"at most, z < {LARGEST_Z:g}",
     "at_least": f"at least, z > −{LARGEST_Z:g}",
     "rising": f"each step z > {LARGEST_Z:g}",
