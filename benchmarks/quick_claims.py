@@ -32,11 +32,9 @@ between = [
 claims["accumulate_subsample lies between replace and frozen"] = (all(between), losses["accumulate_subsample"])
 gaps, ratio = paired("random_filter", "verify_filter")
 claims["verify_filter beats random_filter"] = (statistics.mean(gaps) > 0, [*gaps, ratio])
-last = {label: cells[0].generations[-1].metrics for label, cells in results.items()}
 for label in ("frozen", "replace", "verify_filter"):
-    print(
-        f"{label:14} seed 0: {last[label]['distinct_questions']:.0f} questions, large {last[label]['large_operands']:.3f}"
-    )
+    last = results[label][0].generations[-1].metrics
+    print(f"{label}, seed 0: {last['distinct_questions']:.0f} questions, large operands {last['large_operands']:.2f}")
 for claim, (holds, figures) in claims.items():
     print(f"{'holds' if holds else 'FAILS'}: {claim}: {' '.join(f'{figure:.3f}' for figure in figures)}")
 sys.exit(not all(holds for holds, _ in claims.values()))
