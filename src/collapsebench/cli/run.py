@@ -128,6 +128,7 @@ def _say_how_to_resume(done: int, total: int) -> None:
 def _publish(protocol: Protocol, results: Sequence[CellResult], boards: Path, store: Path) -> None:
     from filelock import FileLock
     from rich.console import Console
+    from rich.measure import Measurement
 
     from ..board import summary_table, write_board
     from ..publish import publish
@@ -137,7 +138,10 @@ def _publish(protocol: Protocol, results: Sequence[CellResult], boards: Path, st
     with FileLock(store / f"board-{protocol.name}.lock"):  # two runs that end together take turns
         publish(results, folder)
         write_board(folder)
-    Console().print(summary_table(folder))
+    table = summary_table(folder)
+    console = Console()
+    needed = Measurement.get(console, console.options.update(max_width=1000), table).maximum
+    Console(width=max(console.width, needed)).print(table)  # a narrow terminal wraps lines rather than figures
     typer.echo(f"Board: {folder / 'README.md'}")
 
 

@@ -37,6 +37,9 @@ _ONE_THREAD = {
     "OPENBLAS_NUM_THREADS": "1",
     "TOKENIZERS_PARALLELISM": "false",
 }
+_PATIENCE = 10.0
+"""Seconds that a worker has to end before it is killed."""
+
 _BUSY_PAUSE = 0.5
 """Seconds before a cell that another process runs is looked at again."""
 
@@ -144,10 +147,14 @@ class _Worker:
         self._start()
 
     def stop(self) -> None:
-        """End the process; what its cell has finished is in the store."""
-        self.process.terminate()
-        self.process.join()
-        self.connection.close()
+        """End the process, at once if it runs a cell; what that has finished is in the store."""
+        if self.spec is not None:
+            self.process.terminate()
+        self.connection.close()  # an idle worker ends by itself when the pipe does
+        self.process.join(_PATIENCE)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
 
 
 def _ready(pool: Sequence[_Worker]) -> list[_Worker]:
