@@ -34,5 +34,6 @@ for task, n in (("gaussian", 100), ("categorical", 1000)):
     print(f"{task:12} {1000 * best[0] / best[2]:.3f} ms per generation beyond the stages (records and files included)")
 if "--no-lm" not in sys.argv:
     quick = load_protocol("quick")
+    overhead(cell(quick, "arithmetic", "replace", 1))  # a worker imports transformers and lm-eval once
     extra, total, generations = overhead(cell(quick, "arithmetic", "replace", 0))
     print(f"{'arithmetic':12} {100 * extra / total:.1f} % of a cell of {total:.1f} s, {generations} generations")

@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save
 
 from collapsebench.ledger import Ledger
-from collapsebench.stages import Codec, InMemoryStages, StoredStages, Work
+from collapsebench.stages import Artefact, Codec, InMemoryStages, StoredStages
 
 NUMBERS = Codec(lambda tensor: save({"x": tensor}), lambda tensors: tensors["x"])
 
@@ -19,7 +19,7 @@ class Squares:
     def __call__(self, x, kind="square"):
         def compute():
             self.computed += 1
-            return Work(torch.tensor([x * x]), Ledger(real_examples=x), log={"x": x}, facts={"digits": 1.0})
+            return Artefact(torch.tensor([x * x]), Ledger(real_examples=x), log={"x": x}, facts={"digits": 1.0})
 
         return self.stages.run(kind, lambda: (x,), compute, NUMBERS)
 

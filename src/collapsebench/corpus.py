@@ -237,6 +237,13 @@ class Corpus:
 
     def with_origin(self, origin: int) -> Corpus:
         """This corpus with the hidden origin of all rows set."""
+        if len(self._blocks) == 1:  # what a learner samples; this is in every generation's path
+            block = self._blocks[0]
+            corpus = Corpus.__new__(Corpus)
+            stamped = Block(block.columns, block.weights, origin, block.rows)
+            real_rows = block.rows if origin == REAL else 0
+            corpus._set((stamped,), self._order, block.rows, real_rows, _is_plain(stamped))
+            return corpus
         blocks = [Block(block.columns, block.weights, origin, block.rows) for block in self._blocks]
         return Corpus.from_blocks(blocks, self._order)
 

@@ -16,7 +16,7 @@ from .learner import Learner, Training
 from .ledger import Ledger
 from .records import GenerationRecord
 from .seeds import generator, stream, stream_seed
-from .stages import Artefact, Codec, InMemoryStages, Stages, StoredStages, Work
+from .stages import Artefact, Codec, InMemoryStages, Stages, StoredStages
 from .task import Task
 
 if TYPE_CHECKING:
@@ -58,9 +58,9 @@ class Lineage:
     def real(self) -> Artefact[Corpus]:
         """D_0."""
 
-        def compute() -> Work[Corpus]:
+        def compute() -> Artefact[Corpus]:
             corpus = self._source.first()
-            return Work(corpus, Ledger(real_examples=len(corpus)), facts=_facts(corpus))
+            return Artefact(corpus, Ledger(real_examples=len(corpus)), facts=_facts(corpus))
 
         corpus = self._run("real", lambda: (self.rules.n,), compute, CORPUS)
         self.history.append(corpus)
@@ -71,11 +71,11 @@ class Lineage:
         m, decoding = self.rules.synthetic, self._method.decoding(t)
         check_decoding(self._task, decoding)
 
-        def compute() -> Work[Corpus]:
+        def compute() -> Artefact[Corpus]:
             synthetic = model.value.sample(m, self._stream("sample", t), decoding, self._conditions(m, t))
             if len(synthetic) != m:
                 raise PluginError(f"Task '{self._task.name}' sampled {len(synthetic)} examples, not {m}.")
-            return Work(synthetic.with_origin(t), Ledger(synthetic_examples=m))
+            return Artefact(synthetic.with_origin(t), Ledger(synthetic_examples=m))
 
         synthetic = self._run("sample", lambda: (model.digest, m, repr(decoding), t), compute, CORPUS)
         self.history.append(synthetic)
@@ -85,7 +85,7 @@ class Lineage:
         """D_t, made by the method and checked by the harness."""
         previous = self.corpus
 
-        def compute() -> Work[Corpus]:
+        def compute() -> Artefact[Corpus]:
             ledger = Ledger()
             real, candidates = self.history[0].value, synthetic.value
             ctx = Context(
@@ -106,7 +106,7 @@ class Lineage:
             corpus = self._method.curate(candidates, ctx)
             ctx.check_inputs()
             corpus = self._checked(corpus, real, t)
-            return Work(corpus, ledger, log=ctx.logged, facts=_facts(corpus))
+            return Artefact(corpus, ledger, log=ctx.logged, facts=_facts(corpus))
 
         def inputs() -> tuple[Any, ...]:
             digests = [corpus.digest for corpus in self.history]
@@ -121,9 +121,9 @@ class Lineage:
         budget = self.rules.budget
         continued = self.model if t > 0 and self.rules.start == "previous" else None
 
-        def compute() -> Work[Learner]:
+        def compute() -> Artefact[Learner]:
             if t > 0 and self.closed_form and (extended := self._extended(corpus.value)):
-                return Work(extended, Ledger(trained_tokens=extended.tokens(corpus.value)))
+                return Artefact(extended, Ledger(trained_tokens=extended.tokens(corpus.value)))
             learner = self._new_learner()
             if continued is not None:
                 learner.load(continued.value.state())
@@ -131,7 +131,7 @@ class Lineage:
             batches = self._no_batches if self.closed_form else self._stream("batches", t)
             training = Training(batches, budget.steps, budget.epochs, budget.batch, hook)
             report = learner.fit(corpus.value, training)
-            return Work(learner, Ledger(trained_tokens=report.tokens, optimiser_steps=report.steps))
+            return Artefact(learner, Ledger(trained_tokens=report.tokens, optimiser_steps=report.steps))
 
         def inputs() -> tuple[Any, ...]:
             weighting = self.cell.method_key if self._method.weights_sites else ""
@@ -147,11 +147,11 @@ class Lineage:
         """The record of generation t: metrics of M_t on held-out real data, and all that was counted."""
         seen = self.history[0]
 
-        def compute() -> Work[None]:
+        def compute() -> Artefact[None]:
             found = self._task.evaluate(model.value, seen.value, self._restarted("evaluate"))
             metrics = {name: float(value) for name, value in found.items()}  # as they are when read back
             self._check_metrics(metrics, t)
-            return Work(None, Ledger(), facts=metrics)
+            return Artefact(None, Ledger(), facts=metrics)
 
         evaluation = self._run("evaluate", lambda: (model.digest, seen.digest), compute, None)
         if t > 1 and not self._keep_checkpoints:
@@ -176,13 +176,14 @@ class Lineage:
         self,
         kind: str,
         inputs: Callable[[], tuple[Any, ...]],
-        compute: Callable[[], Work[Any]],
+        compute: Callable[[], Artefact[Any]],
         codec: Codec[Any] | None,
     ) -> Artefact[Any]:
         artefact = self._stages.run(kind, lambda: (self.cell.task_key, self.cell.seed, *inputs()), compute, codec)
         self.ledger.add(artefact.ledger)
         self._seconds[kind] = artefact.seconds
-        self._log.update(artefact.log)
+        if artefact.log:
+            self._log.update(artefact.log)
         return artefact
 
     def _stream(self, purpose: str, t: int) -> torch.Generator:
@@ -225,7 +226,7 @@ class Lineage:
 
     def known_corpus(self, corpus: Corpus) -> Artefact[Corpus]:
         """An artefact for a corpus that is already paid for."""
-        return Artefact(Ledger(), {}, _facts(corpus), 0.0, value=corpus)
+        return Artefact(corpus, Ledger(), facts=_facts(corpus))
 
     def decode_learner(self, tensors: Mapping[str, torch.Tensor]) -> Learner:
         """A learner of this task with a saved state."""

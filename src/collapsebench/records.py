@@ -88,13 +88,16 @@ class CellResult:
 
 def _without_timings(result: CellResult) -> str:
     cell = {**asdict(result.cell), "environment": {}}
-    generations = [{**asdict(g), "seconds": {}} for g in result.generations]
+    generations = [{**vars(g), "seconds": {}} for g in result.generations]
     return to_line({"cell": cell, "generations": generations})
 
 
 def to_line(content: Any) -> str:
     """Canonical JSON of a record on one line, without the newline."""
-    return json.dumps(_finite(content), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    try:
+        return json.dumps(content, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except ValueError:  # a number that is not finite, which is rare
+        return json.dumps(_finite(content), sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def _finite(value: Any) -> Any:
@@ -133,7 +136,7 @@ def result_lines(result: CellResult) -> Iterator[str]:
     """The lines of one cell, newlines included."""
     yield to_line({"kind": "cell", **asdict(result.cell)}) + "\n"
     for generation in result.generations:
-        yield to_line({"kind": "generation", **asdict(generation)}) + "\n"
+        yield to_line({"kind": "generation", **vars(generation)}) + "\n"
 
 
 def write_results(results: Iterable[CellResult]) -> str:

@@ -63,7 +63,7 @@ def restore(lineage: Lineage, payload: bytes) -> list[GenerationRecord]:
 
 
 def _learner(lineage: Lineage, state: Mapping[str, torch.Tensor]) -> Artefact[Any]:
-    return Artefact(Ledger(), {}, {}, 0.0, value=lineage.decode_learner(state))
+    return Artefact(lineage.decode_learner(state), Ledger())
 
 
 def _prefixed(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -7,7 +7,7 @@ import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from .ledger import Ledger
@@ -22,16 +22,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-@dataclass(slots=True)
-class Work(Generic[T]):
-    """What a stage computed, what it cost, what the method logged, and small facts about the result."""
-
-    value: T
-    ledger: Ledger
-    log: dict[str, float] = field(default_factory=dict)
-    facts: dict[str, float] = field(default_factory=dict)
-
-
 @dataclass(frozen=True)
 class Codec(Generic[T]):
     """How a value is written as safetensors bytes and read back from tensors."""
@@ -41,40 +31,66 @@ class Codec(Generic[T]):
 
 
 class Artefact(Generic[T]):
-    """The result of a stage: small facts at once, the value when first read.
+    """The result of a stage, in memory.
+
+    Args:
+        value: the corpus or model; None when the facts are all there is.
+        ledger: counts that the stage added.
+        log: what the method logged.
+        facts: small results: metrics of an evaluation, rows and real share of a corpus.
 
     Attributes:
+        seconds: wall time of the computation.
         digest: SHA-256 of the stored value, "" for values that are only in memory.
     """
 
-    __slots__ = ("_drop", "_load", "_value", "digest", "facts", "ledger", "log", "seconds")
+    __slots__ = ("digest", "facts", "ledger", "log", "seconds", "value")
+
+    value: T
 
     def __init__(
         self,
+        value: T,
         ledger: Ledger,
-        log: dict[str, float],
-        facts: dict[str, float],
-        seconds: float,
-        digest: str = "",
-        value: T | None = None,
-        load: Callable[[], T] | None = None,
-        drop: Callable[[], None] | None = None,
+        log: dict[str, float] | None = None,
+        facts: dict[str, float] | None = None,
     ) -> None:
-        self.ledger, self.log, self.facts, self.seconds, self.digest = ledger, log, facts, seconds, digest
-        self._value, self._load, self._drop = value, load, drop
+        self.value, self.ledger, self.log, self.facts = value, ledger, log or {}, facts or {}
+        self.seconds, self.digest = 0.0, ""
+
+    def drop(self) -> None:
+        """Let the store forget the value; what was found out about it stays."""
+
+
+class StoredArtefact(Artefact[T]):
+    """The result of a stored stage: the note at once, the value when first read.
+
+    Args:
+        note: what the store remembers.
+        load: reads the value, or computes it again if it was dropped or damaged.
+        drop: makes the store forget the value.
+        value: the value, if it is at hand.
+    """
+
+    __slots__ = ("_drop", "_load", "_value")
+
+    def __init__(
+        self, note: StageNote, load: Callable[[], T], drop: Callable[[], None], value: T | None = None
+    ) -> None:
+        self.ledger, self.log, self.facts = Ledger.from_dict(note.ledger), note.log, note.facts
+        self.seconds, self.digest = note.seconds, note.digest
+        self._load, self._drop, self._value = load, drop, value
 
     @property
-    def value(self) -> T:
-        """The corpus or model; loaded, or computed again if it was dropped or damaged."""
+    def value(self) -> T:  # type: ignore[override]
+        """The corpus or model; loaded when first read."""
         if self._value is None:
-            assert self._load is not None
             self._value = self._load()
         return self._value
 
     def drop(self) -> None:
-        """Let the store forget the value; what was found out about it stays."""
-        if self._drop is not None:
-            self._drop()
+        """See `Artefact.drop`."""
+        self._drop()
 
 
 class Stages(ABC):
@@ -85,7 +101,7 @@ class Stages(ABC):
         self,
         kind: str,
         inputs: Callable[[], tuple[Any, ...]],
-        compute: Callable[[], Work[T]],
+        compute: Callable[[], Artefact[T]],
         codec: Codec[T] | None,
     ) -> Artefact[T]:
         """The result of a stage.
@@ -105,13 +121,14 @@ class InMemoryStages(Stages):
         self,
         kind: str,
         inputs: Callable[[], tuple[Any, ...]],
-        compute: Callable[[], Work[T]],
+        compute: Callable[[], Artefact[T]],
         codec: Codec[T] | None,
     ) -> Artefact[T]:
         """See `Stages.run`."""
         start = time.perf_counter()
-        work = compute()
-        return Artefact(work.ledger, work.log, work.facts, time.perf_counter() - start, value=work.value)
+        artefact = compute()
+        artefact.seconds = time.perf_counter() - start
+        return artefact
 
 
 class StoredStages(Stages):
@@ -127,22 +144,18 @@ class StoredStages(Stages):
         self,
         kind: str,
         inputs: Callable[[], tuple[Any, ...]],
-        compute: Callable[[], Work[T]],
+        compute: Callable[[], Artefact[T]],
         codec: Codec[T] | None,
     ) -> Artefact[T]:
         """See `Stages.run`."""
         key = sha256(json.dumps([kind, harness_digest(), *inputs()]).encode())
 
         def artefact(note: StageNote, value: T | None = None) -> Artefact[T]:
-            return Artefact(
-                Ledger.from_dict(note.ledger),
-                note.log,
-                note.facts,
-                note.seconds,
-                digest=note.digest,
-                value=value,
+            return StoredArtefact(
+                note,
                 load=lambda: self._loaded(kind, key, note.digest, compute, codec),
                 drop=lambda: self._store.drop_payload(kind, key),
+                value=value,
             )
 
         if (note := self._store.stage_note(kind, key)) is None:
@@ -152,7 +165,7 @@ class StoredStages(Stages):
         return artefact(note)
 
     def _computed(
-        self, kind: str, key: str, compute: Callable[[], Work[T]], codec: Codec[T] | None
+        self, kind: str, key: str, compute: Callable[[], Artefact[T]], codec: Codec[T] | None
     ) -> tuple[StageNote, T]:
         start = time.perf_counter()
         work = compute()
@@ -163,7 +176,9 @@ class StoredStages(Stages):
         self._store.save_stage(kind, key, note, payload)
         return note, work.value
 
-    def _loaded(self, kind: str, key: str, digest: str, compute: Callable[[], Work[T]], codec: Codec[T] | None) -> T:
+    def _loaded(
+        self, kind: str, key: str, digest: str, compute: Callable[[], Artefact[T]], codec: Codec[T] | None
+    ) -> T:
         from safetensors.torch import load
 
         assert codec is not None

@@ -228,7 +228,7 @@ class CellFolder:
 
     def save_records(self, records: list[GenerationRecord]) -> bytes:
         """Write the generations finished so far; returns the bytes written."""
-        content = "".join(to_line(asdict(record)) + "\n" for record in records).encode()
+        content = "".join(to_line(vars(record)) + "\n" for record in records).encode()
         write_atomic(self.path / "records.jsonl", content)
         return content
 
