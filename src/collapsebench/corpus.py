@@ -126,8 +126,7 @@ class Corpus:
     @property
     def row_bytes(self) -> int:
         """Bytes of one row, over all columns."""
-        first = self._blocks[0].columns.values()
-        return sum(c.element_size() * c[:1].numel() if len(c) else 0 for c in first)
+        return sum([c.element_size() * c.shape[1:].numel() for c in self._blocks[0].columns.values()])
 
     @property
     def table(self) -> Block:

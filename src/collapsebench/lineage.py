@@ -41,7 +41,7 @@ class Lineage:
         self._constant: dict[str, tuple[torch.Generator, int]] = {}
         self.closed_form = self._new_learner().closed_form
         self._stages: Stages = InMemoryStages() if self.closed_form or store is None else StoredStages(store)
-        self._no_batches = self._stream("batches", 0)
+        self._unbatched = self._training(self._stream("batches", 0))
         self.ledger = Ledger()
         self.history: list[Artefact[Corpus]] = []
         self.corpus: Artefact[Corpus]
@@ -127,9 +127,7 @@ class Lineage:
             learner = self._new_learner()
             if continued is not None:
                 learner.load(continued.value.state())
-            hook = self._method.site_weights if self._method.weights_sites else None
-            batches = self._no_batches if self.closed_form else self._stream("batches", t)
-            training = Training(batches, budget.steps, budget.epochs, budget.batch, hook)
+            training = self._unbatched if self.closed_form else self._training(self._stream("batches", t))
             report = learner.fit(corpus.value, training)
             return Artefact(learner, Ledger(trained_tokens=report.tokens, optimiser_steps=report.steps))
 
@@ -185,6 +183,10 @@ class Lineage:
         if artefact.log:
             self._log.update(artefact.log)
         return artefact
+
+    def _training(self, batches: torch.Generator) -> Training:
+        budget, hook = self.rules.budget, self._method.site_weights if self._method.weights_sites else None
+        return Training(batches, budget.steps, budget.epochs, budget.batch, hook)
 
     def _stream(self, purpose: str, t: int) -> torch.Generator:
         return stream(purpose, self._task.name, self.cell.seed, t)

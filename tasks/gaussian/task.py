@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
 
 import torch
 
 from collapsebench import Corpus, Learner, PluginError, Task, TaskCard, task
+from collapsebench.scoring.distribution import kl_from_standard_normal, w2_to_standard_normal
+
+if TYPE_CHECKING:
+    from collapsebench.learners.gaussian import GaussianLearner
 
 
 @task("gaussian")
@@ -62,11 +67,7 @@ class Gaussian(Task):
 
     def evaluate(self, learner: Learner, seen: Corpus, rng: torch.Generator) -> dict[str, float]:
         """Exact distances to P*; nothing is drawn."""
-        from collapsebench.learners.gaussian import GaussianLearner
-        from collapsebench.scoring.distribution import kl_from_standard_normal, w2_to_standard_normal
-
-        assert isinstance(learner, GaussianLearner)
-        mean, variances = learner.principal()
+        mean, variances = cast("GaussianLearner", learner).principal()
         return {
             "w2": w2_to_standard_normal(mean, variances),
             "kl": kl_from_standard_normal(mean, variances),

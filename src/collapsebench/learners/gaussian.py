@@ -110,11 +110,14 @@ class GaussianLearner(Learner):
         self._adopt(Moments(state["total"].item(), state["mean"].numpy(), state["scatter"].numpy()))
 
     def _adopt(self, moments: Moments) -> None:
-        variances, axes, failed = dsyevd(moments.scatter / (moments.total or 1.0))
+        covariance = moments.scatter / (moments.total or 1.0)
+        variances, axes, failed = dsyevd(covariance.T, overwrite_a=True)  # symmetric: .T spares LAPACK's copy
         if failed or not math.isfinite(variances[-1]):
             raise _not_finite()
         self._moments, self._axes = moments, axes
-        self._variances = np.maximum(variances, 0.0)  # rounding leaves null directions at about ±1e-17
+        if variances[0] < 0:  # rounding leaves null directions at about ±1e-17
+            variances = np.maximum(variances, 0.0)
+        self._variances = variances
 
     # -- asking ----------------------------------------------------------------------------------
 
@@ -126,7 +129,9 @@ class GaussianLearner(Learner):
         """
         factor = self._axes * np.sqrt(self._variances * decoding.temperature)
         noise = torch.randn(n, self._d, generator=rng).numpy().astype(np.float64)
-        return Corpus({"x": torch.from_numpy(noise @ factor.T + self._moments.mean)})
+        x = noise @ factor.T
+        x += self._moments.mean
+        return Corpus({"x": torch.from_numpy(x)})
 
     def log_prob(self, corpus: Corpus) -> torch.Tensor:
         """Log density, float `[n]`; within the support if the covariance is singular, and −inf outside it."""
