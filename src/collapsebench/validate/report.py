@@ -29,16 +29,21 @@ _GATES = {
 
 
 def table(verdicts: Iterable[Verdict]) -> Table:
-    """For the terminal."""
+    """For the terminal: the setting stands under its law, so that eighty columns are enough."""
     from rich.box import SIMPLE_HEAD
     from rich.markup import escape
     from rich.table import Table
 
     shown = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for column in _HEADER:
-        shown.add_column(column, overflow="fold", justify="right" if column in _HEADER[5:9] else "left")
+    shown.add_column("law\nsetting; quantity", overflow="fold")
+    for column in ("theory", "measured", "s.e.", "z or error"):
+        shown.add_column(column, justify="right", no_wrap=True)
+    shown.add_column("pass", no_wrap=True)
     for verdict in verdicts:
-        shown.add_row(*map(escape, _row(verdict)), style="" if verdict.passed else "bold red")
+        law, setting, quantity, _, where, *numbers, _, _ = map(escape, _row(verdict))
+        style = "" if verdict.passed else "bold red"
+        head = f"{law}\n[dim]{setting}; {quantity}, {where}[/dim]"
+        shown.add_row(head, *numbers, "yes" if verdict.passed else "NO", style=style)
     return shown
 
 

@@ -81,7 +81,7 @@ def _fresh(params: dict[str, Any]) -> list[Claim]:
     def limit() -> Array:
         return np.full(generations + 1, categorical_error_limit(zipf(50), n, params["alpha"], draws))
 
-    curve = _error((setting,), error, (0, 1, 5, 20, 40), fast=200 if "growth" in params else 0)
+    curve = _error((setting,), error, (0, 1, 5, 20, 40), fast=100 if "growth" in params else 0)
     return (
         [curve] if "growth" in params else [curve, _error((setting,), limit, (30, 40), law="categorical_error_limit")]
     )

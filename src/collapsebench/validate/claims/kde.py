@@ -14,8 +14,8 @@ BANDWIDTH, GENERATIONS = 0.5, 49
 def claims() -> list[Claim]:
     """Replace grows linearly; accumulate like log t, and so does its subsample, which has the pool's mean."""
     return [
-        _claim("kde_replace", "replace", 300),
-        _claim("kde_accumulate", "accumulate", 300),
+        _claim("kde_replace", "replace", 100),
+        _claim("kde_accumulate", "accumulate", 200),
         _claim("kde_accumulate", "accumulate_subsample", 0),
     ]
 
