@@ -308,7 +308,15 @@ def _joined(blocks: Sequence[Block]) -> Block:
     columns = {name: torch.cat([b.columns[name] for b in blocks]) for name in blocks[0].columns}
     weighted = any(b.weights is not None for b in blocks)
     weights = torch.cat([_weights(b) for b in blocks]) if weighted else None
-    return Block(columns, weights, torch.cat([_origins(b) for b in blocks]), sum(b.rows for b in blocks))
+    return Block(columns, weights, _joined_origins(blocks), sum(b.rows for b in blocks))
+
+
+def _joined_origins(blocks: Sequence[Block]) -> torch.Tensor:
+    known = [b.origin for b in blocks if isinstance(b.origin, int)]
+    if len(known) == len(blocks):
+        rows = torch.tensor([b.rows for b in blocks])
+        return torch.tensor(known, dtype=torch.int16).repeat_interleave(rows)
+    return torch.cat([_origins(b) for b in blocks])
 
 
 def _gathered(block: Block, rows: torch.Tensor) -> Block:
