@@ -13,7 +13,6 @@ import time
 import traceback
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -27,16 +26,11 @@ from ..records import CellResult
 from ..runner import Busy, died, perform
 from ..store import Store
 from .progress import Progress
+from .threads import one_thread
 
 if TYPE_CHECKING:
     from multiprocessing.context import SpawnProcess
 
-_ONE_THREAD = {
-    "OMP_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "TOKENIZERS_PARALLELISM": "false",
-}
 _PATIENCE = 10.0
 """Seconds that a worker has to end before it is killed."""
 
@@ -128,7 +122,7 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         self.process = context.Process(target=_serve, args=(theirs, self.options), daemon=True)
-        with _environment(_ONE_THREAD):
+        with one_thread():
             self.process.start()
         theirs.close()
 
@@ -217,18 +211,3 @@ def _serve(connection: Connection[Any, Any], options: Options) -> None:
             connection.send(("error", error))
         except Exception as error:  # a bug of ours: the parent shows it instead of a dead worker
             connection.send(("error", RuntimeError("".join(traceback.format_exception(error)))))
-
-
-@contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Environment variables that a process spawned inside starts with."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..execute.threads import one_thread
 from ..laws import Array
 from .claim import Claim, Probe, Setting
 
@@ -92,7 +91,7 @@ def _run_all(batches: Sequence[_Batch], workers: int) -> Iterator[Array]:
     if not workers:
         yield from map(_run, batches)
         return
-    with _one_thread(), ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start) as pool:
+    with one_thread(), ProcessPoolExecutor(workers, get_context("spawn"), initializer=_start) as pool:
         yield from pool.map(_run, batches)
 
 
@@ -120,19 +119,3 @@ def _start() -> None:
     import torch
 
     torch.set_num_threads(1)
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Processes spawned inside start their linear algebra with one thread."""
-    names = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
