@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import islice
 
 import pytest
@@ -158,7 +159,7 @@ def test_a_decoding_that_the_task_cannot_do_is_refused(make_cell, toy):
 
 def test_an_evaluation_without_the_primary_metric_is_refused(run, toy):
     class Forgetful(toy.Toy):
-        def evaluate(self, learner, seen, rng):
+        def evaluate(self, learner, zero, rng):
             return {"rows": 4.0}
 
     with pytest.raises(PluginError, match="did not return its primary metric 'error'"):
@@ -172,7 +173,7 @@ def test_a_primary_metric_that_is_not_finite_means_divergence(run, toy):
 
 def test_a_secondary_metric_may_be_undefined(run, toy):
     class Undefined(toy.Toy):
-        def evaluate(self, learner, seen, rng):
+        def evaluate(self, learner, zero, rng):
             return {"error": 0.0, "rows": float("nan")}
 
     assert len(run(lambda synthetic, ctx: synthetic, task=Undefined())) == 4
@@ -238,8 +239,40 @@ def test_a_loss_weighting_reaches_the_learner(make_cell, toy):
 
 def test_metrics_are_numbers_in_the_record_whatever_the_task_returns(run, toy):
     class Mixed(toy.Toy):
-        def evaluate(self, learner, seen, rng):
+        def evaluate(self, learner, zero, rng):
             return {"error": torch.tensor(0.5), "rows": 4}
 
     (record, *_) = run(lambda synthetic, ctx: synthetic, task=Mixed())
     assert {name: type(value) for name, value in record.metrics.items()} == {"error": float, "rows": float}
+
+
+def test_a_task_is_prepared_for_its_seed_before_anything_is_drawn(make_cell, toy):
+    class Shifted(toy.Toy):
+        """The numbers 1..n, shifted by a draw from the stream of D_0."""
+
+        shift = 0.0
+
+        def prepared(self, n, rng):
+            task = Shifted(*self.params().values())
+            object.__setattr__(task, "shift", n + torch.rand(1, generator=rng).item())
+            return task
+
+        def real(self, n, rng):
+            return Corpus({"x": super().real(n, rng)["x"] + self.shift})
+
+    cells = [make_cell(seed=seed) for seed in (0, 0, 1)]
+    firsts = [Lineage(replace(cell, task=Shifted()), None).real().value["x"] for cell in cells]
+    assert 5 < firsts[0][0] < 6
+    assert torch.equal(firsts[0], firsts[1])
+    assert not torch.equal(firsts[0], firsts[2])
+
+
+def test_every_generation_is_evaluated_beside_generation_zero(make_cell, toy):
+    class Remembering(toy.Toy):
+        def evaluate(self, learner, zero, rng):
+            return {"error": (learner.mean - zero.model.mean).item(), "rows": len(zero.corpus)}
+
+    cell = replace(make_cell(), task=Remembering(noise=1.0))
+    errors = [record.metrics["error"] for record in run_cell(Lineage(cell, None))]
+    assert errors[0] == 0
+    assert all(errors[1:])

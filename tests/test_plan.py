@@ -6,7 +6,7 @@ import pytest
 
 from collapsebench import Method, MethodCard
 from collapsebench.errors import PluginError, ProtocolError, UsageError
-from collapsebench.plan import REFERENCES, Cell, expand, make_method, make_task, resolve
+from collapsebench.plan import REFERENCES, Cell, check_start, expand, make_method, make_task, resolve
 from collapsebench.registry import METHODS, load_file
 
 
@@ -278,3 +278,16 @@ def test_a_broken_plugin_file_stops_the_plan(make_spec, tmp_path):
     path.write_text("1 / 0")
     with pytest.raises(PluginError, match=r"broken\.py"):
         resolve(replace(make_spec(), plugins=(str(path),)))
+
+
+def test_a_start_that_is_not_the_tasks_own_is_refused(make_spec, toy, registries):
+    with pytest.raises(ProtocolError, match=r"tasks\.toy\.start is 'pretrained', but"):
+        resolve(make_spec(rules={"start": "pretrained"}))
+
+    class Base(toy.Toy):
+        pretrained = True
+
+    with pytest.raises(ProtocolError, match=r"tasks\.toy\.start is 'scratch', but its params name a pretrained"):
+        check_start(Base(), "scratch")
+    check_start(Base(), "pretrained")
+    check_start(Base(), "previous")

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from collapsebench import Corpus, PluginError, TaskCard
+from collapsebench import Corpus, GenerationZero, PluginError, TaskCard
 from collapsebench.seeds import generator
 
 
@@ -21,7 +21,9 @@ def test_the_toy_task_is_its_numbers(toy):
     task = toy.Toy()
     assert task.real(3, generator(0))["x"].tolist() == [1, 2, 3]
     assert task.params() == {"noise": 0.0, "limit": 1e6, "nan_above": 1e6}
-    assert task.evaluate(toy.Mean(2.5, 0.0, 1e6), task.real(3, generator(0)), generator(0))["error"] == 0.5
+    learner = toy.Mean(2.5, 0.0, 1e6)
+    zero = GenerationZero(task.real(3, generator(0)), lambda: learner)
+    assert task.evaluate(learner, zero, generator(0))["error"] == 0.5
 
 
 def test_what_a_task_does_not_offer_is_named(toy):

@@ -189,7 +189,7 @@ def test_a_plain_task_passes_every_check_that_applies(task_class):
 
 
 SAMPLE = "def sample(self, n, rng, decoding, conditions=None):\n    "
-EVALUATE = "def evaluate(self, learner, seen, rng):\n    "
+EVALUATE = "def evaluate(self, learner, zero, rng):\n    "
 SHARE_OF_ROWS = "    self._mean, self._std = corpus['x'].mean().reshape(1), corpus['x'].std().reshape(1)\n"
 BAD_TASKS = {
     "one row too many": ("real_data", {"body": "def real(self, n, rng):\n    return super().real(n + 1, rng)"}),
@@ -230,7 +230,7 @@ BAD_TASKS = {
     ),
     "has no such verifier": ("verifier", {"card": ", supports={'verifier'}"}),
     "ignores the temperature": ("decoding", {"card": ", supports={'temperature'}"}),
-    "writes into D_0": ("inputs_unchanged", {"body": EVALUATE + "seen['x'].add_(1)\n    return {'error': 0.5}"}),
+    "writes into D_0": ("inputs_unchanged", {"body": EVALUATE + "zero.corpus['x'].add_(1)\n    return {'error': 0.5}"}),
     "global random": (
         "global_random_state_untouched",
         {"body": EVALUATE + "torch.rand(1)\n    return {'error': 0.5}"},

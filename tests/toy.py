@@ -122,10 +122,11 @@ class Toy(Task):
     def learner(self, rng):
         return Mean(0.0, self.noise, self.limit)
 
-    def evaluate(self, learner, seen, rng):
+    def evaluate(self, learner, zero, rng):
         calls["evaluate"] += 1
         mean = learner.mean.item()
-        return {"error": mean - (len(seen) + 1) / 2 if mean <= self.nan_above else float("nan"), "rows": len(seen)}
+        rows = len(zero.corpus)
+        return {"error": mean - (rows + 1) / 2 if mean <= self.nan_above else float("nan"), "rows": rows}
 
     def verify(self, corpus):
         return corpus["x"] > 0

@@ -12,7 +12,7 @@ from .corpus import Corpus  # noqa: E402
 from .errors import Diverged, PluginError  # noqa: E402
 from .learner import Decoding, FitReport, Learner, Sites, Training  # noqa: E402
 from .method import Method, MethodCard, method  # noqa: E402
-from .task import Task, TaskCard, task  # noqa: E402
+from .task import GenerationZero, Task, TaskCard, task  # noqa: E402
 
 __version__ = "0.1.0"
 
@@ -22,6 +22,7 @@ __all__ = [
     "Decoding",
     "Diverged",
     "FitReport",
+    "GenerationZero",
     "Learner",
     "Method",
     "MethodCard",

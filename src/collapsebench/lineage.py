@@ -17,7 +17,7 @@ from .ledger import Ledger
 from .records import GenerationRecord
 from .seeds import generator, stream, stream_seed
 from .stages import Artefact, Codec, InMemoryStages, Stages, StoredStages
-from .task import Task
+from .task import GenerationZero, Task
 
 if TYPE_CHECKING:
     from .plan import Cell
@@ -34,10 +34,11 @@ class Lineage:
     """
 
     def __init__(self, cell: Cell, store: Store | None, keep_checkpoints: bool = False) -> None:
-        self.cell, self.rules, self._task, self._method = cell, cell.rules, cell.task, cell.method
+        self.cell, self.rules, self._method = cell, cell.rules, cell.method
+        self.task = cell.task.prepared(cell.rules.n, stream("real", cell.task.name, cell.seed))
         self._conditional = type(cell.task).conditions is not Task.conditions
         self._keep_checkpoints = keep_checkpoints
-        self._source = RealSource(self._task, self.rules.n, cell.seed)
+        self._source = RealSource(self.task, self.rules.n, cell.seed)
         self._constant: dict[str, tuple[torch.Generator, int]] = {}
         self.closed_form = self._new_learner().closed_form
         self._stages: Stages = InMemoryStages() if self.closed_form or store is None else StoredStages(store)
@@ -69,12 +70,12 @@ class Lineage:
     def sample(self, model: Artefact[Learner], t: int) -> Artefact[Corpus]:
         """S_t, sampled from M_{t-1} as the method's decoding says."""
         m, decoding = self.rules.synthetic, self._method.decoding(t)
-        check_decoding(self._task, decoding)
+        check_decoding(self.task, decoding)
 
         def compute() -> Artefact[Corpus]:
             synthetic = model.value.sample(m, self._stream("sample", t), decoding, self._conditions(m, t))
             if len(synthetic) != m:
-                raise PluginError(f"Task '{self._task.name}' sampled {len(synthetic)} examples, not {m}.")
+                raise PluginError(f"Task '{self.task.name}' sampled {len(synthetic)} examples, not {m}.")
             return Artefact(synthetic.with_origin(t), Ledger(synthetic_examples=m))
 
         synthetic = self._run("sample", lambda: (model.digest, m, repr(decoding), t), compute, CORPUS)
@@ -91,7 +92,7 @@ class Lineage:
             ctx = Context(
                 t=t,
                 seed=self.cell.seed,
-                task=self._task,
+                task=self.task,
                 method=self._method,
                 rules=self.rules,
                 source=self._source,
@@ -143,15 +144,16 @@ class Lineage:
 
     def evaluate(self, model: Artefact[Learner], t: int) -> GenerationRecord:
         """The record of generation t: metrics of M_t on held-out real data, and all that was counted."""
-        seen = self.history[0]
+        first, initial_model = self.history[0], self.initial_model
 
         def compute() -> Artefact[None]:
-            found = self._task.evaluate(model.value, seen.value, self._restarted("evaluate"))
+            zero = GenerationZero(first.value, lambda: initial_model.value)
+            found = self.task.evaluate(model.value, zero, self._restarted("evaluate"))
             metrics = {name: float(value) for name, value in found.items()}  # as they are when read back
             self._check_metrics(metrics, t)
             return Artefact(None, Ledger(), facts=metrics)
 
-        evaluation = self._run("evaluate", lambda: (model.digest, seen.digest), compute, None)
+        evaluation = self._run("evaluate", lambda: (model.digest, first.digest, initial_model.digest), compute, None)
         if t > 1 and not self._keep_checkpoints:
             self.model.drop()
         self.t, self.model = t, model
@@ -189,23 +191,23 @@ class Lineage:
         return Training(batches, budget.steps, budget.epochs, budget.batch, hook)
 
     def _stream(self, purpose: str, t: int) -> torch.Generator:
-        return stream(purpose, self._task.name, self.cell.seed, t)
+        return stream(purpose, self.task.name, self.cell.seed, t)
 
     def _restarted(self, purpose: str) -> torch.Generator:
         """A stream that is the same at every t, put back to its start."""
         if purpose not in self._constant:
-            seed = stream_seed(purpose, self._task.name, self.cell.seed)
+            seed = stream_seed(purpose, self.task.name, self.cell.seed)
             self._constant[purpose] = (generator(seed), seed)
         rng, seed = self._constant[purpose]
         return rng.manual_seed(seed)
 
     def _new_learner(self) -> Learner:
-        return self._task.learner(self._restarted("init"))
+        return self.task.learner(self._restarted("init"))
 
     def _conditions(self, m: int, t: int) -> Corpus | None:
         if not self._conditional:
             return None
-        return self._task.conditions(m, self._stream("conditions", t), self.history[0].value)
+        return self.task.conditions(m, self._stream("conditions", t), self.history[0].value)
 
     def _history(self, t: int) -> tuple[Corpus, ...]:
         """D_0 and S_1..S_t, also when the lineage is further and D_t has to be computed again."""
@@ -245,9 +247,9 @@ class Lineage:
         return corpus.stamped(t)
 
     def _check_metrics(self, metrics: Mapping[str, float], t: int) -> None:
-        primary = self._task.card.primary
+        primary = self.task.card.primary
         if primary not in metrics:
-            raise PluginError(f"Task '{self._task.name}' did not return its primary metric '{primary}'.")
+            raise PluginError(f"Task '{self.task.name}' did not return its primary metric '{primary}'.")
         if not math.isfinite(metrics[primary]):
             raise Diverged(f"{primary} is {metrics[primary]} at generation {t}")
 

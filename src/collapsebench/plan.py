@@ -198,7 +198,26 @@ def resolve(spec: CellSpec) -> Cell:
     load_plugins(Path(path) for path in spec.plugins)
     protocol = Protocol.model_validate_json(spec.protocol)
     task = make_task(spec.task, protocol.rules(spec.task).params)
+    check_start(task, protocol.rules(spec.task).start)
     return Cell(protocol, task, make_method(spec.method, spec.params), spec.seed, spec.plugins)
+
+
+def check_start(task: Task, start: str) -> None:
+    """Refuse a protocol whose `start` is not what the task's learner begins at.
+
+    Raises:
+        ProtocolError: the message names task and field.
+    """
+    if start == "pretrained" and not task.pretrained:
+        raise ProtocolError(
+            f"tasks.{task.name}.start is 'pretrained', but the task's model begins at random weights.",
+            "Name a pretrained model in its params, or write start: scratch.",
+        )
+    if start == "scratch" and task.pretrained:
+        raise ProtocolError(
+            f"tasks.{task.name}.start is 'scratch', but its params name a pretrained model.",
+            "Write start: pretrained.",
+        )
 
 
 def make_method(name: str, params: Mapping[str, Any]) -> Method:

@@ -64,11 +64,45 @@ class TaskCard:
         object.__setattr__(self, "supports", declared)
 
 
+class GenerationZero:
+    """What every later generation descends from.
+
+    Args:
+        corpus: D_0, the real examples that generation 0 was trained on.
+        model: loads M_0 when first asked.
+    """
+
+    def __init__(self, corpus: Corpus, model: Callable[[], Learner]) -> None:
+        self.corpus = corpus
+        self._load = model
+
+    @property
+    def model(self) -> Learner:
+        """M_0, fitted on real data only: the fixed model that samples of later generations are read with."""
+        return self._load()
+
+
 class Task(ABC):
     """A benchmark task. Subclass it as a frozen dataclass; typed fields are sizes that a protocol may set."""
 
     name: ClassVar[str] = ""
     card: ClassVar[TaskCard]
+
+    @property
+    def pretrained(self) -> bool:
+        """Whether `learner` begins at pretrained weights; a protocol's `start` must say the same."""
+        return False
+
+    def prepared(self, n: int, rng: torch.Generator) -> Task:
+        """This task as one seed sees it, for what depends on D_0, such as a tokeniser trained on it.
+
+        The harness asks once per cell and uses the answer from then on; it should be cheap to ask again.
+
+        Args:
+            n: examples in D_0.
+            rng: at the start of the stream that D_0 is drawn from.
+        """
+        return self
 
     @abstractmethod
     def real(self, n: int, rng: torch.Generator) -> Corpus:
@@ -83,12 +117,12 @@ class Task(ABC):
         """A learner at its initial weights, the same for the same stream."""
 
     @abstractmethod
-    def evaluate(self, learner: Learner, seen: Corpus, rng: torch.Generator) -> dict[str, float]:
+    def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
         """Metrics of a fitted learner on held-out real data, drawn from `rng` (the same at every t).
 
         Args:
             learner: M_t.
-            seen: D_0, for tasks that tell rows seen in training from rows not seen.
+            zero: D_0 and M_0, for tasks that compare with them.
             rng: the evaluation stream of (task, seed).
         """
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from collapsebench import Corpus, Decoding, Learner, PluginError, Task, TaskCard, task
+from collapsebench import Corpus, Decoding, GenerationZero, Learner, PluginError, Task, TaskCard, task
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -88,12 +88,12 @@ class Arithmetic(Task):
         shape = LMShape(ZERO + len(SYMBOLS), LENGTH, self.width, self.layers, self.heads, init=self.init)
         return CausalLM(shape.build(rng), LENGTH, Optimiser(lr=self.lr), ends=False)
 
-    def evaluate(self, learner: Learner, seen: Corpus, rng: torch.Generator) -> dict[str, float]:
+    def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
         from collapsebench.learners.causal_lm import CausalLM
 
         assert isinstance(learner, CausalLM)
         heldout_seed, sample_seed = torch.randint(2**62, (2,), generator=rng).tolist()
-        test = heldout(self, heldout_seed, self._questions(seen))
+        test = heldout(self, heldout_seed, self._questions(zero.corpus))
         samples = learner.sample(SAMPLES, torch.Generator().manual_seed(sample_seed), Decoding())
         return {
             **self._heldout_metrics(test.suite.score(learner.model), test.sizes),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from collapsebench import Corpus, Decoding, Learner, PluginError, Task, TaskCard, task
+from collapsebench import Corpus, Decoding, GenerationZero, Learner, PluginError, Task, TaskCard, task
 
 if TYPE_CHECKING:
     from collapsebench.scoring.image import KernelClassifier, PrincipalComponents
@@ -76,7 +76,7 @@ class Digits(Task):
         optimiser = Optimiser(lr=self.lr, weight_decay=self.weight_decay)
         return ConditionalVAE(VAEShape(PIXELS, LEVELS, CLASSES, self.latent, self.width, optimiser), rng)
 
-    def evaluate(self, learner: Learner, seen: Corpus, rng: torch.Generator) -> dict[str, float]:
+    def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
         """Scores on the 400 held-out images, and of as many samples with the same number of each class."""
         from collapsebench.learners.image import ConditionalVAE
         from collapsebench.scoring.image import KernelClassifier, class_entropy, frechet_distance, precision_recall

@@ -9,7 +9,7 @@ from typing import Literal
 
 import torch
 
-from collapsebench import Corpus, Learner, PluginError, Task, TaskCard, task
+from collapsebench import Corpus, GenerationZero, Learner, PluginError, Task, TaskCard, task
 
 
 @task("regression")
@@ -99,7 +99,7 @@ class Regression(Task):
 
         return LinearLearner(self.d, self.sigma2, self.ridge, projection(self.d, self.width, rng))
 
-    def evaluate(self, learner: Learner, seen: Corpus, rng: torch.Generator) -> dict[str, float]:
+    def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
         """Exact; nothing is drawn."""
         from collapsebench.learners.linear import LinearLearner
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import torch
 
-from collapsebench import Corpus, Learner, PluginError, Task, TaskCard, task
+from collapsebench import Corpus, GenerationZero, Learner, PluginError, Task, TaskCard, task
 
 
 @task("shifted_regression")
@@ -87,7 +87,7 @@ class ShiftedRegression(Task):
         projected = projection(self.d, self.width, rng)
         return LinearLearner(self.d, self.sigma2, self.ridge, projected, labeller=self.truth + shift)
 
-    def evaluate(self, learner: Learner, seen: Corpus, rng: torch.Generator) -> dict[str, float]:
+    def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
         """Exact; nothing is drawn."""
         from collapsebench.learners.linear import LinearLearner
 

@@ -63,7 +63,7 @@ class Toy(Task):
     def prior(self, rng):
         return Counter(3000)
 
-    def evaluate(self, learner, seen, rng):
+    def evaluate(self, learner, zero, rng):
         return {"none": 0.0}
 
     def verify(self, corpus):

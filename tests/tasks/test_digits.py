@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from collapsebench import Corpus, Decoding, Learner, PluginError, Task, Training
+from collapsebench import Corpus, Decoding, GenerationZero, Learner, PluginError, Task, Training
 from collapsebench.registry import TASKS
 
 
@@ -61,9 +61,9 @@ def test_verifier_and_reward_know_the_real_digits(digits: Task, corpus: Corpus) 
 
 
 def test_evaluation_gives_every_metric_of_the_card_and_repeats(digits: Task, corpus: Corpus, model: Learner) -> None:
-    metrics = digits.evaluate(model, corpus, rng(3))
+    metrics = digits.evaluate(model, GenerationZero(corpus, lambda: model), rng(3))
     assert metrics.keys() == digits.card.metrics.keys()
-    assert digits.evaluate(model, corpus, rng(3)) == metrics
+    assert digits.evaluate(model, GenerationZero(corpus, lambda: model), rng(3)) == metrics
     assert 0 < metrics["nelbo"] < 2
     assert metrics["classifier_error"] < 0.25
     assert metrics["class_entropy"] <= math.log(10) + 1e-6
@@ -72,7 +72,8 @@ def test_evaluation_gives_every_metric_of_the_card_and_repeats(digits: Task, cor
 def test_training_helps_and_one_generation_of_replacement_hurts(digits: Task, corpus: Corpus, model: Learner) -> None:
     synthetic = model.sample(200, rng(4), Decoding(), digits.conditions(200, rng(5)))
     untrained, collapsed = digits.learner(rng(1)), fitted(digits, synthetic)
-    losses = [digits.evaluate(learner, corpus, rng(3))["nelbo"] for learner in (model, collapsed, untrained)]
+    zero = GenerationZero(corpus, lambda: model)
+    losses = [digits.evaluate(learner, zero, rng(3))["nelbo"] for learner in (model, collapsed, untrained)]
     assert losses[0] + 0.02 < losses[1] < losses[2]
 
 

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from collapsebench import Corpus, PluginError, Training
+from collapsebench import Corpus, GenerationZero, PluginError, Training
 from collapsebench.registry import TASKS
 
 
@@ -19,7 +19,7 @@ def evaluated(task, rows):
     corpus = Corpus({"x": torch.as_tensor(rows, dtype=torch.float64)})
     learner = task.learner(rng())
     learner.fit(corpus, Training(rng()))
-    return task.evaluate(learner, corpus, rng())
+    return task.evaluate(learner, GenerationZero(corpus, lambda: learner), rng())
 
 
 def test_metrics_by_hand():

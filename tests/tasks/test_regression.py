@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from collapsebench import Corpus, PluginError, Training
+from collapsebench import Corpus, GenerationZero, PluginError, Training
 from collapsebench.registry import TASKS
 
 
@@ -16,7 +16,7 @@ def regression(**sizes):
 def evaluated(task, corpus):
     learner = task.learner(rng())
     learner.fit(corpus, Training(rng()))
-    return task.evaluate(learner, corpus, rng())
+    return task.evaluate(learner, GenerationZero(corpus, lambda: learner), rng())
 
 
 def test_metrics_by_hand():

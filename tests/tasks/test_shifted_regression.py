@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from collapsebench import Corpus, Decoding, PluginError, Training
+from collapsebench import Corpus, Decoding, GenerationZero, PluginError, Training
 from collapsebench.registry import TASKS
 
 
@@ -31,7 +31,7 @@ def test_what_was_fitted_does_not_change_the_surrogate():
     task = shifted(d=3, sigma2=1e-12, c2=0.5)
     learner, real = task.learner(rng()), task.real(9, rng(1))
     learner.fit(real, Training(rng()))
-    assert task.evaluate(learner, real, rng())["error"] < 1e-9
+    assert task.evaluate(learner, GenerationZero(real, lambda: learner), rng())["error"] < 1e-9
     x = Corpus({"x": torch.eye(3).double()})
     assert torch.equal(learner.sample(3, rng(), Decoding(), x)["y"], surrogate(task, 0))
 

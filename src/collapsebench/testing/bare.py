@@ -9,7 +9,7 @@ import torch
 
 from ..corpus import Corpus
 from ..learner import Decoding, FitReport, Learner, Training
-from ..task import Task, TaskCard
+from ..task import GenerationZero, Task, TaskCard
 
 
 class Normal(Learner):
@@ -63,7 +63,7 @@ class Bare(Task):
         """See `Task.learner`."""
         return Normal()
 
-    def evaluate(self, learner: Learner, seen: Corpus, rng: torch.Generator) -> dict[str, float]:
+    def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
         """See `Task.evaluate`."""
         state = learner.state()
         return {"error": float(state["mean"].square() + (state["std"] - 1).square())}

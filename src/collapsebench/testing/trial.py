@@ -13,7 +13,7 @@ from ..corpus import REAL, Corpus
 from ..learner import Decoding, Learner, Training
 from ..method import Method, MethodCard
 from ..seeds import stream
-from ..task import Task
+from ..task import GenerationZero, Task
 from .random_state import global_random_state
 from .tiny import tiny_cell, tiny_task
 
@@ -43,7 +43,8 @@ class TaskTrial:
     @cached_property
     def task(self) -> Task:
         """An instance at its size."""
-        return tiny_task(self.cls)
+        task = tiny_task(self.cls)
+        return task.prepared(_rows(task), self.stream("real"))
 
     @property
     def supports(self) -> frozenset[str]:
@@ -53,8 +54,7 @@ class TaskTrial:
     @cached_property
     def n(self) -> int:
         """Rows of D_0."""
-        n = tiny_cell(Newest(), self.task).rules.n
-        return min(n, self.task.card.population or n)
+        return _rows(self.task)
 
     def stream(self, purpose: str, seed: int = 0) -> torch.Generator:
         """A fresh generator at the start of a named stream."""
@@ -88,7 +88,7 @@ class TaskTrial:
 
     def metrics(self, learner: Learner) -> dict[str, float]:
         """What `evaluate` says, from the same stream each time."""
-        return self.task.evaluate(learner, self.real, self.stream("evaluate"))
+        return self.task.evaluate(learner, GenerationZero(self.real, lambda: self.fitted), self.stream("evaluate"))
 
     def mask(self) -> torch.Tensor:
         """About half of the editable sites, bool `[n, s]`."""
@@ -128,3 +128,9 @@ class TaskTrial:
         digest, state = self.real.digest(), global_random_state()
         call()
         return self.real.digest() != digest, global_random_state() != state
+
+
+def _rows(task: Task) -> int:
+    """Rows of D_0 at a task's tiny size."""
+    n = tiny_cell(Newest(), task).rules.n
+    return min(n, task.card.population or n)

@@ -3,7 +3,7 @@ from dataclasses import dataclass
 
 import torch
 
-from collapsebench import Corpus, Decoding, FitReport, Learner, Task, TaskCard, Training, task
+from collapsebench import Corpus, Decoding, FitReport, GenerationZero, Learner, Task, TaskCard, Training, task
 
 
 class Frequency(Learner):
@@ -55,7 +55,7 @@ class Coin(Task):
     def learner(self, rng: torch.Generator) -> Learner:
         return Frequency()
 
-    def evaluate(self, learner: Learner, seen: Corpus, rng: torch.Generator) -> dict[str, float]:
+    def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
         assert isinstance(learner, Frequency)
         return {"error": (learner.heads.item() - self.bias) ** 2}
 
