@@ -29,7 +29,7 @@ RARE = 0.05
 COMPARED = 128
 """Samples among which self-BLEU is computed; it grows with their number."""
 
-QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+PERCENTILES = (5, 25, 50, 75, 95)
 """Of the samples' NLL per token under M_0."""
 
 STATISTICS: dict[str, str] = {
@@ -39,9 +39,7 @@ STATISTICS: dict[str, str] = {
     "top_bigrams": f"share of all the samples' bigrams that belongs to the {TOP} most frequent",
     "length": "mean tokens per sample",
     "rare_recall": f"share of D_0's rare words (the rarest, {RARE:.0%} of its words together) in the samples",
-    **{
-        f"prior_nll_{q:.0%}".rstrip("%"): f"{q:.0%} quantile of the samples' NLL per token under M_0" for q in QUANTILES
-    },
+    **{f"prior_nll_{p}": f"{p} % quantile of the samples' NLL per token under M_0, nats" for p in PERCENTILES},
 }
 """Metric -> one line saying what it is; for a task's card."""
 
@@ -60,7 +58,7 @@ def sample_statistics(samples: Corpus, zero: GenerationZero, pad: int, texts: Te
     """
     tokens, real = answers(samples, pad), answers(zero.corpus, pad)
     surprise = nll_per_token(zero.model, samples, pad)
-    spread = surprise.quantile(torch.tensor(QUANTILES, dtype=surprise.dtype)).tolist()
+    spread = surprise.quantile(torch.tensor(PERCENTILES, dtype=surprise.dtype) / 100).tolist()
     return {
         **{f"distinct_{n}": distinct(tokens, n, pad) for n in (1, 2, 3, 4)},
         "self_bleu": self_bleu(rows_without(chosen(tokens, COMPARED), pad)),
@@ -68,7 +66,7 @@ def sample_statistics(samples: Corpus, zero: GenerationZero, pad: int, texts: Te
         "top_bigrams": concentration(tokens, 2, pad, TOP),
         "length": float((tokens != pad).sum()) / len(tokens),
         "rare_recall": rare_recall(words(real, pad, texts), words(tokens, pad, texts), RARE),
-        **{f"prior_nll_{100 * q:.0f}": value for q, value in zip(QUANTILES, spread, strict=True)},
+        **{f"prior_nll_{p}": value for p, value in zip(PERCENTILES, spread, strict=True)},
     }
 
 
