@@ -108,3 +108,15 @@ def test_resolution_floor_is_the_median_half_width():
     # Differences between entries: (1, 2, 3), (0, 0, 0) and (1, 2, 3) again.
     assert resolution_floor([[1, 2, 3], [0, 0, 0], [1, 2, 3]]) == pytest.approx(T2 / math.sqrt(3))
     assert math.isnan(resolution_floor([[1, 2, 3]]))
+
+
+def test_entries_are_compared_on_the_pairs_that_both_have():
+    # The second entry lacks the first task, where it would have been level; the third lacks what they share.
+    nan = math.nan
+    table = [[1.0, 1.0, 0.9, 0.9, 0.9], [nan, nan, 0.5, 0.5, 0.5], [0.4, 0.4, nan, nan, nan]]
+    assert rank_groups(table) == [1, 2, 2]  # no pair tells the second and the third apart
+    assert resolution_floor(table) == pytest.approx(0)
+    assert math.isnan(resolution_floor(table[1:]))
+    # As if the columns that one of the two lacks were not there.
+    half = [[1.0, 2.0, 3.0, 9.0], [0.0, 0.0, 0.0, nan]]
+    assert resolution_floor(half) == pytest.approx(T2 / math.sqrt(3))

@@ -149,15 +149,16 @@ def rank_groups(scores: ArrayLike) -> list[int]:
     group. A rank counts the entries before its group, so that two entries of rank 1 are followed by rank 3.
 
     Args:
-        scores: `[entries, pairs]`, higher is better, paired by column.
+        scores: `[entries, pairs]`, higher is better, paired by column; NaN where an entry has none. Two
+            entries are compared on the pairs that both have.
     """
     table = np.asarray(scores, dtype=np.float64)
     ranks: list[int] = []
     start = 0
     while start < len(table):
-        ahead = table[start] - table[start + 1 :]
+        ahead = [_differences(table[start], other) for other in table[start + 1 :]]
         adjusted = holm([paired_p_value(d) for d in ahead])
-        worse = (adjusted < 1 - LEVEL) & (ahead.mean(axis=1) > 0)
+        worse = (adjusted < 1 - LEVEL) & np.array([d.size > 0 and d.mean() > 0 for d in ahead], dtype=bool)
         size = 1 + (int(worse.argmax()) if worse.any() else len(ahead))
         ranks += [start + 1] * size
         start += size
@@ -165,13 +166,23 @@ def rank_groups(scores: ArrayLike) -> list[int]:
 
 
 def resolution_floor(scores: ArrayLike) -> float:
-    """Median half-width of the paired differences between all entries, `[entries, pairs]`; NaN for one entry.
+    """Median half-width of the paired differences between all entries; NaN where no two share two pairs.
 
     Two entries that differ by less than this are, typically, not told apart.
+
+    Args:
+        scores: `[entries, pairs]`, NaN where an entry has none.
     """
     table = np.asarray(scores, dtype=np.float64)
-    pairs = [student_t_interval(table[i] - table[j]) for i in range(len(table)) for j in range(i)]
-    return float(np.median([pair.half_width for pair in pairs])) if pairs else math.nan
+    differences = [_differences(table[i], table[j]) for i in range(len(table)) for j in range(i)]
+    widths = [student_t_interval(d).half_width for d in differences if d.size > 1]
+    return float(np.median(widths)) if widths else math.nan
+
+
+def _differences(a: Floats, b: Floats) -> Floats:
+    """`a - b` on the pairs that both have."""
+    difference = a - b
+    return difference[~np.isnan(difference)]
 
 
 def _standard_error(x: Floats) -> float:
