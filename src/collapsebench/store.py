@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 
+from . import processes
 from .errors import StoreError
 from .records import CellRecord, CellResult, cell_from_dict, generation_from_dict, to_line
 
@@ -40,6 +41,8 @@ def write_atomic(path: Path, content: bytes) -> None:
     Raises:
         StoreError: no space, no permission; the old file stands and nothing half-written remains.
     """
+    if not processes.is_main():
+        return
     temporary = path.parent / f".{path.name}.{secrets.token_hex(6)}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -63,11 +66,15 @@ def _cannot_write(path: Path, error: OSError) -> StoreError:
 
 
 def _read(path: Path) -> bytes | None:
-    """A file's content, or None if there is no such file.
+    """A file's content, or None if there is no such file; the same in all processes of a command.
 
     Raises:
         StoreError: it cannot be read.
     """
+    return processes.from_main(lambda: _read_here(path))
+
+
+def _read_here(path: Path) -> bytes | None:
     try:
         return path.read_bytes()
     except FileNotFoundError:
@@ -80,8 +87,14 @@ def _read(path: Path) -> bytes | None:
 
 def _discard(path: Path) -> None:
     """Say that a file is damaged, once: it is gone afterwards."""
-    log.warning("%s is damaged (checksum); computing it again.", path)
-    path.unlink(missing_ok=True)
+    if processes.is_main():
+        log.warning("%s is damaged (checksum); computing it again.", path)
+    _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if processes.is_main():
+        path.unlink(missing_ok=True)
 
 
 @contextmanager
@@ -92,6 +105,9 @@ def _locked(path: Path, timeout: float = -1) -> Iterator[None]:
         filelock.Timeout: another process held it for `timeout` seconds (negative: wait for ever).
         StoreError: the file cannot be made.
     """
+    if not processes.is_main():
+        yield
+        return
     lock = FileLock(path, timeout=timeout)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -182,7 +198,7 @@ class Store:
 
     def drop_payload(self, kind: str, key: str) -> None:
         """Forget a stage's payload but not its note."""
-        self._stage(kind, key, "safetensors").unlink(missing_ok=True)
+        _remove(self._stage(kind, key, "safetensors"))
 
     def stage_lock(self, kind: str, key: str) -> AbstractContextManager[Any]:
         """Held while a stage is computed, so that two processes do not do it twice."""
@@ -218,7 +234,7 @@ class CellFolder:
 
     def start(self, cell: CellRecord, spec: Mapping[str, Any]) -> None:
         """Write the manifest (every key part, and the spec that runs it again); clear what an earlier failure left."""
-        (self.path / "failure.txt").unlink(missing_ok=True)
+        _remove(self.path / "failure.txt")
         write_atomic(self.path / "manifest.json", _sealed({"cell": asdict(cell), "spec": dict(spec)}))
 
     def manifest(self) -> tuple[CellRecord, dict[str, Any]] | None:
@@ -262,7 +278,7 @@ class CellFolder:
         content = _read(self.path / "records.jsonl") or b""
         if sha256(content) != done["records"]:
             _discard(self.path / "records.jsonl")
-            (self.path / "DONE").unlink(missing_ok=True)
+            _remove(self.path / "DONE")
             return None
         cell = cell_from_dict(done["cell"])
         generations = tuple(generation_from_dict(json.loads(line)) for line in content.decode().splitlines())
@@ -288,7 +304,7 @@ class CellFolder:
 
     def drop_snapshot(self) -> None:
         """Forget the snapshot of a finished cell."""
-        (self.path / "snapshot.safetensors").unlink(missing_ok=True)
+        _remove(self.path / "snapshot.safetensors")
 
 
 def _note_from_dict(content: Mapping[str, Any]) -> StageNote:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
+from .. import processes
+
 if TYPE_CHECKING:
     from ..plan import CellSpec
     from ..records import CellResult
@@ -25,7 +27,7 @@ class LiveProgress:
     def __init__(self, total: int, done: int = 0) -> None:
         self.finished_cells = done
         self._total = total
-        self._console = Console(stderr=True)
+        self._console = Console(stderr=True, quiet=not processes.is_main())
         self._started = time.monotonic()
         self._bars = Progress(
             TextColumn("{task.description}"),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from .. import processes
 from ..errors import UsageError
 from .options import DEFAULT_BOARDS, DEFAULT_STORE, BoardsOption, PluginOption, StoreOption
 
@@ -73,12 +74,21 @@ def run(
     if dry_run or explain:
         _describe(specs, store, explain)
         return
-    results = _execute(specs, store, keep_checkpoints, os.cpu_count() or 1 if workers is None else workers)
+    results = _execute(specs, store, keep_checkpoints, _workers(workers))
+    if not processes.is_main():
+        return
     _publish(rules, results, boards, store)
     failed = [result for result in results if result.cell.status == "failed"]
     if failed:
         _report_failures(failed, store)
         raise typer.Exit(1)
+
+
+def _workers(wanted: int | None) -> int:
+    """Worker processes; none when a launcher already started several, which then work on one cell together."""
+    if processes.count() > 1:
+        return 0
+    return (os.cpu_count() or 1) if wanted is None else wanted
 
 
 def _methods(options: Sequence[str]) -> list[str]:

@@ -1,0 +1,69 @@
+"""Two processes that a launcher starts run one cell together and leave what one process alone leaves."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+from collapsebench import processes
+
+PROTOCOL = {
+    "name": "pair",
+    "version": 1,
+    "description": "Two tiny cells.",
+    "generations": 2,
+    "seeds": 1,
+    "tasks": {
+        "gaussian": {"n": 20},
+        "arithmetic": {
+            "n": 16,
+            "budget": {"steps": 4, "batch": 4},
+            "params": {"max_operand": 3, "heldout": 4, "width": 8, "heads": 2},
+        },
+    },
+}
+
+
+def launch(folder: Path, count: int) -> None:
+    """`collapsebench run` in `count` processes with the environment that `accelerate launch` gives them."""
+    (folder / "pair.yaml").write_text(json.dumps(PROTOCOL))
+    command = [sys.executable, "-m", "collapsebench", "run", "--protocol", "pair.yaml", "--workers", "0"]
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    group = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "ACCELERATE_USE_CPU": "true"}
+    environments = [
+        {**os.environ, **(group if count > 1 else {}), "RANK": str(rank), "LOCAL_RANK": str(rank)}
+        for rank in range(count)
+    ]
+    running = [subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE) for env in environments]
+    outputs = [process.communicate(timeout=240)[0] for process in running]
+    assert [process.returncode for process in running] == [0] * count
+    assert b"Board:" in outputs[0]
+    assert not any(outputs[1:])
+
+
+def metrics(folder: Path) -> list[float]:
+    """Every number that the run measured, cell by cell."""
+    files = sorted((folder / ".collapsebench" / "cells").glob("*/*/*/records.jsonl"))
+    lines = [json.loads(line) for file in files for line in file.read_text().splitlines()]
+    return [value for line in lines for value in line["metrics"].values()]
+
+
+def test_one_process_is_the_main_one() -> None:
+    assert (processes.count(), processes.is_main(), processes.from_main(lambda: 3)) == (1, True, 3)
+
+
+def test_two_processes_give_what_one_gives_and_a_second_call_reuses_it(tmp_path: Path) -> None:
+    alone, together = tmp_path / "alone", tmp_path / "together"
+    for folder, count in ((alone, 1), (together, 2)):
+        folder.mkdir()
+        launch(folder, count)
+    expected, found = metrics(alone), metrics(together)
+    assert len(found) == len(expected) > 0
+    assert all(abs(a - b) <= 1e-3 * max(1, abs(a)) for a, b in zip(expected, found, strict=True))
+    before = {path: path.stat().st_mtime_ns for path in together.rglob("*.jsonl")}
+    launch(together, 2)
+    assert before.items() <= {path: path.stat().st_mtime_ns for path in together.rglob("*.jsonl")}.items()
