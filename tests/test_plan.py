@@ -101,9 +101,11 @@ def test_text_of_the_wrong_type_is_refused(typed, key, text):
         make_method("typed", {key: text})
 
 
-def test_parameters_with_their_own_rules_say_so_as_a_usage_error():
-    with pytest.raises(UsageError, match="threshold must lie in"):
+def test_what_a_plugin_itself_refuses_is_an_invalid_plugin_not_a_wrong_command():
+    with pytest.raises(PluginError, match="threshold must lie in"):
         make_method("token_edit", {"threshold": "2"})
+    with pytest.raises(PluginError, match="d must be at least 1"):
+        make_task("gaussian", {"d": 0})
 
 
 def test_a_parameter_may_be_refused_in_any_way(typed):
@@ -114,7 +116,7 @@ def test_a_parameter_may_be_refused_in_any_way(typed):
                 raise ValueError("k is too large")
 
     METHODS._classes["typed"] = Strict
-    with pytest.raises(UsageError, match="Method 'typed' refuses its parameters: ValueError: k is too large"):
+    with pytest.raises(PluginError, match="Method 'typed' refuses its parameters: ValueError: k is too large"):
         make_method("typed", {"k": "3"})
 
 
@@ -243,7 +245,10 @@ def test_a_method_is_skipped_where_the_task_lacks_what_it_needs(make_cell, toy):
         def skip(self, task):
             return "only text" if task.modality == "vector" else None
 
-    assert replace(make_cell("toy_blend"), method=Choosy()).skip_reason() == "only text"
+    declining = replace(make_cell("toy_blend"), method=Choosy())
+    assert declining.skip_reason() == "only text"
+    assert declining.unsupported() is None
+    assert make_cell("toy_picky").unsupported() == "needs top_p, which toy does not have"
 
 
 def test_a_plugin_that_fails_before_its_cell_starts_cannot_be_used(make_cell, toy):

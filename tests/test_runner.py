@@ -4,7 +4,7 @@ import os
 import random
 import signal
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import islice
 
 import pytest
@@ -253,10 +253,17 @@ def test_a_primary_metric_that_is_nan_is_a_divergence(make_cell, store):
     assert errors(result) == [0, 1]
 
 
-def test_a_skipped_cell_says_why_and_leaves_nothing(make_cell, store):
-    result = perform(make_cell("toy_picky"), store)
-    assert (result.cell.status, result.generations) == ("skipped", ())
-    assert result.cell.reason == "needs top_p, which toy does not have"
+def test_a_cell_that_is_not_run_says_why_and_leaves_nothing(make_cell, store, toy):
+    @dataclass(frozen=True)
+    class Choosy(toy.Blend):
+        def skip(self, task):
+            return "only text"
+
+    lacking = perform(make_cell("toy_picky"), store)
+    assert (lacking.cell.status, lacking.generations) == ("unsupported", ())
+    assert lacking.cell.reason == "needs top_p, which toy does not have"
+    declined = perform(replace(make_cell("toy_blend"), method=Choosy()), store)
+    assert (declined.cell.status, declined.cell.reason) == ("skipped", "only text")
     assert not store.root.exists()
 
 

@@ -106,13 +106,17 @@ class Cell:
             "harness code": harness_digest(),
         }
 
-    def skip_reason(self) -> str | None:
-        """Why this method cannot run on this task, or None."""
+    def unsupported(self) -> str | None:
+        """What this method declares to need and this task does not have, in words; None if it has all."""
         with _working(f"Method '{self.method.name}'"):
             needed = frozenset(self.method.card.needs) | (self.method.access() & {"verifier", "reward", "prior"})
-            if lacking := sorted(needed - frozenset(self.task.card.supports)):
-                return f"needs {', '.join(lacking)}, which {self.task.name} does not have"
-            return self.method.skip(self.task.card)
+        lacking = sorted(needed - frozenset(self.task.card.supports))
+        return f"needs {', '.join(lacking)}, which {self.task.name} does not have" if lacking else None
+
+    def skip_reason(self) -> str | None:
+        """Why this method cannot run on this task, or None: the task lacks something, or the method declines."""
+        with _working(f"Method '{self.method.name}'"):
+            return self.unsupported() or self.method.skip(self.task.card)
 
     def record(self, status: Status, reason: str = "") -> CellRecord:
         """The self-contained record of this cell."""
@@ -225,6 +229,7 @@ def make_method(name: str, params: Mapping[str, Any]) -> Method:
 
     Raises:
         UsageError: unknown method or hyper-parameter, or a value of the wrong type.
+        PluginError: values that the method itself refuses, such as a share above 1.
     """
     return _instance("method", METHODS.get(name), name, params, UsageError)
 
@@ -233,7 +238,9 @@ def make_task(name: str, params: Mapping[str, Any]) -> Task:
     """A task with the sizes that a protocol gives it.
 
     Raises:
-        UsageError: unknown task. ProtocolError: unknown size, or a value of the wrong type.
+        UsageError: unknown task.
+        ProtocolError: unknown size, or a value of the wrong type.
+        PluginError: sizes that the task itself refuses.
     """
     return _instance("task", TASKS.get(name), name, params, ProtocolError)
 
@@ -263,10 +270,11 @@ def _instance(
         raise wrong(f"{kind.capitalize()} '{name}' needs {', '.join(missing)}.", f"--set {missing[0]}=VALUE")
     try:
         return cls(**values)
-    except PluginError as error:
-        raise wrong(error.message, error.hint) from None
+    except CollapsebenchError:
+        raise
     except Exception as error:  # a plug-in may refuse its parameters in any way
-        raise wrong(f"{kind.capitalize()} '{name}' refuses its parameters: {type(error).__name__}: {error}") from error
+        refusal = f"{kind.capitalize()} '{name}' refuses its parameters: {type(error).__name__}: {error}"
+        raise PluginError(refusal) from error
 
 
 @contextmanager

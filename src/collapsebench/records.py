@@ -18,7 +18,9 @@ from .errors import StoreError
 SCHEMA = 1
 """Version of this file's format; bumped when a field changes its meaning."""
 
-Status = Literal["running", "done", "diverged", "failed", "skipped"]
+Status = Literal["running", "done", "diverged", "failed", "skipped", "unsupported"]
+"""How a cell stands. `skipped`: the method's own `skip` declined the task. `unsupported`: the task lacks what the
+method's card needs, so that it lies outside the method's scope."""
 
 
 @dataclass(frozen=True)

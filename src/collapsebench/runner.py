@@ -38,9 +38,9 @@ class Busy(Exception):
 
 
 def finished(cell: Cell, store: Store) -> CellResult | None:
-    """A cell's result if nothing is left to run: it is done, diverged or skipped."""
+    """A cell's result if nothing is left to run: it is done, diverged, unsupported or skipped."""
     if (reason := cell.skip_reason()) is not None:
-        return CellResult(cell.record("skipped", reason))
+        return CellResult(cell.record("unsupported" if cell.unsupported() else "skipped", reason))
     return _folder(cell, store).result()
 
 

@@ -42,9 +42,9 @@ def test_cells_run_here_one_after_the_other(make_spec, tmp_path):
 
     results = list(run_here(specs, Options(tmp_path), heard))
 
-    assert [result.cell.status for result in results] == ["done", "failed", "skipped"]
+    assert [result.cell.status for result in results] == ["done", "failed", "unsupported"]
     assert heard.generations == [("replace", 0), ("replace", 1), ("toy_fail", 0)]
-    assert heard.cells == [("replace", "done"), ("toy_fail", "failed"), ("toy_picky", "skipped")]
+    assert heard.cells == [("replace", "done"), ("toy_fail", "failed"), ("toy_picky", "unsupported")]
 
 
 def test_a_pool_gives_the_same_results_and_outlives_a_worker_that_dies(make_spec, tmp_path):
