@@ -86,7 +86,8 @@ class Arithmetic(Task):
         from collapsebench.lm.train import Optimiser
 
         shape = LMShape(ZERO + len(SYMBOLS), LENGTH, self.width, self.layers, self.heads, init=self.init)
-        return CausalLM(shape.build(rng), LENGTH, Optimiser(lr=self.lr), ends=False)
+        optimiser = Optimiser(lr=self.lr, schedule="linear")
+        return CausalLM(shape.build(rng), tokenizer(), LENGTH, optimiser, ends=False)
 
     def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
         from collapsebench.learners.causal_lm import CausalLM

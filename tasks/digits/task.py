@@ -73,7 +73,7 @@ class Digits(Task):
         from collapsebench.learners.image import ConditionalVAE, VAEShape
         from collapsebench.lm.train import Optimiser
 
-        optimiser = Optimiser(lr=self.lr, weight_decay=self.weight_decay)
+        optimiser = Optimiser(lr=self.lr, weight_decay=self.weight_decay, schedule="linear")
         return ConditionalVAE(VAEShape(PIXELS, LEVELS, CLASSES, self.latent, self.width, optimiser), rng)
 
     def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:

@@ -22,5 +22,5 @@ def test_the_spelling_of_the_start_is_one_token() -> None:
 
 
 def test_long_texts_are_cut() -> None:
-    tokens = encode(symbol_tokenizer("ab"), ["abab"], length=2)
+    tokens = encode(symbol_tokenizer("ab"), ["abab"], length=2, cut=True)
     assert torch.equal(tokens, torch.tensor([[3, 4]]))

@@ -29,7 +29,8 @@ YAMLS = {
 @pytest.fixture(scope="module")
 def learner() -> CausalLM:
     shape = LMShape(vocabulary=6, context=5, width=16, heads=2, init=0.1)
-    model = CausalLM(shape.build(torch.Generator().manual_seed(0)), 5, Optimiser(lr=1e-2), ends=False)
+    initial = shape.build(torch.Generator().manual_seed(0))
+    model = CausalLM(initial, symbol_tokenizer("ab-"), 5, Optimiser(lr=1e-2, schedule="linear"), ends=False)
     corpus = Corpus({"tokens": encode(symbol_tokenizer("ab-"), TEXTS, 5, end=False)})
     model.fit(corpus, Training(torch.Generator().manual_seed(0), steps=60, batch=5))
     return model

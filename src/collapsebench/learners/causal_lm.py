@@ -11,13 +11,14 @@ import torch
 from ..corpus import Corpus
 from ..errors import PluginError
 from ..learner import Decoding, FitReport, Learner, Sites, Training
+from ..lm.model import build_model
 from ..lm.sample import generate, resample
 from ..lm.score import log_probs
-from ..lm.tokenise import BOS, EOS, PAD
+from ..lm.tokenise import BOS, EOS, marks
 from ..lm.train import Optimiser, train
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 
 @dataclass(frozen=True)
@@ -50,79 +51,75 @@ class LMShape:
         Raises:
             PluginError: unknown architecture.
         """
-        from transformers import AutoModelForCausalLM
+        return build_model(self.config(), rng)
 
-        seed = int(torch.randint(2**62, (1,), generator=rng))
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)
-            return AutoModelForCausalLM.from_config(self._config(), attn_implementation="sdpa").eval()
+    def config(self) -> dict[str, object]:
+        """The keys of its Hugging Face configuration.
 
-    def _config(self) -> object:
-        from transformers import GPT2Config, LlamaConfig
-
+        Raises:
+            PluginError: unknown architecture.
+        """
         shared = {
+            "model_type": self.architecture,
             "vocab_size": self.vocabulary,
             "initializer_range": self.init,
             "tie_word_embeddings": self.tied,
-            "pad_token_id": None,  # with one, every forward pass searches its input for padding
             "bos_token_id": BOS,
             "eos_token_id": EOS,
         }
         if self.architecture == "gpt2":
-            return GPT2Config(
-                n_positions=self.context + 1,
-                n_embd=self.width,
-                n_layer=self.layers,
-                n_head=self.heads,
-                resid_pdrop=0.0,
-                embd_pdrop=0.0,
-                attn_pdrop=0.0,
-                activation_function="gelu_pytorch_tanh",  # the default, as one kernel
+            return {
                 **shared,
-            )
+                "n_positions": self.context + 1,
+                "n_embd": self.width,
+                "n_layer": self.layers,
+                "n_head": self.heads,
+                "resid_pdrop": 0.0,
+                "embd_pdrop": 0.0,
+                "attn_pdrop": 0.0,
+                "activation_function": "gelu_pytorch_tanh",  # the default, as one kernel
+            }
         if self.architecture == "llama":
-            return LlamaConfig(
-                max_position_embeddings=self.context + 1,
-                hidden_size=self.width,
-                intermediate_size=8 * self.width // 3,
-                num_hidden_layers=self.layers,
-                num_attention_heads=self.heads,
+            return {
                 **shared,
-            )
+                "max_position_embeddings": self.context + 1,
+                "hidden_size": self.width,
+                "intermediate_size": 8 * self.width // 3,
+                "num_hidden_layers": self.layers,
+                "num_attention_heads": self.heads,
+            }
         raise PluginError(f"Unknown architecture '{self.architecture}'.", "Choose gpt2 or llama.")
 
 
 class CausalLM(Learner):
-    """Any Hugging Face causal language model over one column `tokens` `[n, L]`, int64.
+    """Any Hugging Face causal language model over texts: column `tokens` `[n, L]`, int64, right-padded.
 
-    Rows hold the tokens of a text without `BOS`, right-padded. Rows with weights are drawn in
-    proportion to them; a method's `site_weights` multiply the loss of each token.
+    Rows with weights are drawn in proportion to them; a method's `site_weights` multiply the loss of
+    each token.
 
     Args:
         model: at its initial (or pretrained) weights; this object owns it.
-        length: tokens of a text, the number of columns that `sample` gives.
+        tokenizer: says what texts start from, end with and are padded with (`lm.tokenise`).
+        length: most tokens of a text, its end included; the number of columns that `sample` gives.
         optimiser: training settings.
         ends: whether texts end with the end-of-text token (False when all have exactly `length` tokens).
-        bos: the token that the model starts from.
-        eos: the end-of-text token.
-        pad: the padding token.
+
+    Raises:
+        PluginError: texts longer than the model's context, or more tokens than its vocabulary.
     """
 
     def __init__(
         self,
         model: PreTrainedModel,
+        tokenizer: PreTrainedTokenizerFast,
         length: int,
         optimiser: Optimiser,
         *,
         ends: bool = True,
-        bos: int = BOS,
-        eos: int = EOS,
-        pad: int = PAD,
     ) -> None:
-        self.model = model
-        self.length = length
-        self._optimiser, self._bos, self._pad = optimiser, bos, pad
-        self._eos = eos if ends else None
+        self.model, self.tokenizer, self.length = model, tokenizer, length
+        self._optimiser, self._marks = optimiser, marks(tokenizer, ends)
+        _check_fit(model, tokenizer, length)
 
     def fit(self, corpus: Corpus, training: Training) -> FitReport:
         """Train for the steps that `training` says.
@@ -130,7 +127,7 @@ class CausalLM(Learner):
         Raises:
             Diverged: the loss is not finite.
         """
-        return FitReport(*train(self.model, corpus, training, self._optimiser, bos=self._bos, pad=self._pad))
+        return FitReport(*train(self.model, corpus, training, self._optimiser, self._marks))
 
     def sample(self, n: int, rng: torch.Generator, decoding: Decoding, conditions: Corpus | None = None) -> Corpus:
         """`n` texts from the model, one column `tokens` `[n, length]`.
@@ -140,8 +137,7 @@ class CausalLM(Learner):
         """
         if conditions is not None:
             raise PluginError("CausalLM generates whole texts.", "Leave `conditions` out of the task.")
-        tokens = generate(self.model, n, self.length, rng, decoding, bos=self._bos, eos=self._eos, pad=self._pad)
-        return Corpus({"tokens": tokens})
+        return Corpus({"tokens": generate(self.model, n, self.length, rng, decoding, self._marks)})
 
     def log_prob(self, corpus: Corpus) -> torch.Tensor:
         """Log-probability of each text, its end-of-text token included, nats, float `[n]`."""
@@ -149,7 +145,7 @@ class CausalLM(Learner):
 
     def sites(self, corpus: Corpus) -> Sites:
         """Log-probability of every token given those before it, nats, `[n, L]`; the first token is not editable."""
-        editable = corpus["tokens"] != self._pad
+        editable = corpus["tokens"] != self._marks.pad
         editable[:, 0] = False
         return Sites(self._log_probs(corpus), editable)
 
@@ -163,25 +159,43 @@ class CausalLM(Learner):
     ) -> Corpus:
         """Tokens under `mask` drawn anew given the *original* tokens before them (Zhu et al., arXiv:2412.14689)."""
         decoding = Decoding(temperature=temperature, top_k=top_k)
-        tokens = resample(self.model, corpus["tokens"], mask, rng, decoding, bos=self._bos, pad=self._pad)
-        return corpus.with_columns(tokens=tokens)
+        return corpus.with_columns(tokens=resample(self.model, corpus["tokens"], mask, rng, decoding, self._marks))
 
     def tokens(self, corpus: Corpus) -> int:
         """Tokens that are not padding."""
-        return int((corpus["tokens"] != self._pad).sum())
+        return int((corpus["tokens"] != self._marks.pad).sum())
 
     def state(self) -> dict[str, torch.Tensor]:
-        """The model's parameters by name; a tied matrix once."""
-        return {name: tensor.detach().cpu().clone() for name, tensor in self.model.named_parameters()}
+        """The trainable parameters by name (with LoRA, the adapters); a tied matrix once."""
+        return {name: tensor.detach().cpu().clone() for name, tensor in self._trainable().items()}
 
     def load(self, state: Mapping[str, torch.Tensor]) -> None:
         """The inverse of `state`."""
-        parameters = dict(self.model.named_parameters())
+        parameters = self._trainable()
         if parameters.keys() != state.keys():
             raise PluginError(f"The saved model differs in {sorted(parameters.keys() ^ state.keys())[:3]}.")
         with torch.no_grad():
             for name, tensor in state.items():
                 parameters[name].copy_(tensor)
 
+    def _trainable(self) -> dict[str, torch.nn.Parameter]:
+        return {name: tensor for name, tensor in self.model.named_parameters() if tensor.requires_grad}
+
     def _log_probs(self, corpus: Corpus) -> torch.Tensor:
-        return log_probs(self.model, corpus["tokens"], self._bos, self._pad)
+        return log_probs(self.model, corpus["tokens"], self._marks)
+
+
+def _check_fit(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, length: int) -> None:
+    """Refuse a model that cannot read the task's texts."""
+    context = getattr(model.config, "max_position_embeddings", length)
+    if length > context:
+        raise PluginError(
+            f"Texts of {length} tokens do not fit into the model's context of {context}.",
+            "Shorten the texts or give the model a longer context.",
+        )
+    used = max(i for token, i in tokenizer.get_vocab().items() if token != tokenizer.pad_token) + 1
+    if used > model.config.vocab_size:
+        raise PluginError(
+            f"The tokeniser has {used} tokens, the model {model.config.vocab_size}.",
+            "Give the model the tokeniser that it was made for.",
+        )

@@ -13,6 +13,8 @@ from .score import next_token_logits, row_chunks
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+    from .tokenise import Marks
+
 ROWS_AT_ONCE = 512
 """Most texts generated side by side."""
 
@@ -26,21 +28,17 @@ def generate(
     length: int,
     rng: torch.Generator,
     decoding: Decoding,
-    *,
-    bos: int,
-    eos: int | None,
-    pad: int,
+    marks: Marks,
 ) -> torch.Tensor:
     """`n` texts of at most `length` tokens drawn from the model, int64 `[n, length]`.
 
-    A text ends at `eos` (kept in the row) and is padded after it. `bos` and `pad` are never drawn.
+    A text ends at the end-of-text token (kept in the row) and is padded after it.
     """
     cached = 2 * length * model.config.hidden_size * model.config.num_hidden_layers
     rows = max(1, min(ROWS_AT_ONCE, CACHE_AT_ONCE // cached))
     with torch.inference_mode():
         chunks = [
-            _generate_rows(model, min(rows, n - start), length, rng, decoding, bos=bos, eos=eos, pad=pad)
-            for start in range(0, n, rows)
+            _generate_rows(model, min(rows, n - start), length, rng, decoding, marks) for start in range(0, n, rows)
         ]
     return torch.cat(chunks) if chunks else torch.empty((0, length), dtype=torch.int64)
 
@@ -51,25 +49,23 @@ def _generate_rows(
     length: int,
     rng: torch.Generator,
     decoding: Decoding,
-    *,
-    bos: int,
-    eos: int | None,
-    pad: int,
+    marks: Marks,
 ) -> torch.Tensor:
-    tokens = torch.full((n, length), pad, dtype=torch.int64)
+    tokens = torch.full((n, length), marks.pad, dtype=torch.int64)
     open_rows = torch.ones(n, dtype=torch.bool)
-    last = torch.full((n,), bos, dtype=torch.int64)
+    last = torch.full((n,), marks.bos, dtype=torch.int64)
+    undrawn = never_drawn(model, marks)
     cache = None
     for place in range(length):
         out = model(input_ids=last[:, None].to(model.device), past_key_values=cache, use_cache=True)
         cache = out.past_key_values
         logits = out.logits[:, -1].float()
-        logits[:, [bos, pad]] = -math.inf
+        logits[:, undrawn] = -math.inf
         last = draw(truncated(logits, decoding), rng)
-        last[~open_rows] = pad
+        last[~open_rows] = marks.pad
         tokens[:, place] = last
-        if eos is not None:
-            open_rows &= last != eos
+        if marks.eos is not None:
+            open_rows &= last != marks.eos
             if not bool(open_rows.any()):
                 break
     return tokens
@@ -81,9 +77,7 @@ def resample(
     mask: torch.Tensor,
     rng: torch.Generator,
     decoding: Decoding,
-    *,
-    bos: int,
-    pad: int,
+    marks: Marks,
 ) -> torch.Tensor:
     """Token editing: tokens under `mask` drawn anew, each given the *original* tokens before it.
 
@@ -95,21 +89,26 @@ def resample(
         mask: bool `[n, L]`.
         rng: the draws.
         decoding: temperature and top-k of the draws.
-        bos: the token that the model starts from.
-        pad: the padding, never drawn.
+        marks: the tokens around a text.
 
     Returns:
         int64 `[n, L]`, equal to `tokens` outside the mask.
     """
     edited = tokens.clone()
+    undrawn = never_drawn(model, marks)
     with torch.inference_mode():
         for rows in row_chunks(model, tokens):
             chunk, chosen = tokens[rows], mask[rows]
             if bool(chosen.any()):
-                logits = next_token_logits(model, chunk.to(model.device), bos)[chosen.to(model.device)].float()
-                logits[:, [bos, pad]] = -math.inf
+                logits = next_token_logits(model, chunk.to(model.device), marks)[chosen.to(model.device)].float()
+                logits[:, undrawn] = -math.inf
                 edited[rows][chosen] = draw(truncated(logits, decoding), rng)
     return edited
+
+
+def never_drawn(model: PreTrainedModel, marks: Marks) -> list[int]:
+    """Tokens that no text has: padding, and the start unless it also ends texts."""
+    return [i for i in {marks.bos, marks.pad} - {marks.eos} if i < model.config.vocab_size]
 
 
 def truncated(logits: torch.Tensor, decoding: Decoding) -> torch.Tensor:

@@ -1,13 +1,14 @@
-"""Training of a causal language model: fixed steps, AdamW, warm-up and linear decay."""
+"""Training of a causal language model: fixed steps, AdamW, warm-up and decay."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from ..errors import Diverged
+from ..errors import Diverged, PluginError
 from .score import next_token_logits, token_log_probs
 
 if TYPE_CHECKING:
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from ..corpus import Corpus
     from ..learner import SiteWeights, Training
+    from .tokenise import Marks
 
 CHECK_EVERY = 200
 """Steps between looks at the loss; each look waits for the device."""
@@ -22,7 +24,7 @@ CHECK_EVERY = 200
 
 @dataclass(frozen=True)
 class Optimiser:
-    """AdamW with linear warm-up and linear decay to zero.
+    """AdamW with linear warm-up and decay to zero.
 
     Args:
         lr: peak learning rate.
@@ -30,6 +32,7 @@ class Optimiser:
         weight_decay: decoupled decay of matrices; vectors (biases, normalisation) are not decayed.
         warmup: share of the steps in which the rate rises.
         clip: largest norm of the gradient, or None.
+        schedule: shape of the decay.
     """
 
     lr: float = 3e-3
@@ -37,11 +40,18 @@ class Optimiser:
     weight_decay: float = 0.05
     warmup: float = 0.05
     clip: float | None = None
+    schedule: Literal["cosine", "linear"] = "cosine"
+
+    def __post_init__(self) -> None:
+        if self.schedule not in ("cosine", "linear"):
+            raise PluginError(f"Unknown learning-rate schedule '{self.schedule}'.", "Choose cosine or linear.")
 
     def rate(self, step: int, steps: int) -> float:
         """Learning rate of step 0, 1, ..., steps - 1."""
         rising = max(1, round(self.warmup * steps))
-        return self.lr * min((step + 1) / rising, (steps - step) / max(1, steps - rising))
+        left = min(1.0, (steps - step) / max(1, steps - rising))
+        decayed = left if self.schedule == "linear" else 0.5 - 0.5 * math.cos(math.pi * left)
+        return self.lr * min((step + 1) / rising, decayed)
 
     def build(self, model: PreTrainedModel) -> torch.optim.AdamW:
         """The optimiser over a model's parameters."""
@@ -54,7 +64,7 @@ class Optimiser:
 
 
 def train(
-    model: PreTrainedModel, corpus: Corpus, training: Training, optimiser: Optimiser, *, bos: int, pad: int
+    model: PreTrainedModel, corpus: Corpus, training: Training, optimiser: Optimiser, marks: Marks
 ) -> tuple[int, int]:
     """Minimise the mean negative log-probability of the corpus's tokens.
 
@@ -63,8 +73,7 @@ def train(
         corpus: column `tokens` `[n, L]`; rows with weights are drawn in proportion to them.
         training: steps, batch size, batch order and loss re-weighting.
         optimiser: its settings.
-        bos: the token that the model starts from.
-        pad: the padding, which has no loss.
+        marks: the tokens around a text; padding has no loss.
 
     Returns:
         Tokens that had a loss, repeats counted, and optimiser steps.
@@ -73,13 +82,13 @@ def train(
         Diverged: the loss is not finite.
     """
     tokens = corpus["tokens"]
-    lengths = (tokens != pad).sum(1)
+    lengths = (tokens != marks.pad).sum(1)
     order = batches(corpus, training)
     stepper = optimiser.build(model)
     model.train()
     for step, rows in enumerate(order):
         batch = tokens[rows, : int(lengths[rows].max())].to(model.device)
-        loss = mean_loss(model, batch, bos, pad, training.site_weights)
+        loss = mean_loss(model, batch, marks, training.site_weights)
         loss.backward()  # type: ignore[no-untyped-call]
         if optimiser.clip is not None:
             torch.nn.utils.clip_grad_norm_(model.parameters(), optimiser.clip)
@@ -94,20 +103,18 @@ def train(
 
 
 def mean_loss(
-    model: PreTrainedModel, batch: torch.Tensor, bos: int, pad: int, site_weights: SiteWeights | None
+    model: PreTrainedModel, batch: torch.Tensor, marks: Marks, site_weights: SiteWeights | None
 ) -> torch.Tensor:
     """Mean over the tokens of `batch` `[b, L]` of their negative log-probability times their weight.
 
     Weights come from the model's own log-probabilities of this batch; no gradient flows through them.
     """
-    nll = -token_log_probs(next_token_logits(model, batch, bos), batch)
-    present = batch != pad
-    nll = nll * present
+    nll = -token_log_probs(next_token_logits(model, batch, marks), batch, marks.pad)
     if site_weights is not None:
         weights = site_weights(-nll.detach())
         if weights is not None:
             nll = nll * weights
-    return nll.sum() / present.sum()
+    return nll.sum() / (batch != marks.pad).sum()
 
 
 def batches(corpus: Corpus, training: Training) -> torch.Tensor:
