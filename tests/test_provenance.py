@@ -23,6 +23,22 @@ def test_the_yaml_files_of_a_task_folder_count(tmp_path, registries):
     assert digests[0] != digests[1]
 
 
+def test_every_python_file_of_a_task_folder_counts_and_can_be_imported(tmp_path, registries):
+    from collapsebench.registry import load_file
+
+    digests, answers = [], []
+    for number in (1, 2):
+        folder = tmp_path / f"{number}"
+        folder.mkdir()
+        (folder / "task.py").write_text("from .grammar import ANSWER\n\nclass Some:\n    answer = ANSWER\n")
+        (folder / "grammar.py").write_text(f"ANSWER = {number}\n")
+        some = load_file(folder / "task.py").Some
+        digests.append(plugin_digest(some))
+        answers.append(some.answer)
+    assert digests[0] != digests[1]
+    assert answers == [1, 2]
+
+
 def test_the_harness_has_one_digest():
     assert harness_digest() == harness_digest()
     assert len(harness_digest()) == 64

@@ -20,6 +20,7 @@ _PACKAGE = Path(__file__).parent
 _RESULT_CODE = (
     "context.py",
     "corpus.py",
+    "data",
     "learner.py",
     "learners",
     "ledger.py",
@@ -40,7 +41,7 @@ _VERSIONS = ("torch", "numpy", "scipy", "scikit-learn", "transformers", "lm-eval
 
 @functools.cache
 def plugin_digest(cls: type) -> str:
-    """SHA-256 of the code of a plug-in: its file, the YAML files of a task's folder, or its whole installed package.
+    """SHA-256 of the code of a plug-in: its file, a task's folder with its YAML, or its whole installed package.
 
     Comments, docstrings and layout do not count.
     """
@@ -49,8 +50,9 @@ def plugin_digest(cls: type) -> str:
     if package is not None and (folders := list(getattr(package, "__path__", []))):
         root = Path(folders[0])
         return _files_digest(_python_files(root), root)
-    settings = sorted(path.parent.rglob("*.yaml")) if path.name == "task.py" else []
-    return _files_digest([path, *settings], path.parent)
+    if path.name != "task.py":
+        return _files_digest([path], path.parent)
+    return _files_digest([*_python_files(path.parent), *sorted(path.parent.rglob("*.yaml"))], path.parent)
 
 
 @functools.cache

@@ -146,8 +146,7 @@ def load_file(path: Path) -> ModuleType:
     path = path.resolve()
     if not path.is_file():
         raise UsageError(f"No plug-in file {path}.", "Pass the path of a Python file.")
-    inner = path.parent.name if path.stem == "task" else path.stem
-    name = f"collapsebench_plugins.{inner}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    name = f"{_package(path.parent)}.task" if path.name == "task.py" else _module_name(path.stem, path)
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
@@ -168,6 +167,20 @@ def load_file(path: Path) -> ModuleType:
             "Run it with --debug to see the traceback.",
         ) from error
     return module
+
+
+def _module_name(stem: str, path: Path) -> str:
+    return f"collapsebench_plugins.{stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+
+
+def _package(folder: Path) -> str:
+    """The name of a package whose modules are a task folder's files, so that `task.py` can import those beside it."""
+    name = _module_name(folder.name, folder)
+    if name not in sys.modules:
+        package = ModuleType(name)
+        package.__path__ = [str(folder)]
+        sys.modules[name] = package
+    return name
 
 
 def load_plugins(paths: Iterable[Path]) -> None:
