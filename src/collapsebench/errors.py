@@ -38,6 +38,12 @@ class PluginError(CollapsebenchError):
     exit_code = 3
 
 
+class DataError(CollapsebenchError):
+    """Real data that is missing, damaged or not what a task expects."""
+
+    exit_code = 2
+
+
 class ProtocolError(CollapsebenchError):
     """A protocol file that does not say what a protocol must say."""
 

@@ -1,0 +1,23 @@
+"""Real text: where it lies, how it is checked and read, and whether held-out text leaked into training."""
+
+from .contamination import Contamination, check_contamination
+from .files import FOLDER, DataFile, Hub, located
+from .read import FORMATS, Document
+from .sources import SOURCES, Source, Splits, custom, find, load
+
+__all__ = [
+    "FOLDER",
+    "FORMATS",
+    "SOURCES",
+    "Contamination",
+    "DataFile",
+    "Document",
+    "Hub",
+    "Source",
+    "Splits",
+    "check_contamination",
+    "custom",
+    "find",
+    "load",
+    "located",
+]

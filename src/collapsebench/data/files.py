@@ -1,0 +1,120 @@
+"""Files of real data: found under COLLAPSEBENCH_DATA or on the Hugging Face hub, unpacked and checked."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import lzma
+import os
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from ..errors import DataError
+
+FOLDER = "COLLAPSEBENCH_DATA"
+"""The environment variable that names the folder of real data."""
+
+_UNPACK: dict[str, Callable[[bytes], bytes]] = {".xz": lzma.decompress, ".gz": gzip.decompress}
+
+
+@dataclass(frozen=True)
+class DataFile:
+    """One file of a dataset.
+
+    Args:
+        path: in the folder of real data. There it may also lie packed, with `.xz` or `.gz` added.
+        sha256: of the uncompressed content, so that packing does not matter; "" where nobody published one.
+        packed: the checksum is that of the file as it is published, which is packed.
+    """
+
+    path: str
+    sha256: str = ""
+    packed: bool = False
+
+
+@dataclass(frozen=True)
+class Hub:
+    """Where a dataset's files stand on the Hugging Face hub.
+
+    Args:
+        repo: the dataset's repository.
+        revision: the commit that checksums were taken at.
+        folder: the part of a file's local path that the repository does not have.
+    """
+
+    repo: str
+    revision: str
+    folder: str
+
+
+def located(path: str) -> Path:
+    """A path as a user gives it: from the folder of real data if one is named, else from the working folder."""
+    return Path(os.environ.get(FOLDER, "")) / Path(path).expanduser()
+
+
+def content(dataset: str, file: DataFile, hub: Hub | None, layout: str) -> bytes:
+    """The uncompressed, checked content of a file.
+
+    Args:
+        dataset: for messages.
+        file: what is wanted.
+        hub: where it comes from if it is not in the folder.
+        layout: the files that the folder should have, for messages.
+
+    Raises:
+        DataError: neither in the folder nor to be had from the hub, a damaged archive, a wrong checksum.
+    """
+    path = _in_folder(file) or _from_hub(dataset, file, hub, layout)
+    stored = path.read_bytes()
+    unpacked = _unpacked(dataset, path, stored)
+    found = hashlib.sha256(stored if file.packed else unpacked).hexdigest()
+    if not file.sha256:
+        raise DataError(
+            f"Dataset '{dataset}' has no published checksum for '{file.path}'; the file here has {found}.",
+            f"If it is the right file, set the task's parameter sha256: {{{Path(file.path).name}: {found}}}.",
+        )
+    if found != file.sha256:
+        raise DataError(
+            f"Dataset '{dataset}': '{path.name}' has the SHA-256 {found[:12]}..., not {file.sha256[:12]}....",
+            "It is another version or damaged; fetch it again.",
+        )
+    return unpacked
+
+
+def _in_folder(file: DataFile) -> Path | None:
+    whole = located(file.path)
+    candidates = (whole, *(whole.with_name(whole.name + suffix) for suffix in _UNPACK))
+    return next((path for path in candidates if path.is_file()), None)
+
+
+def _from_hub(dataset: str, file: DataFile, hub: Hub | None, layout: str) -> Path:
+    """The file in the hub's cache, fetched if the network is there and allowed."""
+    folder = os.environ.get(FOLDER)
+    where = f"not under {FOLDER}={folder}" if folder else f"the environment variable {FOLDER} is not set"
+    hint = f"Set {FOLDER} to a folder with {layout} (plain, .xz or .gz)."
+    if hub is None:
+        raise DataError(f"Dataset '{dataset}' is missing: {where}, and it is not on a hub.", hint)
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
+
+    name = file.path.removeprefix(hub.folder)
+    try:
+        return Path(hf_hub_download(hub.repo, name, repo_type="dataset", revision=hub.revision))
+    except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
+        raise DataError(
+            f"Dataset '{dataset}' is missing: {where}, and the hub ({hub.repo}) cannot be reached "
+            f"({type(error).__name__}).",
+            f"{hint} Or run with a network and without HF_HUB_OFFLINE.",
+        ) from error
+
+
+def _unpacked(dataset: str, path: Path, stored: bytes) -> bytes:
+    unpack = _UNPACK.get(path.suffix)
+    try:
+        return unpack(stored) if unpack else stored
+    except (lzma.LZMAError, OSError, EOFError, zlib.error) as error:
+        raise DataError(
+            f"Dataset '{dataset}': the archive '{path.name}' is damaged ({error}).", "Fetch it again."
+        ) from error

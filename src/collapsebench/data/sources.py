@@ -1,0 +1,220 @@
+"""The table of real corpora: licence, files with checksums, and the hub's pinned revision.
+
+Checksums of the small files are those of the texts themselves; those of TinyStories, WikiText-2 and
+HelpSteer2 are the hub's at the pinned revisions. BabiStories is published as an archive in five parts
+(github.com/facebookresearch/MemoryMosaics, BabiStories/data/babistories-dataset.7z.001 to .005, at commit
+1fff63bf1c754f87a4c1f370e02f30a259b6e825) without checksums of what is inside, so its user gives them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import NamedTuple
+
+from ..errors import DataError, PluginError, unknown_name
+from .files import FOLDER, DataFile, Hub, content
+from .read import FORMATS, Document, read
+
+CUSTOM = "custom"
+"""The source whose files a user names."""
+
+
+class Splits(NamedTuple):
+    """Documents to train on, and held-out ones where a source has a file of them."""
+
+    train: list[Document]
+    heldout: list[Document]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A corpus.
+
+    Args:
+        name: as a task's parameter `source` gives it.
+        licence: of the texts.
+        form: how its files are read, one of `FORMATS`.
+        train: the file that real examples come from.
+        heldout: the file that models are evaluated on, or None to hold out a part of `train`.
+        hub: where the files come from if they are not in the folder of real data.
+    """
+
+    name: str
+    licence: str
+    form: str
+    train: DataFile
+    heldout: DataFile | None = None
+    hub: Hub | None = None
+
+    @property
+    def files(self) -> tuple[DataFile, ...]:
+        """Its files."""
+        return (self.train,) if self.heldout is None else (self.train, self.heldout)
+
+    @property
+    def digest(self) -> str:
+        """Name and checksums: what a task's card says about its data."""
+        return " ".join([self.name, *(f"{Path(file.path).name}:{file.sha256 or 'unknown'}" for file in self.files)])
+
+    def with_checksums(self, sha256: Mapping[str, str]) -> Source:
+        """This source with checksums for files that have none, by name of the file.
+
+        Raises:
+            PluginError: a name that is none of its files, or a checksum that is not the published one.
+        """
+        files = {Path(file.path).name: file for file in self.files}
+        for name, checksum in sha256.items():
+            if name not in files:
+                raise PluginError(
+                    f"sha256 names the file '{name}'; source '{self.name}' has {', '.join(files)}.",
+                    "Give the name without its folder.",
+                )
+            if (known := files[name].sha256) and known != checksum:
+                raise PluginError(f"The published SHA-256 of '{name}' is {known}, not {checksum}.", "Leave it out.")
+            files[name] = replace(files[name], sha256=checksum)
+        train, *heldout = files.values()
+        return replace(self, train=train, heldout=heldout[0] if heldout else None)
+
+
+_SMALL_STORIES = {
+    "tinystories_lower": DataFile(
+        "tinystories/v1_train_lower.jsonl", "3454bf743bb6ca0b4f9097caaa988a4cdc2dcd6fbadf99e0f12315e6aa176892"
+    ),
+    "tinystories_cased": DataFile(
+        "tinystories/v1_train_cased.jsonl", "54d87cd4a5572259bbfbd83c74d039cd2c95c21561004f4fbedcb049d4106391"
+    ),
+}
+
+_TABLE = (
+    *(Source(name, "CDLA-Sharing-1.0", "jsonl", file) for name, file in _SMALL_STORIES.items()),
+    Source(
+        "tinystories",
+        "CDLA-Sharing-1.0",
+        "stories",
+        DataFile(
+            "tinystories/TinyStories-train.txt", "c5cf5e22ff13614e830afbe61a99fbcbe8bcb7dd72252b989fa1117a368d401f"
+        ),
+        DataFile(
+            "tinystories/TinyStories-valid.txt", "94e431816c4cce81ff71e4408ff8d3bda9a42e8d2663986697c3954288cb38b4"
+        ),
+        Hub("roneneldan/TinyStories", "f54c09fd23315a6f9c86f9dc80f725de7d8f9c64", "tinystories/"),
+    ),
+    Source(
+        "babistories",
+        "as facebookresearch/MemoryMosaics states it",
+        "jsonl",
+        DataFile("BabiStories/data/traindataset.txt"),
+        DataFile("BabiStories/data/valdataset.txt"),
+    ),
+    Source(
+        "wikitext2_valid",
+        "CC BY-SA 3.0",
+        "text",
+        DataFile("wikitext2/valid.txt", "f0737ed31fc1329026e95cb8b98e19c2a182c39c240ab909dc31abf2f8af58e8"),
+        DataFile("wikitext2/test.txt", "d790b833ef8cf03a90db7bf1271b7520b83c45ce07ba3c1a9699df81e239eca0"),
+    ),
+    Source(
+        "wikitext2",
+        "CC BY-SA 3.0",
+        "parquet",
+        DataFile(
+            "wikitext/wikitext-2-raw-v1/train-00000-of-00001.parquet",
+            "e83889baabc497075506f91975be5fac0d45c5290b6b20582c8cd1e853d0c9f7",
+        ),
+        DataFile(
+            "wikitext/wikitext-2-raw-v1/test-00000-of-00001.parquet",
+            "5f1bea067869d04849c0f975a2b29c4ff47d867f484f5010ea5e861eab246d91",
+        ),
+        Hub("Salesforce/wikitext", "b08601e04326c79dfdd32d625aee71d232d685c3", "wikitext/"),
+    ),
+    Source(
+        "instruct",
+        "Apache-2.0, upstream CC BY-SA 3.0 and MIT",
+        "jsonl",
+        DataFile(
+            "instruct/dolly_hhrlhf_train_small.jsonl",
+            "8d2def6bcae096798cbff5c69fb5817599f80d0dab8548bd76b61c3faeb159d8",
+        ),
+    ),
+    Source(
+        "instruct_alpaca",
+        "Apache-2.0",
+        "json",
+        DataFile(
+            "instruct/llamafactory_alpaca_en_demo.json",
+            "bcc37c64db1a739a0789a1b81f251146fcf4459f903474bc9e3c21bbb5628318",
+        ),
+    ),
+    Source(
+        "helpsteer2",
+        "CC BY 4.0",
+        "jsonl",
+        DataFile(
+            "helpsteer2/train.jsonl.gz", "c0d7e91d738d42e8a08070db26c4c09a9c7631308e1f0fd380ff43d130c9f713", packed=True
+        ),
+        DataFile(
+            "helpsteer2/validation.jsonl.gz",
+            "610eeb5289494d613c4c0f70aade2df8df0b499f3a24e76d232f74e6909d010a",
+            packed=True,
+        ),
+        Hub("nvidia/HelpSteer2", "990b2711a36180dd19d9c94b8627844866f8982a", "helpsteer2/"),
+    ),
+)
+
+SOURCES: dict[str, Source] = {source.name: source for source in _TABLE}
+"""Name -> corpus. Sources of one JSON record per line, WikiText and instruction data are read in one way."""
+
+
+def find(name: str) -> Source:
+    """A source of the table.
+
+    Raises:
+        PluginError: unknown name; the hint is the nearest one.
+    """
+    if name not in SOURCES:
+        error = unknown_name("source", name, [*SOURCES, CUSTOM])
+        raise PluginError(error.message, error.hint)
+    return SOURCES[name]
+
+
+def custom(train: str, heldout: str, form: str) -> Source:
+    """The source of a user's own files.
+
+    Args:
+        train: path of the file, in the folder of real data or anywhere.
+        heldout: another, or "" to hold out a part of `train`.
+        form: how to read them, one of `FORMATS`.
+
+    Raises:
+        PluginError: no file, or an unknown format.
+    """
+    if not train:
+        raise PluginError("The source 'custom' needs a file.", "Set the task's parameter file: PATH.")
+    if form not in FORMATS:
+        raise PluginError(f"Unknown format '{form}'.", f"Choose from: {', '.join(FORMATS)}.")
+    return Source(CUSTOM, "the user's", form, DataFile(train), DataFile(heldout) if heldout else None)
+
+
+def load(source: Source) -> Splits:
+    """The documents of a source, read once per process.
+
+    Raises:
+        DataError: a file that is missing, damaged, another version or not readable, or that has an empty text.
+    """
+    return _load(source, os.environ.get(FOLDER))
+
+
+@lru_cache(maxsize=4)
+def _load(source: Source, folder: str | None) -> Splits:
+    """As `load`; `folder` is where the files are looked for, which a process may change."""
+    layout = " and ".join(file.path for file in source.files)
+    files = [
+        read(content(source.name, file, source.hub, layout), source.form, Path(file.path).name) for file in source.files
+    ]
+    if source.form in ("jsonl", "json") and len({bool(document.prompt) for document in files[0]}) > 1:
+        raise DataError(f"Some records of '{source.train.path}' have a prompt and others have none.")
+    return Splits(files[0], files[1] if len(files) > 1 else [])
