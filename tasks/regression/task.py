@@ -5,17 +5,20 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
 from collapsebench import Corpus, GenerationZero, Learner, PluginError, Task, TaskCard, task
 
+if TYPE_CHECKING:
+    from collapsebench.learners.linear import Population
+
 
 @task("regression")
 @dataclass(frozen=True)
 class Regression(Task):
-    """y = x·w* + noise with x ~ N(0, Σ), and weights fitted in closed form.
+    """y = x·w* + noise with x of mean 0 and covariance Σ, and weights fitted in closed form.
 
     w* has norm 1 and equal coordinates. Σ is diagonal. A model is conditional: it labels rows x with its
     prediction plus fresh noise of the true variance.
@@ -25,22 +28,26 @@ class Regression(Task):
         sigma2: variance of the noise.
         design: rows that the models label: `fixed`, those of D_0 in their order (starting again after the
             last one), or `fresh`, new ones each generation.
+        inputs: distribution of the rows, `normal` or `signs` (x_k = ±√Σ_k).
         decay: Σ_k = k^−decay; 0 is isotropic.
         ridge: penalty λ on ‖w‖² beside the mean squared residual; 0 is least squares, of least norm where
             it is not unique.
         width: fit on this many random projections of x (entries N(0, 1/d), the same at every generation)
             instead of x; 0 for x itself.
-        verifier_c: the verifier keeps a label within this many standard deviations of the noise of x·w*. It is
-            biased: it also rejects the real labels beyond (1 in 22 at the default).
+        verifier_c: the verifier keeps a label within this many standard deviations of the noise of its own
+            x·θ_c. It also rejects the real labels beyond (1 in 22 at the default).
+        verifier_shift: the verifier's weights are θ_c = (1 + verifier_shift) w*; 0 is the truth.
     """
 
     d: int = 10
     sigma2: float = 1.0
     design: Literal["fixed", "fresh"] = "fixed"
+    inputs: Literal["normal", "signs"] = "normal"
     decay: float = 0.0
     ridge: float = 0.0
     width: int = 0
     verifier_c: float = 2.0
+    verifier_shift: float = 0.0
 
     card = TaskCard(
         title="Regression",
@@ -62,6 +69,8 @@ class Regression(Task):
             raise PluginError(f"regression: sigma2 must be positive, got {self.sigma2}.")
         if self.design not in ("fixed", "fresh"):
             raise PluginError(f"regression: design must be 'fixed' or 'fresh', got '{self.design}'.")
+        if self.inputs not in ("normal", "signs"):
+            raise PluginError(f"regression: inputs must be 'normal' or 'signs', got '{self.inputs}'.")
         if not self.decay >= 0:
             raise PluginError(f"regression: decay must not be negative, got {self.decay}.")
         if not self.ridge >= 0:
@@ -70,29 +79,25 @@ class Regression(Task):
             raise PluginError(f"regression: width must not be negative, got {self.width}.")
         if not self.verifier_c > 0:
             raise PluginError(f"regression: verifier_c must be positive, got {self.verifier_c}.")
+        if not math.isfinite(self.verifier_shift):
+            raise PluginError(f"regression: verifier_shift must be finite, got {self.verifier_shift}.")
 
     @cached_property
-    def truth(self) -> torch.Tensor:
-        """w*, float64 `[d]`."""
-        return torch.full((self.d,), 1 / math.sqrt(self.d), dtype=torch.float64)
+    def population(self) -> Population:
+        """w*, Σ and the noise."""
+        from collapsebench.learners.linear import Population
 
-    @cached_property
-    def spectrum(self) -> torch.Tensor:
-        """The diagonal of Σ, float64 `[d]`."""
-        return torch.arange(1, self.d + 1, dtype=torch.float64).pow(-self.decay)
+        return Population(self.d, self.sigma2, self.decay, self.inputs == "signs")
 
     def conditions(self, n: int, rng: torch.Generator, first: Corpus | None = None) -> Corpus:
         """New rows x; for a fixed design the first n of D_0's, again from the start after the last."""
         if first is None or self.design == "fresh":
-            rows = torch.randn(n, self.d, dtype=torch.float64, generator=rng)
-            return Corpus({"x": rows * self.spectrum.sqrt() if self.decay else rows})
+            return self.population.rows(n, rng)
         rows = first["x"]
         return Corpus({"x": rows if n == len(rows) else rows[torch.arange(n) % len(rows)]})
 
     def real(self, n: int, rng: torch.Generator) -> Corpus:
-        x = self.conditions(n, rng)["x"]
-        noise = torch.randn(n, dtype=torch.float64, generator=rng)
-        return Corpus({"x": x, "y": x @ self.truth + math.sqrt(self.sigma2) * noise})
+        return self.population.draw(n, rng)
 
     def learner(self, rng: torch.Generator) -> Learner:
         from collapsebench.learners.linear import LinearLearner, projection
@@ -104,16 +109,17 @@ class Regression(Task):
         from collapsebench.learners.linear import LinearLearner
 
         assert isinstance(learner, LinearLearner)
-        return {"error": learner.error(self.truth, self.spectrum), "train_mse": learner.train_mse}
+        error = learner.error(self.population.weights, self.population.spectrum)
+        return {"error": error, "train_mse": learner.train_mse}
 
     def verify(self, corpus: Corpus) -> torch.Tensor:
-        """Labels close to the noiseless ones."""
-        residual = corpus["y"] - corpus["x"] @ self.truth
+        """Labels close to the verifier's own x·θ_c."""
+        residual = corpus["y"] - (1 + self.verifier_shift) * (corpus["x"] @ self.population.weights)
         return residual.abs() <= self.verifier_c * math.sqrt(self.sigma2)
 
     def theory(self, method: str, n: int, generations: int) -> list[float]:
         """Expected `error` of least squares at t = 0..generations, exact; empty where no closed form is known."""
-        if self.ridge or self.width or n < self.d + 2:
+        if self.ridge or self.width or self.inputs != "normal" or n < self.d + 2:
             return []
         from collapsebench import laws
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import torch
 
 from collapsebench import Corpus, GenerationZero, Learner, PluginError, Task, TaskCard, task
+
+if TYPE_CHECKING:
+    from collapsebench.learners.linear import Population
 
 
 @task("shifted_regression")
@@ -62,34 +66,30 @@ class ShiftedRegression(Task):
                 raise PluginError(f"shifted_regression: {name} must not be negative, got {getattr(self, name)}.")
 
     @cached_property
-    def truth(self) -> torch.Tensor:
-        """w_1, float64 `[d]`."""
-        return torch.full((self.d,), 1 / math.sqrt(self.d), dtype=torch.float64)
+    def population(self) -> Population:
+        """w_1, Σ and the noise."""
+        from collapsebench.learners.linear import Population
 
-    @cached_property
-    def spectrum(self) -> torch.Tensor:
-        """The diagonal of Σ, float64 `[d]`."""
-        return torch.arange(1, self.d + 1, dtype=torch.float64).pow(-self.decay)
+        return Population(self.d, self.sigma2, self.decay)
 
     def conditions(self, n: int, rng: torch.Generator, first: Corpus | None = None) -> Corpus:
         """New rows x."""
-        return Corpus({"x": torch.randn(n, self.d, dtype=torch.float64, generator=rng) * self.spectrum.sqrt()})
+        return self.population.rows(n, rng)
 
     def real(self, n: int, rng: torch.Generator) -> Corpus:
-        x = self.conditions(n, rng)["x"]
-        noise = torch.randn(n, dtype=torch.float64, generator=rng)
-        return Corpus({"x": x, "y": x @ self.truth + math.sqrt(self.sigma2) * noise})
+        return self.population.draw(n, rng)
 
     def learner(self, rng: torch.Generator) -> Learner:
         from collapsebench.learners.linear import LinearLearner, projection
 
         shift = math.sqrt(self.c2 / self.d) * torch.randn(self.d, dtype=torch.float64, generator=rng)
         projected = projection(self.d, self.width, rng)
-        return LinearLearner(self.d, self.sigma2, self.ridge, projected, labeller=self.truth + shift)
+        return LinearLearner(self.d, self.sigma2, self.ridge, projected, labeller=self.population.weights + shift)
 
     def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
         """Exact; nothing is drawn."""
         from collapsebench.learners.linear import LinearLearner
 
         assert isinstance(learner, LinearLearner)
-        return {"error": learner.error(self.truth, self.spectrum), "train_mse": learner.train_mse}
+        error = learner.error(self.population.weights, self.population.spectrum)
+        return {"error": error, "train_mse": learner.train_mse}

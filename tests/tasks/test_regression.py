@@ -31,9 +31,9 @@ def test_real_rows_have_the_covariance_and_the_noise():
     task = regression(d=3, decay=1.0, sigma2=0.25)
     real = task.real(20_000, rng())
     torch.testing.assert_close(real["x"].var(0), torch.tensor([1, 1 / 2, 1 / 3]).double(), rtol=0.05, atol=0)
-    residual = real["y"] - real["x"] @ task.truth
+    residual = real["y"] - real["x"] @ task.population.weights
     assert residual.var().item() == pytest.approx(0.25, rel=0.05)
-    assert task.truth.norm().item() == pytest.approx(1.0)
+    assert task.population.weights.norm().item() == pytest.approx(1.0)
 
 
 def test_a_fixed_design_is_that_of_the_first_corpus_in_its_order():
@@ -62,6 +62,20 @@ def test_the_verifier_keeps_small_residuals():
     assert task.verify(rows).tolist() == [True, True, False]
 
 
+def test_a_shifted_verifier_keeps_what_is_close_to_its_own_weights():
+    task = regression(d=1, verifier_c=1.0, verifier_shift=1.0)  # w* = 1, θ_c = 2
+    rows = Corpus({"x": torch.tensor([[1.0], [1.0], [-1.0]]).double(), "y": torch.tensor([0.9, 2.9, -1.1]).double()})
+    assert task.verify(rows).tolist() == [False, True, True]
+
+
+def test_rows_of_signs():
+    task = regression(d=2, decay=2.0, inputs="signs")
+    x = task.real(1000, rng())["x"]
+    assert set(map(tuple, x.tolist())) == {(a, b) for a in (-1, 1) for b in (-0.5, 0.5)}
+    assert x.mean(0).abs().max() < 0.1
+    assert task.theory("replace", 100, 1) == []
+
+
 def test_theory_by_hand():
     task = regression(d=5)  # v = 5 / (16 − 5 − 1) = ½
     assert task.theory("replace", 16, 2) == pytest.approx([0.5, 1.0, 1.5])
@@ -86,10 +100,12 @@ def test_with_few_rows_the_fit_is_the_one_of_least_norm(n):
         {"d": 0},
         {"sigma2": 0.0},
         {"design": "new"},
+        {"inputs": "words"},
         {"decay": -1.0},
         {"ridge": -1.0},
         {"width": -1},
         {"verifier_c": 0.0},
+        {"verifier_shift": float("inf")},
     ],
 )
 def test_bad_sizes_are_named(bad):

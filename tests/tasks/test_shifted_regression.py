@@ -21,7 +21,7 @@ def surrogate(task, seed):
 
 def test_the_surrogate_is_shifted_once_per_seed():
     task = shifted(d=50, sigma2=1e-12, c2=0.5)
-    shifts = torch.stack([surrogate(task, seed) - task.truth for seed in range(200)])
+    shifts = torch.stack([surrogate(task, seed) - task.population.weights for seed in range(200)])
     assert shifts.square().sum(1).mean().item() == pytest.approx(0.5, rel=0.05)
     assert shifts.mean().item() == pytest.approx(0.0, abs=0.005)
     assert torch.equal(surrogate(task, 3), surrogate(task, 3))

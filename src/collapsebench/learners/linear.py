@@ -1,9 +1,11 @@
-"""Linear regression in closed form: least squares, ridge, and either on random projections of the rows."""
+"""Linear regression: the population, and least squares, ridge, and either on random projections in closed form."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -16,6 +18,44 @@ from ..errors import Diverged, PluginError
 from ..learner import Decoding, FitReport, Learner, Sites, Training
 
 FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Population:
+    """Rows x of mean 0 and covariance Σ, and labels y = x·weights + N(0, sigma2). All tensors are float64.
+
+    Args:
+        d: dimension of x.
+        sigma2: variance of the noise.
+        decay: Σ is diagonal with Σ_k = k^−decay; 0 is isotropic.
+        signs: x_k = ±√Σ_k with equal probability, instead of normal.
+    """
+
+    d: int
+    sigma2: float
+    decay: float = 0.0
+    signs: bool = False
+
+    @cached_property
+    def weights(self) -> torch.Tensor:
+        """Of norm 1 and with equal coordinates, `[d]`."""
+        return torch.full((self.d,), 1 / math.sqrt(self.d), dtype=torch.float64)
+
+    @cached_property
+    def spectrum(self) -> torch.Tensor:
+        """The diagonal of Σ, `[d]`."""
+        return torch.arange(1, self.d + 1, dtype=torch.float64).pow(-self.decay)
+
+    def rows(self, n: int, rng: torch.Generator) -> Corpus:
+        """Rows: column `x` `[n, d]`."""
+        x = torch.randn(n, self.d, dtype=torch.float64, generator=rng)
+        return Corpus({"x": (x.sign() if self.signs else x) * self.spectrum.sqrt()})
+
+    def draw(self, n: int, rng: torch.Generator) -> Corpus:
+        """Rows with their labels: columns `x` `[n, d]` and `y` `[n]`."""
+        x = self.rows(n, rng)["x"]
+        noise = torch.randn(n, dtype=torch.float64, generator=rng)
+        return Corpus({"x": x, "y": x @ self.weights + math.sqrt(self.sigma2) * noise})
 
 
 class Equations(NamedTuple):

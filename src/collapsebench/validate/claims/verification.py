@@ -1,4 +1,5 @@
-"""Claims on a noisy verifier: `categorical` with smoothing proposes impossible tokens at a known rate."""
+"""Claims on a verifier: a noisy one on `categorical`, whose smoothing proposes impossible tokens at a known rate,
+and one that is off the truth on `regression`."""
 
 from __future__ import annotations
 
@@ -6,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...laws import Array, breakdown_point, keep_rate, kept_precision
-from ..claim import Claim, Logged, Setting
+from ...laws import Array, breakdown_point, keep_rate, kept_precision, verified_mean
+from ..claim import Claim, Logged, Metric, Setting
 
 if TYPE_CHECKING:
     from ...lineage import Lineage
@@ -15,8 +16,15 @@ if TYPE_CHECKING:
 
 
 def claims() -> list[Claim]:
-    """What a verifier keeps in one generation, and whether the majority of it is right."""
-    return [*_bayes(0.9, 0.3), *_bayes(1.0, 0.1), _breakdown(0.3, 0.9), _breakdown(0.5, 1.0)]
+    """What a verifier keeps in one generation, whether the majority of it is right, and where a biased one leads."""
+    return [
+        *_bayes(0.9, 0.3),
+        *_bayes(1.0, 0.1),
+        _breakdown(0.3, 0.9),
+        _breakdown(0.5, 1.0),
+        _biased(),
+        _biased_long_run(),
+    ]
 
 
 def precision(lineage: Lineage, records: list[GenerationRecord]) -> float:
@@ -29,6 +37,12 @@ def majority(lineage: Lineage, records: list[GenerationRecord]) -> float:
     task: Any = lineage.cell.task
     model: Any = lineage.model.value
     return float((model.tables[task.possible] - 0.5).sign().mean())
+
+
+def weight(lineage: Lineage, records: list[GenerationRecord]) -> float:
+    """The one weight of a regression in one dimension; the truth is 1."""
+    model: Any = lineage.model.value
+    return float(model.weights[0])
 
 
 def _bayes(phi: float, psi: float) -> list[Claim]:
@@ -93,4 +107,44 @@ def _breakdown(phi: float, psi: float) -> Claim:
         gate="asymptotic",
         axis="P(wrong)",
         x=shares,
+    )
+
+
+SHIFT, RADIUS, GENERATIONS = 1.0, 1.0, 10
+"""The verifier's centre is 1 + SHIFT times the truth; it keeps labels within RADIUS standard deviations."""
+
+
+def _biased() -> Claim:
+    """With rows x = ±1 the fit is the mean of x·y, which is N(w, sigma^2) cut to the verifier's window."""
+    task = {"d": 1, "inputs": "signs", "verifier_c": RADIUS, "verifier_shift": SHIFT}
+    return Claim(
+        "verified_mean",
+        "weight",
+        (Setting("regression", 2000, GENERATIONS, "verify_filter", task),),
+        weight,
+        lambda: verified_mean(1.0, 1.0 + SHIFT, RADIUS, 1.0, GENERATIONS),
+        400,
+        200,
+    )
+
+
+def _biased_long_run() -> Claim:
+    """With normal rows in ten dimensions the way there has no closed form; its end is the verifier's weights."""
+    task = {"d": 10, "verifier_c": RADIUS, "verifier_shift": SHIFT}
+
+    def error() -> Array:
+        centre = verified_mean(1.0, 1.0 + SHIFT, RADIUS, 1.0, GENERATIONS)
+        return np.where(np.arange(GENERATIONS + 1) < GENERATIONS, np.nan, (centre - 1) ** 2)
+
+    setting = Setting("regression", 5000, GENERATIONS, "verify_filter", task)
+    return Claim(
+        "verified_mean",
+        "error at the end",
+        (setting,),
+        Metric("error"),
+        error,
+        100,
+        20,
+        gate="asymptotic",
+        judged=(GENERATIONS,),
     )
