@@ -13,13 +13,19 @@ from collapsebench.scoring.lm_eval import Suite
 TEXTS = ["ab-ba", "aa-aa", "ba-ab", "bb-bb", "ab-ba"]
 """A word and its reverse."""
 
+ENDINGS = ["aa", "ab", "ba", "bb"]
+
 YAMLS = {
     "answer": "output_type: loglikelihood\ndoc_to_text: prompt\ndoc_to_target: answer\n"
     "metric_list: [{metric: perplexity, aggregation: perplexity, higher_is_better: false}]",
     "question": "output_type: loglikelihood\ndoc_to_text: ''\ndoc_to_target: question\n"
     "metric_list: [{metric: perplexity, aggregation: perplexity, higher_is_better: false}]",
     "text": "output_type: loglikelihood_rolling\ndoc_to_text: ''\ndoc_to_target: text\n"
-    "metric_list: [{metric: bits_per_byte, aggregation: bits_per_byte, higher_is_better: false}]",
+    "metric_list: [{metric: bits_per_byte, aggregation: bits_per_byte, higher_is_better: false},"
+    " {metric: byte_perplexity, aggregation: weighted_perplexity, higher_is_better: false},"
+    " {metric: word_perplexity, aggregation: weighted_perplexity, higher_is_better: false}]",
+    "cloze": "output_type: multiple_choice\ndoc_to_text: question\ndoc_to_target: right\ndoc_to_choice: endings\n"
+    "target_delimiter: ''\nmetric_list: [{metric: acc, aggregation: mean, higher_is_better: true}]",
     "exact": "output_type: generate_until\ndoc_to_text: prompt\ndoc_to_target: answer\n"
     "generation_kwargs: {until: [], max_gen_toks: 2, do_sample: false}\n"
     "metric_list: [{metric: exact_match, aggregation: mean, higher_is_better: true}]",
@@ -41,7 +47,17 @@ def scores(learner: CausalLM, tmp_path_factory: pytest.TempPathFactory) -> dict[
     folder: Path = tmp_path_factory.mktemp("lm_eval")
     for name, body in YAMLS.items():
         (folder / f"{name}.yaml").write_text(f"task: {name}\ntest_split: test\n{body}\n")
-    documents = [{"prompt": f"<s>{t[:3]}", "question": t[:3], "answer": t[3:], "text": t} for t in TEXTS]
+    documents = [
+        {
+            "prompt": f"<s>{t[:3]}",
+            "question": t[:3],
+            "answer": t[3:],
+            "text": t,
+            "endings": ENDINGS,
+            "right": ENDINGS.index(t[3:]),
+        }
+        for t in TEXTS
+    ]
     suite = Suite(folder, dict.fromkeys(YAMLS, documents), symbol_tokenizer("ab-"), batch=2)
     first = suite.score(learner.model)
     assert suite.score(learner.model) == first
@@ -64,6 +80,12 @@ def test_an_empty_context_starts_at_the_beginning(scores: dict[str, dict[str, fl
 
 def test_bits_per_byte_of_a_text_are_ours(scores: dict[str, dict[str, float]], nll: torch.Tensor) -> None:
     assert scores["text"]["bits_per_byte"] == pytest.approx(nll.mean().item() / math.log(2), abs=1e-5)
+    assert scores["text"]["byte_perplexity"] == pytest.approx(math.exp(nll.mean().item()), abs=1e-5)
+    assert scores["text"]["word_perplexity"] == pytest.approx(math.exp(nll.sum(1).mean().item()), rel=1e-5)
+
+
+def test_the_right_ending_of_a_learnt_rule_is_chosen(scores: dict[str, dict[str, float]]) -> None:
+    assert scores["cloze"] == {"acc": 1.0}
 
 
 def test_greedy_answers_of_a_learnt_rule_match(scores: dict[str, dict[str, float]]) -> None:

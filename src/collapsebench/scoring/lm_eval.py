@@ -1,12 +1,13 @@
-"""lm-evaluation-harness: scores of our causal language models on documents held in memory.
+"""lm-evaluation-harness: scores of our causal language models.
 
-Everything is local: no default task is indexed, nothing is fetched, no bootstrap is run. Documents and
-their encodings are prepared once per held-out set; a generation pays for the forward passes.
+Documents, requests and their encodings are prepared once; a generation pays for the forward passes. No
+bootstrap is run: lm-eval's standard error is over test items, not over training seeds.
 """
 
 from __future__ import annotations
 
 import contextlib
+import copy
 import logging
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -15,70 +16,58 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 from lm_eval.evaluator import evaluate
-from lm_eval.models.huggingface import HFLM
 from lm_eval.tasks import TaskManager
+
+from .lm_eval_model import LearnerLM, Memory
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-Document = Mapping[str, str]
-"""One test item: the fields that a task's YAML names."""
+Document = Mapping[str, object]
+"""One test item: the fields that a task's YAML names; a field of choices holds a list of texts."""
 
 
-class LearnerLM(HFLM):  # type: ignore[misc]
-    """lm-eval's Hugging Face model around a model and tokeniser in memory, without progress bars.
-
-    Texts are encoded as they stand: a context that must start with the beginning-of-text token says so.
-    An empty context and rolling likelihoods start from that token by themselves.
+class Scorer:
+    """lm-eval tasks, prepared once and scored at every generation.
 
     Args:
-        model: a causal language model.
-        tokenizer: its tokeniser, which adds no special tokens.
-        batch: documents per forward pass.
-        encoded: a memory of encodings, shared between generations.
+        loaded: lm-eval's task objects by name under `tasks`, and its `groups` and `group_map` if there are groups.
+        tokenizer: of the models that will be scored; it may have special tokens that they do not know.
+        batch: rows per forward pass, at most.
+        limit: documents of each task, chosen at random but always the same ones; None for all.
     """
 
     def __init__(
-        self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, batch: int, encoded: dict[str, list[int]]
+        self, loaded: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast, batch: int = 256, limit: int | None = None
     ) -> None:
-        super().__init__(
-            pretrained=model,
-            tokenizer=tokenizer,
-            batch_size=batch,
-            max_length=model.config.max_position_embeddings,
-        )
-        self._encoded = encoded
+        self._loaded, self._batch, self._memory = loaded, batch, Memory()
+        self._tokenizer = copy.deepcopy(tokenizer)
+        self._tokenizer.pad_token = self._tokenizer.eos_token  # the padding token may be past the model's vocabulary
+        with _quiet():
+            for task in loaded["tasks"].values():
+                task.build_all_requests(samples=None if limit is None else set(subset(len(task.eval_docs), limit)))
+                _keep_requests(task)
 
-    def tok_encode(self, string: str, *_: Any, **__: Any) -> list[int]:
-        """Token ids of a text, no special token added."""
-        if (ids := self._encoded.get(string)) is None:
-            ids = self._encoded[string] = self.tokenizer.encode(string, add_special_tokens=False)
-        return ids
+    def score(self, model: PreTrainedModel) -> dict[str, dict[str, float]]:
+        """Task or group name -> metric -> value, as lm-eval aggregates them. Global random state stays as it was.
 
-    def loglikelihood(self, requests: list[Any], disable_tqdm: bool = True) -> Any:
-        """As lm-eval's, silent."""
-        return super().loglikelihood(requests, disable_tqdm=True)
-
-    def loglikelihood_rolling(self, requests: list[Any], disable_tqdm: bool = True) -> Any:
-        """As lm-eval's, silent."""
-        return super().loglikelihood_rolling(requests, disable_tqdm=True)
-
-    def generate_until(self, requests: list[Any], disable_tqdm: bool = True) -> Any:
-        """As lm-eval's, silent."""
-        return super().generate_until(requests, disable_tqdm=True)
-
-    def _loglikelihood_tokens(self, requests: list[Any], disable_tqdm: bool = True, **kwargs: Any) -> Any:
-        return super()._loglikelihood_tokens(requests, disable_tqdm=True, **kwargs)
+        Raises:
+            PluginError: an answer is longer than the model's context.
+        """
+        with _quiet(), torch.random.fork_rng(devices=[]):
+            lm = LearnerLM(model, self._tokenizer, self._batch, self._memory)
+            results = evaluate(lm, dict(self._loaded), bootstrap_iters=0, log_samples=False)["results"]
+        return {name: metrics for name, result in results.items() if (metrics := _metrics(result))}
 
 
-class Suite:
-    """Some of a folder's lm-eval tasks over documents in memory, prepared once and scored at every generation.
+class Suite(Scorer):
+    """Some of a folder's lm-eval tasks over documents in memory.
 
     Args:
         folder: task YAMLs with `test_split: test` and no dataset of their own.
         documents: task name -> its documents, all with the fields that the YAML names.
-        tokenizer: of the models that will be scored; adds no special tokens.
-        batch: documents per forward pass.
+        tokenizer: of the models that will be scored.
+        batch: rows per forward pass, at most.
     """
 
     def __init__(
@@ -88,46 +77,44 @@ class Suite:
         tokenizer: PreTrainedTokenizerFast,
         batch: int = 256,
     ) -> None:
-        self._tokenizer, self._batch = tokenizer, batch
-        self._encoded: dict[str, list[int]] = {}
         with _quiet():
-            self._tasks = _load(folder, documents)
-            for name, task in self._tasks.items():
-                task.build_all_requests()
-                task.build_all_requests = _reuse(task)
-                task.dataset = {"test": list(documents[name])}  # reading a Dataset row by row is slow
+            loaded = _load(folder, documents)
+        super().__init__(loaded, tokenizer, batch)
 
-    def score(self, model: PreTrainedModel) -> dict[str, dict[str, float]]:
-        """Task name -> metric -> value, as lm-eval aggregates them. Global random state stays as it was."""
-        with _quiet(), torch.random.fork_rng(devices=[]):
-            lm = LearnerLM(model, self._tokenizer, self._batch, self._encoded)
-            results = evaluate(lm, {"tasks": self._tasks}, bootstrap_iters=0, log_samples=False)["results"]
-        return {task: _metrics(results[task]) for task in self._tasks}
+
+def subset(documents: int, limit: int) -> list[int]:
+    """Places of at most `limit` of so many documents, in order: a random choice that is always the same."""
+    chosen = torch.randperm(documents, generator=torch.Generator().manual_seed(0))[:limit]
+    return sorted(chosen.tolist())
 
 
 def _load(folder: Path, documents: Mapping[str, Sequence[Document]]) -> dict[str, Any]:
     """lm-eval's task objects, each reading its own documents."""
     from datasets import Dataset
 
-    def reader(docs: Sequence[Document]) -> Any:
-        dataset = {"test": Dataset.from_list([dict(doc) for doc in docs])}
+    def columns(docs: Sequence[Document]) -> Any:
+        dataset = {"test": Dataset.from_list([dict(docs[0])])}  # only asked for its columns
         return lambda **_: dataset
 
-    members = [{"task": name, "custom_dataset": reader(docs)} for name, docs in documents.items()]
+    members = [{"task": name, "custom_dataset": columns(docs)} for name, docs in documents.items()]
     manager = TaskManager(include_path=str(folder), include_defaults=False)
-    tasks: dict[str, Any] = manager.load([{"group": "heldout", "task": members}])["tasks"]
-    return tasks
+    loaded = manager.load([{"group": "heldout", "task": members}])
+    for name, task in loaded["tasks"].items():
+        task.dataset = {"test": list(documents[name])}  # reading a Dataset row by row is slow
+    return {"tasks": loaded["tasks"]}
 
 
-def _reuse(task: Any) -> Any:
-    """A `build_all_requests` that forgets the answers to the requests built before, and keeps the requests."""
+def _keep_requests(task: Any) -> None:
+    """Let lm-eval ask for a task's requests and documents again and again without building them anew."""
+    documents = {request.doc_id: request.doc for request in task.instances}
 
     def forget(**_: Any) -> None:
         for request in task.instances:
             request.resps = []
             request.filtered_resps = {}
 
-    return forget
+    task.build_all_requests = forget
+    task.doc_iterator = lambda **_: iter(documents.items())
 
 
 def _metrics(result: Mapping[str, Any]) -> dict[str, float]:
