@@ -24,7 +24,9 @@ METHODS = {
     "tempered": ("blind", 0.3),
     "token_edit": ("anchored", 0.95),
     "fresh_mix": ("fresh", 0.9),
+    "real_mix": ("anchored", 0.9),
     "verify_filter": ("assisted", 0.6),
+    "reward_curate": ("assisted", 0.5),
 }
 REFERENCES = ("replace", "frozen", "fresh_real")
 
@@ -36,13 +38,14 @@ def cell(method: str, task: str, seed: int, *, recovered: float | None = None, *
     level = level if recovered is None else recovered
     finished = changes.pop("finished", GENERATIONS + 1)
     params = changes.pop("params", {})
+    exact = method in REFERENCES or changes.pop("exact", False)
     label = f"{method}({', '.join(f'{k}={v}' for k, v in params.items())})" if params else method
     shared, own = random.Random(f"{task} {seed}"), random.Random(f"{label} {task} {seed}")
     start += noise * shared.gauss()
     drift = gap * (1 + 0.05 * shared.gauss()) / GENERATIONS
     generations = []
     for t in range(finished):
-        loss = start + (1 - level) * drift * t + (0 if method in REFERENCES or not t else noise * own.gauss())
+        loss = start + (1 - level) * drift * t + (0 if exact or not t else noise * own.gauss())
         generations.append(
             GenerationRecord(
                 t=t,
@@ -114,7 +117,7 @@ def cells(method: str, tasks=tuple(TASKS), seeds=range(3), **changes) -> list[Ce
 
 
 def everything() -> list[CellResult]:
-    """Eight methods as a whole board has them: complete, incomplete, failed, diverged and skipped ones."""
+    """A whole board: methods that are complete, outside their scope, incomplete, failed, diverged or skipped."""
     results = [result for name in (*REFERENCES, "accumulate", "accumulate_subsample") for result in cells(name)]
     results += cells("tempered", params={"temperature": 0.9, "top_p": 0.9})
     results += cells("token_edit", tasks=["gaussian", "kde"]) + cells("token_edit", tasks=["arithmetic"], seeds=[0])
@@ -124,15 +127,16 @@ def everything() -> list[CellResult]:
         cell("fresh_mix", "arithmetic", s, status="diverged", reason="diverged at t=3: loss is nan", finished=3)
         for s in (1, 2)
     ]
-    results += cells("verify_filter", tasks=["kde", "arithmetic"])
-    results += cells(
-        "verify_filter",
-        ["gaussian"],
-        status="skipped",
-        reason="needs verifier, which gaussian does not have",
-        finished=0,
-    )
+    results += cells("real_mix", ["gaussian", "kde"]) + cells("real_mix", ["arithmetic"], recovered=1.0, exact=True)
+    results += cells("verify_filter", ["kde", "arithmetic"]) + unsupported("verify_filter", "gaussian", "verifier")
+    results += cells("reward_curate", ["gaussian"]) + unsupported("reward_curate", "kde", "reward")
+    results += cells("reward_curate", ["arithmetic"], status="skipped", reason="only for vectors", finished=0)
     return results
+
+
+def unsupported(method: str, task: str, need: str) -> list[CellResult]:
+    reason = f"needs {need}, which {task} does not have"
+    return cells(method, [task], status="unsupported", reason=reason, finished=0)
 
 
 class Fabricate:
@@ -141,6 +145,7 @@ class Fabricate:
     cell = staticmethod(cell)
     cells = staticmethod(cells)
     everything = staticmethod(everything)
+    unsupported = staticmethod(unsupported)
 
     @staticmethod
     def board(folder: Path, results: list[CellResult]) -> Path:

@@ -81,9 +81,53 @@ def test_ranks_are_within_a_track_and_shared_by_ties(board_of, fabricate):
 
 def test_only_complete_entries_are_ranked(board_of, fabricate):
     board = board_of(fabricate.everything())
-    states = {label: board.state(entry(board, label)) for label in ("token_edit", "fresh_mix", "verify_filter")}
-    assert states == {"token_edit": "missing", "fresh_mix": "diverged", "verify_filter": "skipped"}
-    assert not any(board.standings(track) for track in ("anchored", "fresh", "assisted"))
+    states = {label: board.state(entry(board, label)) for label in ("token_edit", "fresh_mix", "reward_curate")}
+    assert states == {"token_edit": "missing", "fresh_mix": "diverged", "reward_curate": "skipped"}
+    ranked = {s.entry.name for track in ("anchored", "fresh", "assisted") for s in board.standings(track)}
+    assert ranked == {"real_mix", "verify_filter"}
+
+
+def test_a_task_that_lacks_what_a_method_needs_is_outside_the_entrys_scope(board_of, fabricate):
+    board = board_of(fabricate.everything())
+    verify = entry(board, "verify_filter")
+    assert board.lacks(verify, board.tasks[0]) == "needs verifier, which gaussian does not have"
+    assert [task.name for task in board.scope(verify)] == ["arithmetic"]
+    assert board.state(verify) == "done"
+    values = [board.scores["verify_filter", "arithmetic", seed] for seed in range(3)]
+    assert board.overall(verify).tasks_like_these.centre == pytest.approx(sum(values) / 3)
+    assert board.costs(verify)["real examples"] == 1000  # of one task
+
+
+def test_an_entry_without_a_task_in_its_scope_is_not_ranked(board_of, fabricate):
+    references = [r for name in ("replace", "frozen") for r in fabricate.cells(name)]
+    nowhere = [r for task in ("gaussian", "arithmetic") for r in fabricate.unsupported("verify_filter", task, "luck")]
+    board = board_of(references + nowhere)
+    assert not board.scored(entry(board, "verify_filter"))
+    assert board.standings("assisted") == []
+
+
+def test_entries_of_different_scope_are_compared_where_both_have_scores(board_of, fabricate):
+    # Only gaussian, which one of them lacks, could tell the two apart while they are level on arithmetic.
+    def ranks(recovered):
+        narrow = fabricate.unsupported("verify_filter", "gaussian", "verifier")
+        narrow += fabricate.cells("verify_filter", ["arithmetic"], recovered=0.5, exact=True)
+        wide = fabricate.cells("reward_curate", ["gaussian"], recovered=0.1)
+        wide += fabricate.cells("reward_curate", ["arithmetic"], recovered=recovered, exact=True)
+        references = [r for name in ("replace", "frozen") for r in fabricate.cells(name)]
+        standings = board_of(references + narrow + wide).standings("assisted")
+        return {standing.entry.name: standing.rank for standing in standings}
+
+    assert ranks(recovered=0.5) == {"verify_filter": 1, "reward_curate": 1}
+    assert ranks(recovered=0.4) == {"verify_filter": 1, "reward_curate": 2}
+
+
+def test_a_twin_has_a_references_loss_on_every_seed(board_of, fabricate):
+    board = board_of(fabricate.everything())
+    gaussian, _, arithmetic = board.tasks
+    assert board.twin(entry(board, "real_mix"), arithmetic) == "frozen"
+    assert board.twin(entry(board, "real_mix"), gaussian) == ""
+    assert board.twin(entry(board, "frozen"), gaussian) == ""  # it is itself
+    assert board.twin(entry(board, "verify_filter"), gaussian) == ""  # it has no loss there
 
 
 def test_a_task_that_does_not_count_is_not_needed(board_of, fabricate):
@@ -117,6 +161,7 @@ def test_costs_are_averaged_over_seeds_and_summed_over_scored_tasks(board_of, fa
     assert costs["trained tokens"] == 2 * 5 * 1_600_000
     assert costs["seconds"] == 2 * 5 * 3.0
     assert board.real_share(entry(board, "accumulate")) == 0.25
+    assert board.costs(entry(board, "frozen"))["real examples"] == 2 * 1000
     assert board.costs(entry(board, "token_edit")) == {}
 
 

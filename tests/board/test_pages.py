@@ -1,6 +1,7 @@
 import io
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -59,12 +60,39 @@ def test_incomplete_diverged_and_skipped_are_said(folder):
     scores = section(page, "Scores")
     assert "token_edit" not in scores
     assert row(scores, "fresh_mix")[-1] == "diverged at t=3 (2 of 3 seeds)"
-    assert row(scores, "fresh_mix")[0] == row(scores, "fresh_mix")[3] == "—"
-    assert row(scores, "verify_filter")[-2] == "—"
+    assert row(scores, "fresh_mix")[0] == row(scores, "fresh_mix")[4] == "—"
     assert "1 of 3 seeds, 1 failed" in row(section(page, "Incomplete"), "token_edit")[-1]
     assert r"seed 1: ValueError: a \| b" in section(page, "Incomplete")
     assert "collapsebench run --method token_edit --task arithmetic --protocol quick" in section(page, "Incomplete")
-    assert row(section(page, "Skipped"), "verify_filter")[-1] == "needs verifier, which gaussian does not have"
+    assert row(section(page, "Skipped"), "reward_curate")[-1] == "only for vectors"
+
+
+def test_what_is_outside_an_entrys_scope_and_what_says_nothing_are_noted(folder):
+    scores = section((folder / "README.md").read_text(encoding="utf-8"), "Scores")
+    rank, _, _, tasks, overall, *_, gaussian, arithmetic = row(scores, "verify_filter")
+    assert (rank, tasks, overall) == ("1", "1/2", "0.61")
+    assert gaussian == "n/a<sup>2</sup>"
+    assert "<sup>2</sup> needs verifier, which gaussian does not have." in scores
+    assert "sup" not in arithmetic
+    assert row(scores, "real_mix")[-1] == "1.00<sup>1</sup>"
+    assert "<sup>1</sup> identical to frozen on every seed" in scores
+
+
+def test_lm_eval_metrics_stand_in_a_table_of_their_own(fabricate, tmp_path):
+    def asked(result):
+        metrics = [{**g.metrics, "piqa/acc": 0.5 + g.t / 100} for g in result.generations]
+        return replace(
+            result, generations=tuple(replace(g, metrics=m) for g, m in zip(result.generations, metrics, strict=True))
+        )
+
+    results = [asked(r) for r in fabricate.cells("replace", ["gaussian"])] + fabricate.cells("frozen", ["gaussian"])
+    write_board(fabricate.board(tmp_path, results + fabricate.cells("accumulate", ["gaussian"])))
+    page = (tmp_path / "README.md").read_text(encoding="utf-8").partition("### gaussian")[2]
+    table = page.partition("| lm-eval at the last generation")[2].partition("\n\n")[0]
+    assert "piqa/acc" in table
+    assert re.search(r"generation 0\s*\|\s*0\.500 ", table)
+    assert row(table, "replace")[-1] == "0.540"
+    assert "accumulate" not in table  # nobody asked for it there
 
 
 def test_references_are_in_italics_and_not_ranked(folder):

@@ -22,7 +22,7 @@ from ..stats import (
     student_t_interval,
 )
 
-State = Literal["done", "missing", "failed", "diverged", "skipped"]
+State = Literal["done", "missing", "failed", "diverged", "skipped", "unsupported"]
 """How a cell, or an entry over all the cells it needs, stands; of an entry the first that applies."""
 
 _WORST_FIRST: tuple[State, ...] = ("missing", "failed", "diverged", "skipped")
@@ -148,6 +148,15 @@ class Board:
                 scores[label, task, seed] = (worst - loss) / (worst - best)
         return scores
 
+    def lacks(self, entry: Entry, task: BoardTask) -> str:
+        """What an entry's method needs and the task does not have, in words; "" if the task is in its scope."""
+        results = entry.results(task.name)
+        return next((result.cell.reason for result in results if result.cell.status == "unsupported"), "")
+
+    def scope(self, entry: Entry) -> tuple[BoardTask, ...]:
+        """Tasks that an entry is scored on: the counting ones that lack nothing; while none counts, all that do."""
+        return tuple(task for task in self.counting or self.tasks if not self.lacks(entry, task))
+
     def _values(self, entry: Entry, task: BoardTask) -> list[float]:
         keys = [(entry.label, name, seed) for name, seed in entry.cells if name == task.name]
         return [self.scores[key] for key in keys if key in self.scores]
@@ -180,16 +189,20 @@ class Board:
         return found
 
     def needed(self, entry: Entry) -> tuple[BoardTask, ...]:
-        """Tasks that an entry must have: the counting ones; all, for references and while none counts."""
-        return self.tasks if entry.reference or not self.counting else self.counting
+        """Tasks that an entry must have: its scope; all, for references."""
+        return self.tasks if entry.reference else self.scope(entry)
 
     def state(self, entry: Entry) -> State:
         """`done` when every (task, seed) that the entry needs is done, else the first of the other states."""
         return next((state for state in _WORST_FIRST if self.cells_in(entry, state)), "done")
 
+    def scored(self, entry: Entry) -> bool:
+        """Whether the entry has an overall score: it is complete, and a task in its scope counts."""
+        return bool(self.counting and self.scope(entry)) and self.state(entry) == "done"
+
     def standings(self, track: str) -> list[Standing]:
         """Complete entries of a track, best first, with ranks that two entries share unless told apart."""
-        complete = [entry for entry in self.competitors(track) if self.counting and self.state(entry) == "done"]
+        complete = [entry for entry in self.competitors(track) if self.scored(entry)]
         best_first = sorted(complete, key=lambda entry: -self.overall(entry).these_tasks.centre)
         ranks = rank_groups(self._paired(best_first))
         return [Standing(rank, entry) for rank, entry in zip(ranks, best_first, strict=True)]
@@ -199,10 +212,19 @@ class Board:
         return resolution_floor(self._paired([standing.entry for standing in self.standings(track)]))
 
     def _paired(self, entries: list[Entry]) -> list[list[float]]:
-        """Scores `[entries, pairs]` over the (task, seed) that all entries have."""
+        """Scores `[entries, pairs]` over every (task, seed); NaN where an entry has none."""
         cells = sorted({(task, seed) for _, task, seed in self.scores})
-        common = [cell for cell in cells if all((entry.label, *cell) in self.scores for entry in entries)]
-        return [[self.scores[entry.label, task, seed] for task, seed in common] for entry in entries]
+        return [[self.scores.get((entry.label, *cell), math.nan) for cell in cells] for entry in entries]
+
+    def twin(self, entry: Entry, task: BoardTask) -> str:
+        """The reference whose scored loss an entry has on every seed to the bit, or ""."""
+        losses = self._losses(entry, task)
+        twins = (other.label for other in self.references if self._losses(other, task) == losses)
+        return next(twins, "") if losses and not entry.reference else ""
+
+    def _losses(self, entry: Entry, task: BoardTask) -> dict[int, float]:
+        keys = [(entry.label, task.name, seed) for name, seed in entry.cells if name == task.name]
+        return {key[2]: self.losses[key] for key in keys if key in self.losses}
 
     def metric(self, entry: Entry, task: str, metric: str, t: int = -1) -> Interval:
         """A metric at generation `t` (by default the last) over the seeds that are done."""
@@ -224,6 +246,11 @@ class Board:
         cell = entry.cells[task, seed].cell
         return cell.reason or f"the scored {cell.task['primary']} is not finite"
 
+    def lm_eval(self, task: BoardTask) -> tuple[str, ...]:
+        """Names of the metrics that lm-eval added to a task's cells, `<lm-eval task>/<metric>`."""
+        last = (result.generations[-1] for e in self.entries for result in e.results(task.name) if result.generations)
+        return tuple(sorted({name for generation in last for name in generation.metrics if "/" in name}))
+
     def diverged_at(self, entry: Entry, task: str, seed: int) -> int:
         """The generation that a diverged cell did not finish, or whose scored loss was the first not finite."""
         result = entry.cells[task, seed]
@@ -232,14 +259,14 @@ class Board:
         return broken[0] if broken else len(result.generations)
 
     def costs(self, entry: Entry) -> dict[str, float]:
-        """Cost columns at the last generation and `seconds`, averaged over seeds and summed over the tasks needed.
+        """Cost columns at the last generation and `seconds`, averaged over seeds and summed over the scope.
 
         Empty for an entry that is not complete: its sum over fewer cells would look cheap.
         """
         if self.state(entry) != "done":
             return {}
         total = dict.fromkeys([*COSTS, "seconds"], 0.0)
-        for task in self.needed(entry):
+        for task in self.scope(entry):
             results = entry.results(task.name)
             for column, names in COSTS.items():
                 counts = [sum(result.generations[-1].ledger.get(name, 0) for name in names) for result in results]
@@ -249,7 +276,7 @@ class Board:
 
     def real_share(self, entry: Entry, tasks: Iterable[BoardTask] | None = None) -> float:
         """Share of real rows among those trained on, mean over t ≥ 1, seeds and tasks; NaN before any has run."""
-        names = [task.name for task in (self.needed(entry) if tasks is None else tasks)]
+        names = [task.name for task in (self.scope(entry) if tasks is None else tasks)]
         shares = [
             generation.real_share
             for name in names

@@ -11,7 +11,7 @@ from tabulate import tabulate
 
 from ..method import TRACKS
 from ..stats import GAP_FACTOR, student_t_interval
-from .numbers import MISSING, count, measured, number, score, share, span
+from .numbers import MISSING, OUTSIDE, count, measured, number, score, share, span
 
 if TYPE_CHECKING:
     from ..board import Board, BoardTask, Entry, Standing, State
@@ -25,6 +25,22 @@ SEES = {
 """What a method of each track may see."""
 
 Row = tuple["Standing | None", "Entry"]
+
+
+class _Footnotes:
+    """Numbered notes under a table; the same words keep their number."""
+
+    def __init__(self) -> None:
+        self._notes: list[str] = []
+
+    def mark(self, note: str) -> str:
+        """The number that leads to a note."""
+        if note not in self._notes:
+            self._notes.append(note)
+        return f"<sup>{self._notes.index(note) + 1}</sup>"
+
+    def __str__(self) -> str:
+        return "<br>\n".join(f"{self.mark(note)} {note}." for note in self._notes)
 
 
 def readme(board: Board) -> str:
@@ -102,8 +118,11 @@ def _how_to_read(board: Board) -> str:
             "**Overall** is the interquartile mean of R over all (task, seed). Its 95 % interval for *these tasks* is "
             "for new seeds; the one for *tasks like these* is for new tasks, around the mean over tasks. ± is a 95 % "
             "Student-t half-width over seeds.",
-            "**Rank** is within a track. Entries share a rank unless a paired t-test over (task, seed), after Holm, "
-            f"puts them behind the first of it. References are in *italics* and never ranked; {MISSING} is missing.",
+            f"**Tasks**: how many of the scored tasks the entry covers. {OUTSIDE}: the task lacks what the method "
+            "declares to need (sites, a reward, ...), and has no weight in its score.",
+            "**Rank** is within a track. Entries share a rank unless a paired t-test over the (task, seed) that both "
+            "have, after Holm, puts them behind the first of it. References are in *italics* and never ranked; "
+            f"{MISSING} is missing.",
         ]
     )
 
@@ -124,20 +143,35 @@ def _rows(board: Board, tracks: Iterable[str]) -> list[Row]:
 
 
 def _scores(board: Board, tracks: Sequence[str], with_track: bool) -> str:
-    tasks = board.counting
-    header = ["rank", *(["track"] if with_track else []), "entry", "overall R", "these tasks", "tasks like these"]
+    tasks, notes = board.counting, _Footnotes()
+    lead = ["rank", *(["track"] if with_track else []), "entry"]
+    header = [*lead, "tasks", "overall R", "these tasks", "tasks like these"]
     rows = []
     for standing, entry in _rows(board, tracks):
         overall = board.overall(entry)
-        complete = board.state(entry) == "done" and bool(tasks)
+        complete = board.scored(entry)
         row = [str(standing.rank) if standing else "" if entry.reference else MISSING]
         row += ["" if entry.reference else entry.track] if with_track else []
-        row += [_linked(board, entry)]
+        row += [_linked(board, entry), _coverage(board, entry)]
         row += [score(overall.these_tasks.centre) if complete else MISSING]
         row += [span(overall.these_tasks), span(overall.tasks_like_these)] if complete else [MISSING, MISSING]
-        rows.append(row + [_task_score(board, entry, task) for task in tasks])
-    table = _table([*header, *(_task_link(task) for task in tasks)], rows, left=3 if with_track else 2)
-    return _blocks(table, _notes(board, [entry for track in tracks for entry in board.competitors(track)]))
+        rows.append(row + [_noted_score(board, entry, task, notes) for task in tasks])
+    table = _table([*header, *(_task_link(task) for task in tasks)], rows, left=len(lead))
+    entries = [entry for track in tracks for entry in board.competitors(track)]
+    return _blocks(table, str(notes), _notes(board, entries))
+
+
+def _coverage(board: Board, entry: Entry) -> str:
+    """`5/6`: of the tasks that count, those in the scope of an entry."""
+    return f"{len(board.scope(entry))}/{len(board.counting)}" if board.counting else MISSING
+
+
+def _noted_score(board: Board, entry: Entry, task: BoardTask, notes: _Footnotes) -> str:
+    if reason := board.lacks(entry, task):
+        return OUTSIDE + notes.mark(_text(reason))
+    twin = board.twin(entry, task)
+    note = f"identical to {_text(twin)} on every seed, to the last bit: R says nothing of the method there"
+    return _task_score(board, entry, task) + (notes.mark(note) if twin else "")
 
 
 def _task_score(board: Board, entry: Entry, task: BoardTask) -> str:
@@ -188,11 +222,12 @@ def _costs(board: Board, tracks: Sequence[str]) -> str:
     for _, entry in _rows(board, tracks):
         costs = board.costs(entry)
         real = share(board.real_share(entry)) if costs else MISSING
-        rows.append([_linked(board, entry), *(count(costs.get(column)) for column in columns), real])
-    table = _table(["entry", *columns, "real rows trained on"], rows, left=1)
+        counts = [count(costs.get(column)) for column in columns]
+        rows.append([_linked(board, entry), _coverage(board, entry), *counts, real])
+    table = _table(["entry", "tasks", *columns, "real rows trained on"], rows, left=1)
     return (
-        f"{table}\n\nCounts at the last generation, mean over seeds, summed over the scored tasks. "
-        "Real rows: share of the rows trained on after generation 0."
+        f"{table}\n\nCounts at the last generation, mean over seeds, summed over the scored tasks that the entry "
+        "covers. Real rows: share of the rows trained on after generation 0."
     )
 
 
@@ -233,7 +268,7 @@ def _open_tasks(board: Board, entry: Entry) -> list[str]:
 def _progress(board: Board, entry: Entry, task: BoardTask) -> str:
     """What an incomplete entry has on a task: how many seeds, and R over them where the task counts."""
     if task not in board.needed(entry):
-        return ""
+        return OUTSIDE if board.lacks(entry, task) else ""
     seeds = board.protocol["seeds"]
     done = len(board.cells_in(entry, "done", [task]).get(task.name, []))
     states = [f"{done} of {_plural(seeds, 'seed')}"]
@@ -296,7 +331,7 @@ def _mean_loss(board: Board, label: str, task: BoardTask) -> str:
 
 
 def _task_section(board: Board, task: BoardTask, entries: Sequence[Entry], folded: bool) -> str:
-    detail = f"{_detail(board, task, entries)}\n\n{_metric_lines(task)}"
+    detail = _blocks(_detail(board, task, entries), _lm_eval(board, task, entries), _metric_lines(task))
     if folded:
         detail = f"<details><summary>Every entry at the last generation</summary>\n\n{detail}\n\n</details>"
     verdict = "" if task.counts else f" *{task.verdict.capitalize()}: not scored.*"
@@ -311,7 +346,8 @@ def _detail(board: Board, task: BoardTask, entries: Sequence[Entry]) -> str:
     metrics = (task.primary, *task.shown)
     rows = [["generation 0", *(measured(board.start(task, metric)) for metric in metrics), ""]]
     for entry in (*board.references, *entries):
-        words = _diverged(board, entry, task)
+        lacking = board.lacks(entry, task)
+        words = f"{OUTSIDE}: {_text(lacking)}" if lacking else _diverged(board, entry, task)
         if words:
             rows.append([_linked(board, entry), words, *([MISSING] * (len(metrics) - 1)), MISSING])
         elif board.cells_in(entry, "done", [task]):
@@ -324,6 +360,17 @@ def _detail(board: Board, task: BoardTask, entries: Sequence[Entry]) -> str:
         "real rows",
     ]
     return _table(header, rows, left=1)
+
+
+def _lm_eval(board: Board, task: BoardTask, entries: Sequence[Entry]) -> str:
+    """What lm-eval says of the models: generation 0, then every entry at the last generation that was asked for it."""
+    metrics = board.lm_eval(task)
+    rows = [["generation 0", *(measured(board.start(task, metric)) for metric in metrics)]]
+    for entry in (*board.references, *entries):
+        values = [board.metric(entry, task.name, metric) for metric in metrics]
+        if any(math.isfinite(value.centre) for value in values):
+            rows.append([_linked(board, entry), *map(measured, values)])
+    return _table(["lm-eval at the last generation", *map(_text, metrics)], rows, left=1) if metrics else ""
 
 
 def _metric_lines(task: BoardTask) -> str:

@@ -8,6 +8,9 @@ from ..stats import Interval
 
 MISSING = "—"
 
+OUTSIDE = "n/a"
+"""Stands for a task outside an entry's scope."""
+
 
 def number(value: float) -> str:
     """Three significant digits: 0.0460, 12.3, 1230, 1.2e−5."""

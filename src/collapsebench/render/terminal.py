@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from ..method import TRACKS
-from .numbers import MISSING, count, score, share
+from .numbers import MISSING, OUTSIDE, count, score, share
 
 if TYPE_CHECKING:
     from ..board import Board, Entry
@@ -47,7 +47,7 @@ def _cells(board: Board, entry: Entry) -> list[str]:
     return [
         escape(entry.label),
         score(overall.centre),
-        *(score(board.score(entry, task).centre) for task in board.counting),
+        *(OUTSIDE if board.lacks(entry, task) else score(board.score(entry, task).centre) for task in board.counting),
         share(board.real_share(entry)),
         count(costs.get("seconds")),
     ]

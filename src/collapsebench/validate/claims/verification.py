@@ -1,5 +1,6 @@
 """Claims on a verifier: a noisy one on `categorical`, whose smoothing proposes impossible tokens at a known rate,
-and one that is off the truth on `regression`."""
+and one that is off the truth on `regression`.
+"""
 
 from __future__ import annotations
 
