@@ -10,7 +10,8 @@ CLOSED_FORM = ("gaussian", "categorical", "kde", "regression")
 
 @pytest.mark.parametrize("name", METHODS.names())
 def test_a_method_keeps_its_contract(name):
-    for result in method_results(METHODS.get(name), CLOSED_FORM):
+    weights_loss = "site_weights" in METHODS.get(name).card.needs  # closed forms have no loss to weight
+    for result in method_results(METHODS.get(name), ["arithmetic"] if weights_loss else CLOSED_FORM):
         assert result.passed, f"{name}: {result.sentence} {result.detail}"
         assert result.outcome != "warning" or result.name == "used_access", f"{name}: {result.detail}"
 

@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -15,7 +16,10 @@ from collapsebench.registry import METHODS
 
 
 class Counter(Learner):
-    """Generates 100, 101, ...; is certain of even rows and gives odd ones ½; redraws a row by adding `step`."""
+    """Generates 100, 101, ...; redraws a row by adding `step`.
+
+    As sites, it is certain of even rows and gives odd ones ½; as rows, the larger the more surprising.
+    """
 
     closed_form = True
 
@@ -36,6 +40,9 @@ class Counter(Learner):
 
     def resample(self, corpus, mask, rng, top_k=None, temperature=1.0):
         return corpus.with_columns(x=corpus["x"] + self._step * mask.squeeze(1))
+
+    def log_prob(self, corpus):
+        return -corpus["x"].double()
 
     def state(self):
         return {}
@@ -109,3 +116,15 @@ def curate():
         return Outcome(method.curate(synthetic, ctx), ctx, ledger)
 
     return run
+
+
+@pytest.fixture
+def given():
+    """A context with just these attributes; `logged` collects what is logged."""
+
+    def make(seed=0, **attributes):
+        logged = {}
+        rng = torch.Generator().manual_seed(seed)
+        return SimpleNamespace(rng=rng, logged=logged, log=logged.__setitem__, **attributes)
+
+    return make

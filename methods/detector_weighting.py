@@ -1,0 +1,89 @@
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from scipy.sparse import csr_matrix
+
+
+@method("detector_weighting")
+@dataclass(frozen=True)
+class DetectorWeighting(Method):
+    """Resample everything so far towards what a detector of synthetic examples takes for real.
+
+    A logistic regression learns D_0 against S_1..S_t, each class weighted as one half; an example's P(real) comes
+    from the fold that it was not in. Every example is written `repeats` times, and `upsample` times their number
+    are drawn from these copies without replacement, in proportion to P(real) ** exponent, as in the authors' code
+    (whose detector is a language model trained on other texts).
+
+    Args:
+        exponent: how strongly the detector is trusted; 0 draws at random.
+        upsample: examples drawn, as a multiple of those so far.
+        repeats: most copies of one example.
+        folds: parts that the detector's data are cut into.
+        buckets: hash buckets for unigrams and bigrams of integer columns.
+    """
+
+    exponent: float = 10.0
+    upsample: float = 1.5
+    repeats: int = 3
+    folds: int = 3
+    buckets: int = 4096
+
+    card = MethodCard(title="Detector weighting", paper="arXiv:2502.15654", access={"history"})
+
+    def __post_init__(self) -> None:
+        if not self.exponent >= 0:
+            raise PluginError(f"detector_weighting: exponent must be at least 0, got {self.exponent}.")
+        if not 0 < self.upsample <= self.repeats:
+            raise PluginError(f"detector_weighting: upsample must lie in (0, repeats], got {self.upsample}.")
+        for name, least in (("repeats", 1), ("folds", 2), ("buckets", 1)):
+            if getattr(self, name) < least:
+                raise PluginError(f"detector_weighting: {name} must be at least {least}, got {getattr(self, name)}.")
+
+    def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
+        pool = Corpus.concat(ctx.history)
+        real = (torch.arange(len(pool)) < len(ctx.history[0])).numpy()
+        log_odds = torch.from_numpy(self._log_odds(features(pool, self.buckets), real, ctx))
+        log_weights = (self.exponent * torch.nn.functional.logsigmoid(log_odds)).repeat_interleave(self.repeats)
+        noise = -torch.empty_like(log_weights).exponential_(generator=ctx.rng).log()
+        copies = (log_weights + noise).topk(max(1, round(self.upsample * len(pool)))).indices
+        return pool.select(copies // self.repeats)
+
+    def _log_odds(self, rows: "csr_matrix", real: "NDArray", ctx: Context) -> "NDArray":
+        """Log-odds of being real, float64 `[n]`, each from a detector that did not see the row."""
+        from sklearn.linear_model import LogisticRegression
+        from sklearn.metrics import balanced_accuracy_score, roc_auc_score
+        from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+        seed = int(torch.randint(2**31, (1,), generator=ctx.rng))
+        folds = StratifiedKFold(self.folds, shuffle=True, random_state=seed)
+        detector = LogisticRegression(class_weight="balanced", max_iter=200, tol=1e-3)
+        log_odds = cross_val_predict(detector, rows, real, cv=folds, method="decision_function")
+        ctx.log("detector_accuracy", balanced_accuracy_score(real, log_odds > 0))
+        ctx.log("detector_auc", roc_auc_score(real, log_odds))
+        return log_odds
+
+
+def features(corpus: Corpus, buckets: int) -> "csr_matrix":
+    """Row features `[n, f]`: which n-grams the integers hold; the floats' standardised values and their squares."""
+    import numpy as np
+    from scipy.sparse import csr_matrix, hstack
+    from sklearn.feature_extraction.text import HashingVectorizer
+
+    hashed = HashingVectorizer(n_features=buckets, ngram_range=(1, 2), binary=True, alternate_sign=False)
+    hashed.set_params(lowercase=False, token_pattern=r"\S+")
+    columns = {name: column.reshape(len(corpus), -1) for name, column in corpus.columns.items()}
+    parts = []
+    if texts := [column for column in columns.values() if not column.is_floating_point()]:
+        parts.append(hashed.transform([" ".join(map(str, row)) for row in torch.cat(texts, 1).tolist()]))
+    for column in columns.values():
+        if column.is_floating_point():
+            centred = column.double().numpy() - column.double().numpy().mean(0)
+            standard = centred / np.maximum(centred.std(0), 1e-12)
+            parts.append(csr_matrix(np.hstack([standard, standard**2])))
+    return hstack(parts, format="csr")

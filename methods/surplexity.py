@@ -1,0 +1,46 @@
+from dataclasses import dataclass
+
+import torch
+
+from collapsebench import Context, Corpus, Method, MethodCard, PluginError, TaskCard, method
+
+
+@method("surplexity")
+@dataclass(frozen=True)
+class Surplexity(Method):
+    """Train on the n candidates that surprise the newest model most.
+
+    Args:
+        candidates: size of the candidate set (S_t and more draws from the same model), in multiples of n.
+    """
+
+    candidates: float = 2.0
+
+    card = MethodCard(title="Surplexity filter", paper="arXiv:2410.12341", needs={"log_prob"})
+
+    def __post_init__(self) -> None:
+        if not self.candidates >= 1:
+            raise PluginError(f"surplexity: candidates must be at least 1, got {self.candidates}.")
+
+    def skip(self, task: TaskCard) -> str | None:
+        lacks = task.modality == "tokens" and "sites" not in task.supports
+        return f"{task.title} has no log-probabilities of single tokens" if lacks else None
+
+    def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
+        extra = round(self.candidates * ctx.n) - len(synthetic)
+        pool = Corpus.concat([synthetic, ctx.model.generate(extra)]) if extra > 0 else synthetic
+        surprise = self._surprise(pool, ctx)
+        chosen = surprise.topk(min(ctx.n, len(pool))).indices
+        ctx.log("surprise_before", surprise.mean().item())
+        ctx.log("surprise_after", surprise[chosen].mean().item())
+        return pool.select(chosen)
+
+    def _surprise(self, corpus: Corpus, ctx: Context) -> torch.Tensor:
+        """NLL under M_{t-1}, nats, float `[n]`: per token where texts differ in length, else of the whole row.
+
+        A text's first token does not count, as in a perplexity computed without a start token.
+        """
+        if any(column.dim() > 1 and not column.is_floating_point() for column in corpus.columns.values()):
+            log_prob, counted = ctx.model.sites(corpus)
+            return -(log_prob * counted).sum(1) / counted.sum(1).clamp(min=1)
+        return -ctx.model.log_prob(corpus)

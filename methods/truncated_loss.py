@@ -1,0 +1,33 @@
+import math
+from dataclasses import dataclass
+
+import torch
+
+from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
+
+
+@method("truncated_loss")
+@dataclass(frozen=True)
+class TruncatedLoss(Method):
+    """Train on n examples of everything so far, with no loss on tokens that the model in training is certain of.
+
+    Certain tokens still count in the mean that the loss is, as in the authors' code: the more of them, the
+    smaller the steps.
+
+    Args:
+        gamma: tokens whose probability exceeds it have no loss; the authors' code uses .99.
+    """
+
+    gamma: float = 0.99
+
+    card = MethodCard(title="Truncated loss", paper="arXiv:2509.08972", needs={"site_weights"})
+
+    def __post_init__(self) -> None:
+        if not 0 < self.gamma <= 1:
+            raise PluginError(f"truncated_loss: gamma must lie in (0, 1], got {self.gamma}.")
+
+    def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
+        return ctx.pool.sample(ctx.n, ctx.rng)
+
+    def site_weights(self, log_probs: torch.Tensor) -> torch.Tensor:
+        return (log_probs <= math.log(self.gamma)).to(log_probs.dtype)
