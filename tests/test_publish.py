@@ -39,6 +39,23 @@ def test_a_changed_result_replaces_the_old_one_and_leaves_the_others(result, tmp
     assert [r.generations[0].metrics["error"] for r in found] == [0.5, 0.75]
 
 
+def test_a_run_without_lm_eval_does_not_drop_its_metrics(result, tmp_path):
+    plain = result()
+    (generation,) = plain.generations
+    asked = CellResult(
+        replace(plain.cell, task={**plain.cell.task, "lm_eval": {"tasks": ["piqa"], "limit": None}}),
+        (replace(generation, metrics={**generation.metrics, "piqa/acc": 0.6}),),
+    )
+    publish([plain], tmp_path)
+    publish([asked], tmp_path)
+    before = contents(tmp_path)
+    assert b"piqa/acc" in before["replace.jsonl"]
+    publish([plain], tmp_path)
+    assert contents(tmp_path) == before
+    publish([result(error=0.75)], tmp_path)
+    assert b"piqa/acc" not in contents(tmp_path)["replace.jsonl"]
+
+
 def test_the_order_of_results_does_not_matter(result, tmp_path):
     results = [result("replace"), result("frozen"), result("replace", seed=1)]
     publish(results, tmp_path / "a")

@@ -12,8 +12,8 @@ from .store import write_atomic
 def publish(results: Iterable[CellResult], folder: Path) -> None:
     """Merge results into `folder/records/<method>.jsonl`, one file per method.
 
-    A cell that is there already with the same result, timings aside, keeps its bytes; a changed one is
-    replaced. Records of another version of the protocol, of a task or of a method are removed: a board
+    A cell that is there already with the same result, timings aside, keeps its bytes, and the metrics from lm-eval
+    that the new run was not asked for; a changed one is replaced. Records of another version of the protocol, of a task or of a method are removed: a board
     mixes nothing.
     """
     new = {_place(result): result for result in results}
@@ -28,7 +28,7 @@ def publish(results: Iterable[CellResult], folder: Path) -> None:
         if all(current.get(name, digest) == digest for name, digest in _digests(result))
     }
     for place, result in new.items():
-        if place not in known or not known[place].same_result(result):
+        if place not in known or not known[place].includes(result):
             known[place] = result
     for path in records.glob("*.jsonl"):
         if not any(result.cell.method["name"] == path.stem for result in known.values()):

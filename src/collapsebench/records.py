@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,7 +29,7 @@ class GenerationRecord:
 
     Args:
         t: generation, 0..G.
-        metrics: what the task's `evaluate` returned for M_t.
+        metrics: what the task's `evaluate` returned for M_t, and `<task>/<metric>` of lm-eval tasks asked for.
         ledger: counts since the start of the cell (see `Ledger`).
         rows: rows of D_t.
         real_share: share of D_t's rows (by weight) that are real and unchanged.
@@ -54,7 +54,8 @@ class CellRecord:
     Args:
         cell: the cell's digest.
         protocol: `name`, `version`, `digest`, `generations`, `seeds`, `average_last`.
-        task: `name`, `version`, `data`, `digest` (source and sizes), `title`, `primary`, `unit`, `metrics`, `shown`.
+        task: `name`, `version`, `data`, `digest` (source and sizes), `title`, `primary`, `unit`, `metrics`, `shown`;
+            `lm_eval` (`tasks`, `limit`, `sources`) only where lm-eval tasks were asked for.
         method: `name`, `label`, `params`, `digest` (source and parameters), `title`, `description`, `paper`,
             `track`, `reference`.
         seed: the seed of every stream.
@@ -87,11 +88,24 @@ class CellResult:
         """Whether two runs gave the same records, timings and environment aside."""
         return _without_timings(self) == _without_timings(other)
 
+    def includes(self, other: CellResult) -> bool:
+        """Whether this is the same result, and perhaps has metrics from lm-eval that the other was not asked for."""
+        return (self if "lm_eval" in other.cell.task else _without_lm_eval(self)).same_result(other)
+
 
 def _without_timings(result: CellResult) -> str:
     cell = {**asdict(result.cell), "environment": {}}
     generations = [{**vars(g), "seconds": {}} for g in result.generations]
     return to_line({"cell": cell, "generations": generations})
+
+
+def _without_lm_eval(result: CellResult) -> CellResult:
+    task = {key: value for key, value in result.cell.task.items() if key != "lm_eval"}
+    generations = (
+        replace(g, metrics={name: value for name, value in g.metrics.items() if "/" not in name})
+        for g in result.generations
+    )
+    return CellResult(replace(result.cell, task=task), tuple(generations))
 
 
 def to_line(content: Any) -> str:

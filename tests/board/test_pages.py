@@ -81,9 +81,9 @@ def test_what_is_outside_an_entrys_scope_and_what_says_nothing_are_noted(folder)
 def test_lm_eval_metrics_stand_in_a_table_of_their_own(fabricate, tmp_path):
     def asked(result):
         metrics = [{**g.metrics, "piqa/acc": 0.5 + g.t / 100} for g in result.generations]
-        return replace(
-            result, generations=tuple(replace(g, metrics=m) for g, m in zip(result.generations, metrics, strict=True))
-        )
+        generations = tuple(replace(g, metrics=m) for g, m in zip(result.generations, metrics, strict=True))
+        task = {**result.cell.task, "lm_eval": {"tasks": ["piqa"], "limit": 50}}
+        return replace(result, cell=replace(result.cell, task=task), generations=generations)
 
     results = [asked(r) for r in fabricate.cells("replace", ["gaussian"])] + fabricate.cells("frozen", ["gaussian"])
     write_board(fabricate.board(tmp_path, results + fabricate.cells("accumulate", ["gaussian"])))
@@ -93,6 +93,7 @@ def test_lm_eval_metrics_stand_in_a_table_of_their_own(fabricate, tmp_path):
     assert re.search(r"generation 0\s*\|\s*0\.500 ", table)
     assert row(table, "replace")[-1] == "0.540"
     assert "accumulate" not in table  # nobody asked for it there
+    assert "50 items drawn at random" in page
 
 
 def test_references_are_in_italics_and_not_ranked(folder):

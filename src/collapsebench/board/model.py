@@ -251,6 +251,11 @@ class Board:
         last = (result.generations[-1] for e in self.entries for result in e.results(task.name) if result.generations)
         return tuple(sorted({name for generation in last for name in generation.metrics if "/" in name}))
 
+    def lm_eval_limits(self, task: BoardTask) -> tuple[int, ...]:
+        """Numbers of items that lm-eval's tasks were cut down to; empty where all items were asked."""
+        asked = (result.cell.task.get("lm_eval", {}) for e in self.entries for result in e.results(task.name))
+        return tuple(sorted({part["limit"] for part in asked if part.get("limit") is not None}))
+
     def diverged_at(self, entry: Entry, task: str, seed: int) -> int:
         """The generation that a diverged cell did not finish, or whose scored loss was the first not finite."""
         result = entry.cells[task, seed]

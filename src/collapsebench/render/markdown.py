@@ -370,7 +370,11 @@ def _lm_eval(board: Board, task: BoardTask, entries: Sequence[Entry]) -> str:
         values = [board.metric(entry, task.name, metric) for metric in metrics]
         if any(math.isfinite(value.centre) for value in values):
             rows.append([_linked(board, entry), *map(measured, values)])
-    return _table(["lm-eval at the last generation", *map(_text, metrics)], rows, left=1) if metrics else ""
+    if not metrics:
+        return ""
+    limits = " or ".join(map(str, board.lm_eval_limits(task)))
+    note = f"Of each lm-eval task, {limits} items drawn at random." if limits else ""
+    return _blocks(_table(["lm-eval at the last generation", *map(_text, metrics)], rows, left=1), note)
 
 
 def _metric_lines(task: BoardTask) -> str:
