@@ -13,8 +13,8 @@ def publish(results: Iterable[CellResult], folder: Path) -> None:
     """Merge results into `folder/records/<method>.jsonl`, one file per method.
 
     A cell that is there already with the same result, timings aside, keeps its bytes, and the metrics from lm-eval
-    that the new run was not asked for; a changed one is replaced. Records of another version of the protocol, of a task or of a method are removed: a board
-    mixes nothing.
+    that the new run was not asked for; a changed one is replaced. Records of another version of the protocol, of a
+    task or of a method are removed: a board mixes nothing.
     """
     new = {_place(result): result for result in results}
     if not new:
