@@ -11,9 +11,10 @@ import torch
 from ..corpus import Corpus
 from ..errors import PluginError
 from ..learner import Decoding, FitReport, Learner, Sites, Training
+from ..lm.device import accelerator
 from ..lm.model import build_model
 from ..lm.sample import generate, resample
-from ..lm.score import log_probs
+from ..lm.score import log_probs, scored_places
 from ..lm.tokenise import BOS, EOS, marks
 from ..lm.train import Optimiser, train
 
@@ -94,6 +95,9 @@ class LMShape:
 class CausalLM(Learner):
     """Any Hugging Face causal language model over texts: column `tokens` `[n, L]`, int64, right-padded.
 
+    With a second column `given` `[n]`, int64, so many leading tokens of a row are a prompt: a condition
+    that has no loss and that no method edits.
+
     Rows with weights are drawn in proportion to them; a method's `site_weights` multiply the loss of
     each token.
 
@@ -117,9 +121,10 @@ class CausalLM(Learner):
         *,
         ends: bool = True,
     ) -> None:
-        self.model, self.tokenizer, self.length = model, tokenizer, length
-        self._optimiser, self._marks = optimiser, marks(tokenizer, ends)
         _check_fit(model, tokenizer, length)
+        self.model = model.to(accelerator().device)
+        self.tokenizer, self.length = tokenizer, length
+        self._optimiser, self._marks = optimiser, marks(tokenizer, ends)
 
     def fit(self, corpus: Corpus, training: Training) -> FitReport:
         """Train for the steps that `training` says.
@@ -130,22 +135,41 @@ class CausalLM(Learner):
         return FitReport(*train(self.model, corpus, training, self._optimiser, self._marks))
 
     def sample(self, n: int, rng: torch.Generator, decoding: Decoding, conditions: Corpus | None = None) -> Corpus:
-        """`n` texts from the model, one column `tokens` `[n, length]`.
+        """`n` texts from the model, column `tokens` `[n, length]`.
+
+        Args:
+            n: texts.
+            rng: the draws.
+            decoding: how tokens are drawn.
+            conditions: prompts to continue, columns `tokens` `[n, P]` and `given` `[n]`, or None.
+
+        Returns:
+            With `conditions`, whole texts and their `given` again.
 
         Raises:
-            PluginError: with `conditions`; texts are generated from nothing.
+            PluginError: a prompt that leaves no room for a continuation.
         """
-        if conditions is not None:
-            raise PluginError("CausalLM generates whole texts.", "Leave `conditions` out of the task.")
-        return Corpus({"tokens": generate(self.model, n, self.length, rng, decoding, self._marks)})
+        if conditions is None:
+            return Corpus({"tokens": generate(self.model, n, self.length, rng, decoding, self._marks)})
+        prompts, given = conditions["tokens"], conditions["given"]
+        if len(given) and int(given.max()) >= self.length:
+            raise PluginError(
+                f"A prompt of {int(given.max())} tokens leaves no room in texts of {self.length}.",
+                "Leave long prompts out, or take longer texts.",
+            )
+        tokens = generate(self.model, n, self.length, rng, decoding, self._marks, prompts, given)
+        return Corpus({"tokens": tokens, "given": given})
 
     def log_prob(self, corpus: Corpus) -> torch.Tensor:
-        """Log-probability of each text, its end-of-text token included, nats, float `[n]`."""
+        """Log-probability of each text after its prompt, its end-of-text token included, nats, float `[n]`."""
         return self._log_probs(corpus).sum(1)
 
     def sites(self, corpus: Corpus) -> Sites:
-        """Log-probability of every token given those before it, nats, `[n, L]`; the first token is not editable."""
-        editable = corpus["tokens"] != self._marks.pad
+        """Log-probability of every token given those before it, nats, `[n, L]`; 0 in prompts and at padding.
+
+        Prompts are not editable, nor is the first token of a text without a prompt.
+        """
+        editable = scored_places(corpus, self._marks.pad)
         editable[:, 0] = False
         return Sites(self._log_probs(corpus), editable)
 
@@ -162,7 +186,7 @@ class CausalLM(Learner):
         return corpus.with_columns(tokens=resample(self.model, corpus["tokens"], mask, rng, decoding, self._marks))
 
     def tokens(self, corpus: Corpus) -> int:
-        """Tokens that are not padding."""
+        """Tokens that are not padding, prompts included."""
         return int((corpus["tokens"] != self._marks.pad).sum())
 
     def state(self) -> dict[str, torch.Tensor]:
@@ -182,7 +206,8 @@ class CausalLM(Learner):
         return {name: tensor for name, tensor in self.model.named_parameters() if tensor.requires_grad}
 
     def _log_probs(self, corpus: Corpus) -> torch.Tensor:
-        return log_probs(self.model, corpus["tokens"], self._marks)
+        scored = scored_places(corpus, self._marks.pad)
+        return log_probs(self.model, corpus["tokens"], self._marks).masked_fill(~scored, 0.0)
 
 
 def _check_fit(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, length: int) -> None:

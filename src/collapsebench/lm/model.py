@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 import difflib
 import importlib.util
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from ..errors import PluginError
+from .device import seeded
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -42,7 +42,7 @@ def build_model(config: Mapping[str, object], rng: torch.Generator) -> PreTraine
                 raise PluginError(
                     f"A {name} configuration has no '{key}'.", f"Did you mean '{near[0]}'?" if near else ""
                 )
-        with _seeded(int(torch.randint(2**62, (1,), generator=rng))):
+        with seeded(int(torch.randint(2**62, (1,), generator=rng))):
             # With a padding id in the configuration, every forward pass searches its input for padding.
             full = AutoConfig.for_model(name, **{"pad_token_id": None, **keys})
             return AutoModelForCausalLM.from_config(full, attn_implementation="sdpa").eval()
@@ -70,7 +70,7 @@ def _read_model(path: str) -> PreTrainedModel:
 
     arguments = located(Path(path))
     try:
-        with _seeded(0):
+        with seeded(0):
             return AutoModelForCausalLM.from_pretrained(**arguments, dtype=torch.float32).eval()
     except (ValueError, OSError, KeyError) as error:
         raise PluginError(
@@ -140,7 +140,7 @@ def with_lora(model: PreTrainedModel, lora: Lora, rng: torch.Generator) -> PreTr
         fan_in_fan_out=model.config.model_type == "gpt2",  # its layers hold the transposed matrix
     )
     try:
-        with _seeded(int(torch.randint(2**62, (1,), generator=rng))):
+        with seeded(int(torch.randint(2**62, (1,), generator=rng))):
             return inject_adapter_in_model(config, model).eval()
     except ValueError as error:
         raise PluginError(
@@ -150,11 +150,3 @@ def with_lora(model: PreTrainedModel, lora: Lora, rng: torch.Generator) -> PreTr
 
 def _first_sentence(error: Exception) -> str:
     return str(error).splitlines()[0].split(". ")[0].rstrip(".") + "."
-
-
-@contextlib.contextmanager
-def _seeded(seed: int) -> Iterator[None]:
-    """Global random state as of `seed` inside, as it was before afterwards."""
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        yield

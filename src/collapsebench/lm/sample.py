@@ -8,18 +8,23 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..learner import Decoding
-from .score import next_token_logits, row_chunks
+from .cache import sampling_cache
+from .device import inference
+from .score import device_factor, next_token_logits, row_chunks
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from .tokenise import Marks
 
-ROWS_AT_ONCE = 512
+ROWS_AT_ONCE = 1024
 """Most texts generated side by side."""
 
 CACHE_AT_ONCE = 2**28
-"""Most cached keys and values (1 GiB), which is what bounds large models."""
+"""Most cached keys and values (1 GiB in float32), which is what bounds large models."""
+
+FINISHED_SHARE = 1 / 8
+"""Finished texts leave the batch once they are this share of it: dropping rows copies the cache."""
 
 
 def generate(
@@ -29,46 +34,76 @@ def generate(
     rng: torch.Generator,
     decoding: Decoding,
     marks: Marks,
+    prompts: torch.Tensor | None = None,
+    given: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """`n` texts of at most `length` tokens drawn from the model, int64 `[n, length]`.
 
-    A text ends at the end-of-text token (kept in the row) and is padded after it.
+    A text ends at the end-of-text token (kept in the row) and is padded after it. A text depends on its
+    own row of random numbers only, not on the texts drawn beside it.
+
+    Args:
+        model: what is sampled from.
+        n: texts.
+        length: columns.
+        rng: the draws.
+        decoding: how tokens are drawn.
+        marks: the tokens around a text.
+        prompts: int64 `[n, P]`, what the texts begin with; None to begin with nothing.
+        given: int64 `[n]`, tokens of each prompt.
     """
+    uniform = torch.rand(n, length, generator=rng, dtype=torch.float64)
+    tokens = torch.full((n, length), marks.pad, dtype=torch.int64)
+    if prompts is None or given is None:
+        given = torch.zeros(n, dtype=torch.int64)
+    else:
+        prompted = torch.arange(prompts.shape[1]) < given[:, None]
+        tokens[:, : prompts.shape[1]] = prompts.where(prompted, marks.pad)[:, :length]
     cached = 2 * length * model.config.hidden_size * model.config.num_hidden_layers
-    rows = max(1, min(ROWS_AT_ONCE, CACHE_AT_ONCE // cached))
-    with torch.inference_mode():
-        chunks = [
-            _generate_rows(model, min(rows, n - start), length, rng, decoding, marks) for start in range(0, n, rows)
-        ]
-    return torch.cat(chunks) if chunks else torch.empty((0, length), dtype=torch.int64)
+    at_once = max(1, min(ROWS_AT_ONCE, CACHE_AT_ONCE * device_factor(model) // cached))
+    with inference():
+        for rows in torch.split(given.argsort(stable=True), at_once):
+            tokens[rows] = _continue(model, tokens[rows], given[rows], uniform[rows], decoding, marks)
+    return tokens
 
 
-def _generate_rows(
+def _continue(
     model: PreTrainedModel,
-    n: int,
-    length: int,
-    rng: torch.Generator,
+    tokens: torch.Tensor,
+    given: torch.Tensor,
+    uniform: torch.Tensor,
     decoding: Decoding,
     marks: Marks,
 ) -> torch.Tensor:
-    tokens = torch.full((n, length), marks.pad, dtype=torch.int64)
-    open_rows = torch.ones(n, dtype=torch.bool)
-    last = torch.full((n,), marks.bos, dtype=torch.int64)
+    """Continue the `given` first tokens of each row of `tokens` `[r, L]`, side by side.
+
+    What all prompts have is read at once. From there on all rows move token by token; where a prompt
+    goes on, its token stands in for the draw.
+    """
+    start, (rows, length) = int(given.min()), tokens.shape
+    tokens, given, uniform = (t.to(model.device) for t in (tokens, given, uniform))
     undrawn = never_drawn(model, marks)
-    cache = None
-    for place in range(length):
-        out = model(input_ids=last[:, None].to(model.device), past_key_values=cache, use_cache=True)
-        cache = out.past_key_values
+    cache = sampling_cache(model.config, length)
+    live = torch.arange(rows, device=model.device)  # the rows still in the batch
+    closed = torch.zeros(rows, dtype=torch.bool, device=model.device)  # of those, the ones that have ended
+    inputs = torch.cat([tokens.new_full((rows, 1), marks.bos), tokens[:, :start]], 1)
+    for place in range(start, length):
+        out = model(input_ids=inputs, past_key_values=cache, use_cache=True, logits_to_keep=1)
         logits = out.logits[:, -1].float()
         logits[:, undrawn] = -math.inf
-        last = draw(truncated(logits, decoding), rng)
-        last[~open_rows] = marks.pad
-        tokens[:, place] = last
+        free = given[live] <= place
+        chosen = torch.where(free, draw(logits, decoding, uniform[live, place]), tokens[live, place])
+        tokens[live, place] = chosen.masked_fill(closed, marks.pad)
         if marks.eos is not None:
-            open_rows &= last != marks.eos
-            if not bool(open_rows.any()):
-                break
-    return tokens
+            closed |= free & (chosen == marks.eos)
+            if int(closed.sum()) >= FINISHED_SHARE * len(live):
+                kept = (~closed).nonzero().squeeze(1)
+                if not len(kept):
+                    break
+                cache.batch_select_indices(kept)
+                live, chosen, closed = live[kept], chosen[kept], closed[kept]
+        inputs = chosen[:, None]
+    return tokens.cpu()
 
 
 def resample(
@@ -95,14 +130,17 @@ def resample(
         int64 `[n, L]`, equal to `tokens` outside the mask.
     """
     edited = tokens.clone()
+    uniform = torch.rand(tokens.shape, generator=rng, dtype=torch.float64)
     undrawn = never_drawn(model, marks)
-    with torch.inference_mode():
-        for rows in row_chunks(model, tokens):
-            chunk, chosen = tokens[rows], mask[rows]
-            if bool(chosen.any()):
-                logits = next_token_logits(model, chunk.to(model.device), marks)[chosen.to(model.device)].float()
-                logits[:, undrawn] = -math.inf
-                edited[rows][chosen] = draw(truncated(logits, decoding), rng)
+    reach = (mask * torch.arange(1, mask.shape[1] + 1)).amax(1)  # tokens up to the last one under the mask
+    with inference():
+        for rows, width in row_chunks(model, reach):
+            chosen, old = mask[rows, :width], tokens[rows, :width]
+            logits = next_token_logits(model, old.to(model.device), marks)[chosen.to(model.device)].float()
+            logits[:, undrawn] = -math.inf
+            draws = uniform[rows, :width][chosen].to(model.device)
+            new = draw(logits, decoding, draws, likely=old[chosen].to(model.device)).cpu()
+            edited[rows, :width] = old.masked_scatter(chosen, new)
     return edited
 
 
@@ -111,28 +149,49 @@ def never_drawn(model: PreTrainedModel, marks: Marks) -> list[int]:
     return [i for i in {marks.bos, marks.pad} - {marks.eos} if i < model.config.vocab_size]
 
 
-def truncated(logits: torch.Tensor, decoding: Decoding) -> torch.Tensor:
-    """Probabilities `[n, V]` after temperature, then top-k, then top-p; ties at the border of top-k all stay."""
-    logits = logits / decoding.temperature
-    if decoding.top_k is not None and decoding.top_k < logits.shape[-1]:
-        border = logits.topk(decoding.top_k, dim=-1).values[..., -1:]
-        logits = logits.masked_fill(logits < border, -math.inf)
-    probabilities = logits.softmax(-1)
-    if decoding.top_p is not None and decoding.top_p < 1:
-        ordered, places = probabilities.sort(dim=-1, descending=True)
-        before = ordered.cumsum(-1) - ordered
-        kept = ordered.masked_fill(before >= decoding.top_p, 0.0)
-        probabilities = torch.zeros_like(probabilities).scatter(-1, places, kept)
-        probabilities /= probabilities.sum(-1, keepdim=True)
-    return probabilities
+def draw(
+    logits: torch.Tensor, decoding: Decoding, uniform: torch.Tensor, likely: torch.Tensor | None = None
+) -> torch.Tensor:
+    """One outcome per row, int64 `[n]`, by inverting the distribution function with the likeliest outcome first.
 
+    An outcome of probability p > 1/2 is the likeliest, and stays it under any truncation, which can only
+    raise p: where the uniform number lies below p the row is settled without sorting anything.
 
-def draw(probabilities: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
-    """One outcome per row of `[n, V]`, int64 `[n]` on the CPU, by inverting the distribution function.
-
-    One uniform number per row from a CPU generator: the same draws on every device.
+    Args:
+        logits: float `[n, V]`.
+        decoding: temperature, then top-k, then top-p.
+        uniform: float64 `[n]` in [0, 1).
+        likely: int64 `[n]`, a guess at the likeliest outcome; without it, the likeliest is looked up.
     """
-    uniform = torch.rand(len(probabilities), 1, generator=rng, dtype=torch.float64).to(probabilities.device)
-    cumulative = probabilities.double().cumsum(-1)
-    outcome = torch.searchsorted(cumulative, uniform * cumulative[:, -1:], right=True)
-    return outcome.squeeze(1).clamp(max=probabilities.shape[-1] - 1).cpu()
+    if decoding.temperature != 1:
+        logits = logits / decoding.temperature
+    outcome = logits.argmax(-1) if likely is None else likely.clone()
+    share = logits.softmax(-1).gather(1, outcome[:, None]).squeeze(1)
+    open_rows = ((share <= 0.5) | (uniform >= share)).nonzero().squeeze(1)
+    if len(open_rows):
+        outcome[open_rows] = _inverted(logits[open_rows], decoding, uniform[open_rows])
+    return outcome
+
+
+def _inverted(logits: torch.Tensor, decoding: Decoding, uniform: torch.Tensor) -> torch.Tensor:
+    """As `draw`, of logits that are already divided by the temperature."""
+    if decoding.top_k is None and decoding.top_p is None:
+        return _inverted_whole(logits.double().softmax(-1), uniform)
+    kept = min(decoding.top_k or logits.shape[-1], logits.shape[-1])
+    values, outcomes = logits.topk(kept)
+    probabilities = values.double().softmax(-1)
+    if decoding.top_p is not None:
+        before = probabilities.cumsum(-1) - probabilities
+        probabilities = probabilities.masked_fill(before >= decoding.top_p, 0.0)
+    cumulative = probabilities.cumsum(-1)
+    place = torch.searchsorted(cumulative, uniform[:, None] * cumulative[:, -1:], right=True)
+    return outcomes.gather(1, place.clamp(max=kept - 1)).squeeze(1)
+
+
+def _inverted_whole(probabilities: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
+    """Without truncation: the likeliest first, all others in the order of the vocabulary, so nothing is sorted."""
+    top, first = probabilities.max(-1, keepdim=True)
+    cumulative = probabilities.scatter(1, first, 0.0).cumsum(-1)
+    target = uniform[:, None] * (top + cumulative[:, -1:]) - top
+    other = torch.searchsorted(cumulative, target.clamp(min=0), right=True)
+    return torch.where(target < 0, first, other.clamp(max=probabilities.shape[-1] - 1)).squeeze(1)

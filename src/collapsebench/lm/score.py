@@ -8,16 +8,22 @@ from typing import TYPE_CHECKING
 import torch
 import torch.nn.functional as F
 
+from .device import inference
+
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+    from ..corpus import Corpus
     from .tokenise import Marks
 
-TOKENS_AT_ONCE = 4096
+TOKENS_AT_ONCE = 2**12
 """Most tokens per forward pass without gradients: large enough to hide the overhead, small enough for caches."""
 
 LOGITS_AT_ONCE = 2**25
 """Most logits per forward pass (128 MiB), which is what bounds models with a large vocabulary."""
+
+GPU_FACTOR = 16
+"""How many times as much a GPU takes at once."""
 
 
 def next_token_logits(model: PreTrainedModel, tokens: torch.Tensor, marks: Marks) -> torch.Tensor:
@@ -25,19 +31,13 @@ def next_token_logits(model: PreTrainedModel, tokens: torch.Tensor, marks: Marks
 
     Padding stands on the right, where causal attention never looks, so no attention mask is needed.
     """
+    return model(input_ids=model_inputs(tokens, marks), use_cache=False).logits  # type: ignore[no-any-return]
+
+
+def model_inputs(tokens: torch.Tensor, marks: Marks) -> torch.Tensor:
+    """What a model reads to foretell each token of `tokens` `[n, L]`: the start, then all but the last token."""
     inputs = F.pad(tokens[:, :-1], (1, 0), value=marks.bos)
-    inputs = inputs.masked_fill(inputs == marks.pad, marks.bos)  # padding may lie past the vocabulary
-    return model(input_ids=inputs, use_cache=False).logits  # type: ignore[no-any-return]
-
-
-def log_probs(model: PreTrainedModel, tokens: torch.Tensor, marks: Marks) -> torch.Tensor:
-    """Log-probability of every token given those before it, nats, float `[n, L]`; 0 at padding."""
-    scored = torch.zeros(tokens.shape)
-    with torch.inference_mode():
-        for rows in row_chunks(model, tokens):
-            chunk = tokens[rows].to(model.device)
-            scored[rows] = token_log_probs(next_token_logits(model, chunk, marks), chunk, marks.pad).cpu()
-    return scored
+    return inputs.masked_fill(inputs == marks.pad, marks.bos)  # padding may lie past the vocabulary
 
 
 def token_log_probs(logits: torch.Tensor, tokens: torch.Tensor, pad: int) -> torch.Tensor:
@@ -46,9 +46,47 @@ def token_log_probs(logits: torch.Tensor, tokens: torch.Tensor, pad: int) -> tor
     return -flat.view(tokens.shape)
 
 
-def row_chunks(model: PreTrainedModel, tokens: torch.Tensor) -> Iterator[slice]:
-    """Slices over the rows of a token matrix `[n, L]`, each small enough for one forward pass."""
-    most = min(TOKENS_AT_ONCE, LOGITS_AT_ONCE // model.config.vocab_size)
-    rows = max(1, most // max(1, tokens.shape[1]))
-    for start in range(0, len(tokens), rows):
-        yield slice(start, start + rows)
+def log_probs(model: PreTrainedModel, tokens: torch.Tensor, marks: Marks) -> torch.Tensor:
+    """Log-probability of every token given those before it, nats, float `[n, L]`; 0 at padding."""
+    scored = torch.zeros(tokens.shape)
+    with inference():
+        for rows, width in row_chunks(model, text_lengths(tokens, marks.pad)):
+            chunk = tokens[rows, :width].to(model.device)
+            scored[rows, :width] = token_log_probs(next_token_logits(model, chunk, marks), chunk, marks.pad).cpu()
+    return scored
+
+
+def text_lengths(tokens: torch.Tensor, pad: int) -> torch.Tensor:
+    """Tokens of each row that are not padding, int64 `[n]`."""
+    return (tokens != pad).sum(1)
+
+
+def scored_places(corpus: Corpus, pad: int) -> torch.Tensor:
+    """Where a corpus of texts has tokens of its own, neither prompt nor padding, bool `[n, L]`."""
+    tokens = corpus["tokens"]
+    scored = tokens != pad
+    if "given" in corpus.names:
+        scored &= torch.arange(tokens.shape[1]) >= corpus["given"][:, None]
+    return scored
+
+
+def row_chunks(model: PreTrainedModel, lengths: torch.Tensor) -> Iterator[tuple[torch.Tensor, int]]:
+    """Row indices and a width for one forward pass each; rows of like length together, empty ones left out.
+
+    Args:
+        model: says how much is too much at once.
+        lengths: int64 `[n]`, what must be read of each row.
+    """
+    most = min(TOKENS_AT_ONCE, LOGITS_AT_ONCE // model.config.vocab_size) * device_factor(model)
+    order = lengths.argsort(stable=True)[int((lengths == 0).sum()) :]
+    end = len(order)
+    while end:
+        width = int(lengths[order[end - 1]])
+        start = max(0, end - max(1, most // width))
+        yield order[start:end], width
+        end = start
+
+
+def device_factor(model: PreTrainedModel) -> int:
+    """How many times as much as a CPU the model's device takes at once."""
+    return GPU_FACTOR if model.device.type == "cuda" else 1
