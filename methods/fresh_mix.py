@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -36,10 +37,12 @@ class FreshMix(Method):
             raise PluginError(f"fresh_mix: alpha must lie in [0, 1], got {self.alpha}.")
         if not self.decay >= 0:
             raise PluginError(f"fresh_mix: decay must not be negative (alpha would exceed 1), got {self.decay}.")
-        if not self.size > 0:
-            raise PluginError(f"fresh_mix: size must be positive, got {self.size}.")
-        if not self.growth >= 0:
-            raise PluginError(f"fresh_mix: growth must not be negative (n_t would fall below 1), got {self.growth}.")
+        if not 0 < self.size < math.inf:
+            raise PluginError(f"fresh_mix: size must be positive and finite, got {self.size}.")
+        if not 0 <= self.growth < math.inf:
+            raise PluginError(
+                f"fresh_mix: growth must be finite and not negative (n_t would fall below 1), got {self.growth}."
+            )
         if self.draws not in ("mixture", "counts"):
             raise PluginError(f"fresh_mix: draws must be 'mixture' or 'counts', got '{self.draws}'.")
 

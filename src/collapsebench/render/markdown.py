@@ -162,8 +162,8 @@ def _scores(board: Board, tracks: Sequence[str], with_track: bool) -> str:
 
 
 def _coverage(board: Board, entry: Entry) -> str:
-    """`5/6`: of the tasks that count, those in the scope of an entry."""
-    return f"{len(board.scope(entry))}/{len(board.counting)}" if board.counting else MISSING
+    """`5/6`: of the tasks that count (of all, while none does), those in the scope of an entry."""
+    return f"{len(board.scope(entry))}/{len(board.counting or board.tasks)}"
 
 
 def _noted_score(board: Board, entry: Entry, task: BoardTask, notes: _Footnotes) -> str:
