@@ -39,7 +39,16 @@ def test_its_track_is_fresh():
 
 
 @pytest.mark.parametrize(
-    "bad", [{"alpha": 1.5}, {"alpha": -0.1}, {"decay": -1.0}, {"size": 0.0}, {"size": math.inf}, {"growth": -1.0}, {"draws": "all"}]
+    "bad",
+    [
+        {"alpha": 1.5},
+        {"alpha": -0.1},
+        {"decay": -1.0},
+        {"size": 0.0},
+        {"size": math.inf},
+        {"growth": -1.0},
+        {"draws": "all"},
+    ],
 )
 def test_bad_parameters_are_named(bad):
     with pytest.raises(PluginError, match=next(iter(bad))):
