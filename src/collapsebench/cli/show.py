@@ -13,9 +13,6 @@ if TYPE_CHECKING:
     from ..records import CellRecord, CellResult
     from ..store import CellFolder, Store
 
-SAMPLES = 4
-"""Examples shown per generation."""
-
 
 def show(
     cell: Annotated[
@@ -34,7 +31,9 @@ def show(
     if (failure := folder.path / "failure.txt").is_file():
         typer.echo(failure.read_text(encoding="utf-8"))
     if samples:
-        _print_samples(folder, Store(store), len(generations.generations))
+        from .samples import print_samples
+
+        print_samples(folder, Store(store), len(generations.generations))
 
 
 def _find(store: Store, wanted: str) -> CellFolder:
@@ -82,8 +81,9 @@ def _print_generations(record: CellRecord, result: CellResult) -> None:
 
     if not result.generations:
         return
-    metrics = [record.task["primary"], *(m for m in record.task["metrics"] if m != record.task["primary"])]
-    metrics = [m for m in metrics if m in result.generations[-1].metrics]
+    described = [record.task["primary"], *record.task["metrics"]]
+    measured = result.generations[-1].metrics
+    metrics = list(dict.fromkeys([*(m for m in described if m in measured), *measured]))
     logs = sorted({key for generation in result.generations for key in generation.log})
     rows = [
         ("rows of D_t", [f"{g.rows}" for g in result.generations]),
@@ -115,25 +115,3 @@ def _sparkline(record: CellRecord, result: CellResult) -> str:
     low, high = min(values), max(values)
     bars = "▁▂▃▄▅▆▇█"
     return "".join(bars[round((v - low) / (high - low) * 7) if high > low else 0] for v in values)
-
-
-def _print_samples(folder: CellFolder, store: Store, count: int) -> None:
-    """Go through the lineage again: stored stages are read, closed-form ones computed again."""
-    from itertools import islice
-
-    from ..lineage import Lineage
-    from ..plan import CellSpec, resolve
-    from ..runner import run_cell
-    from ..seeds import generator
-
-    manifest = folder.manifest()
-    assert manifest is not None
-    spec = manifest[1]
-    cell = resolve(CellSpec(**{**spec, "plugins": tuple(spec["plugins"])}))
-    lineage = Lineage(cell, store, keep_checkpoints=True)
-    for record in islice(run_cell(lineage), count):
-        corpus = lineage.corpus.value
-        few = corpus.sample(min(SAMPLES, len(corpus)), generator(record.t))
-        typer.echo(f"t={record.t}: {len(corpus)} rows, {record.real_share:.0%} real")
-        for line in cell.task.render(few):
-            typer.echo(f"    {line}")

@@ -1,0 +1,152 @@
+"""What the data of a cell looked like, generation by generation, and how its models go on with the same prompts."""
+
+from __future__ import annotations
+
+import shutil
+import textwrap
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import torch
+import typer
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from ..corpus import Corpus
+    from ..learners.causal_lm import CausalLM
+    from ..lineage import Lineage
+    from ..store import CellFolder, Store
+
+SAMPLES = 4
+"""Examples shown per generation."""
+
+PROMPTS = 3
+"""Texts of D_0 whose beginning the model of every generation continues."""
+
+OPENING = 8
+"""Most tokens of such a beginning, where a task's texts have no prompts of their own."""
+
+READ = 256
+"""Texts per generation that M_0 reads for the histogram."""
+
+BINS = 32
+"""Of the histogram, over 0 to twice the 95 % quantile of D_0."""
+
+
+def print_samples(folder: CellFolder, store: Store, count: int) -> None:
+    """Go through the lineage again: stored stages are read, closed-form ones computed again."""
+    from ..lineage import Lineage
+    from ..plan import CellSpec, resolve
+    from ..runner import run_cell
+    from ..seeds import generator
+
+    manifest = folder.manifest()
+    assert manifest is not None
+    spec = manifest[1]
+    lineage = Lineage(resolve(CellSpec(**{**spec, "plugins": tuple(spec["plugins"])})), store, keep_checkpoints=True)
+    reader = None
+    continued: list[list[str]] = []
+    for record in islice(run_cell(lineage), count):
+        corpus = lineage.corpus.value
+        typer.echo(f"t={record.t}: {len(corpus)} rows, {record.real_share:.0%} real")
+        for line in lineage.task.render(corpus.sample(min(SAMPLES, len(corpus)), generator(record.t))):
+            typer.echo(f"    {line}")
+        if record.t == 0 and (reader := TextReader.of(lineage)):
+            typer.echo("Models that the run did not keep (--keep-checkpoints) are trained again.", err=True)
+        if reader is not None:
+            typer.echo(f"    {reader.surprise(record.t)}")
+            continued.append(reader.continuations())
+    if reader is not None:
+        _print_continuations(reader.prompts(), continued)
+
+
+def _print_continuations(prompts: Sequence[str], continued: Sequence[Sequence[str]]) -> None:
+    width = shutil.get_terminal_size().columns
+    for i, prompt in enumerate(prompts):
+        typer.echo(f"\n{prompt.strip()} ...")
+        for t, texts in enumerate(continued):
+            rest = texts[i].removeprefix(prompt).strip()
+            typer.echo(textwrap.fill(rest, width, initial_indent=f"  t={t:<4}", subsequent_indent=" " * 8))
+
+
+def bars(counts: Sequence[int]) -> str:
+    """One character per bin: a blank where it is empty, else a bar in proportion to the fullest."""
+    most = max(counts)
+    return "".join(" ▁▂▃▄▅▆▇█"[-(-8 * count // most)] for count in counts)
+
+
+class TextReader:
+    """What can be shown of a lineage of causal language models beyond its corpora.
+
+    Args:
+        lineage: at t = 0 or later.
+        first: M_0.
+    """
+
+    def __init__(self, lineage: Lineage, first: CausalLM) -> None:
+        self._lineage, self._first = lineage, first
+        self._pad: int = first.tokenizer.pad_token_id
+        self._names = lineage.history[0].value.names
+        self._prompts = self._openings(lineage.history[0].value)
+        self._high = 2 * float(self._read(0).quantile(0.95))
+
+    @classmethod
+    def of(cls, lineage: Lineage) -> TextReader | None:
+        """A reader, or None where the task's learner is not one that continues texts."""
+        if "tokens" not in lineage.history[0].value.names:
+            return None
+        from ..learners.causal_lm import CausalLM
+
+        first = lineage.initial_model.value
+        return cls(lineage, first) if isinstance(first, CausalLM) else None
+
+    def surprise(self, t: int) -> str:
+        """The histogram of the NLL per token, under M_0, of D_0 or of what M_{t-1} wrote."""
+        from ..scoring.text import histogram
+
+        values = self._read(t)
+        shape = bars(histogram(values, 0.0, self._high, BINS))
+        median = f"median {float(values.median()):.2f} nats/token"
+        return f"NLL under M_0 of {f'S_{t}' if t else 'D_0'}: 0 |{shape}| {self._high:.2f}, {median}"
+
+    def prompts(self) -> list[str]:
+        """The prompts as text."""
+        return [line for prompt in self._prompts for line in self._rendered(prompt)]
+
+    def continuations(self) -> list[str]:
+        """Each prompt as the newest model continues it, with the same random stream at every generation."""
+        from ..learner import Decoding
+        from ..seeds import generator
+
+        model, texts = self._lineage.model.value, []
+        for i, prompt in enumerate(self._prompts):  # one by one, so that the end of one text moves no draw of another
+            texts += self._rendered(model.sample(1, generator(i), Decoding(), prompt))
+        return texts
+
+    def _openings(self, real: Corpus) -> list[Corpus]:
+        """The prompts of a few texts of D_0, else their first tokens: each one row of `tokens` `[1, k]`, `given` k."""
+        from ..corpus import Corpus
+        from ..seeds import generator
+
+        rows = real.sample(min(PROMPTS, len(real)), generator(0))
+        lengths = (rows["tokens"] != self._pad).sum(1)
+        given = rows["given"] if "given" in self._names else (lengths // 2).clamp(1, OPENING)
+        return [
+            Corpus({"tokens": row[None, :k], "given": torch.tensor([k])})
+            for row, k in zip(rows["tokens"], given.tolist(), strict=True)
+        ]
+
+    def _read(self, t: int) -> torch.Tensor:
+        """NLL per token of some texts of S_t (D_0 at t = 0) under M_0, float64 `[n]`."""
+        from ..scoring.text import nll_per_token
+        from ..seeds import generator
+
+        corpus = self._lineage.history[t].value
+        return nll_per_token(self._first, corpus.sample(min(READ, len(corpus)), generator(0)), self._pad)
+
+    def _rendered(self, corpus: Corpus) -> list[str]:
+        """Texts as the task shows them, from the columns that it knows."""
+        from ..corpus import Corpus
+
+        return self._lineage.task.render(Corpus({name: corpus[name] for name in self._names}))
