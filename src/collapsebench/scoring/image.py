@@ -5,28 +5,8 @@ from __future__ import annotations
 import torch
 
 
-class PrincipalComponents:
-    """A fixed embedding: projection on the leading principal axes of some reference images.
-
-    Args:
-        images: float `[n, d]`.
-        axes: number of axes kept.
-    """
-
-    def __init__(self, images: torch.Tensor, axes: int) -> None:
-        rows = images.double()
-        self._mean = rows.mean(0)
-        self._axes: torch.Tensor = torch.linalg.svd(rows - self._mean, full_matrices=False).Vh[:axes].T
-
-    def __call__(self, images: torch.Tensor) -> torch.Tensor:
-        """Coordinates of images `[n, d]`, float64 `[n, axes]`."""
-        return (images.double() - self._mean) @ self._axes
-
-
 class KernelClassifier:
     """Regularised least-squares classification with a Gaussian kernel; closed form, so the same on every machine.
-
-    Its scores are least-squares estimates of p(label | image).
 
     Args:
         images: float `[n, d]`; the kernel's inverse squared width is 1 / (d · variance of all pixels).
@@ -45,10 +25,6 @@ class KernelClassifier:
 
     def _kernel(self, images: torch.Tensor) -> torch.Tensor:
         return (-self._sharpness * torch.cdist(images.double(), self._images).square()).exp()
-
-    def scores(self, images: torch.Tensor) -> torch.Tensor:
-        """Estimates of p(label | image), float64 `[n, classes]` in [0, 1]; rows need not sum to 1."""
-        return (self._kernel(images) @ self._coefficients).clamp(0, 1)
 
     def predict(self, images: torch.Tensor) -> torch.Tensor:
         """The best label of each image, int64 `[n]`."""

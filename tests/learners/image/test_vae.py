@@ -5,10 +5,12 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Decoding, Diverged, PluginError, Training
-from collapsebench.learners.image import ConditionalVAE, VAEShape, batches, beta_binomial_log_pmf
+from collapsebench.learners.image.generator import batches
+from collapsebench.learners.image.shape import ImageShape
+from collapsebench.learners.image.vae import ConditionalVAE, VAEShape, beta_binomial_log_pmf
 from collapsebench.lm.train import Optimiser
 
-TINY = VAEShape(pixels=2, levels=1, classes=2, latent=1, width=8)
+TINY = VAEShape(ImageShape(side=2, levels=1, classes=2), latent=1, width=8)
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -16,18 +18,18 @@ def rng(seed: int = 0) -> torch.Generator:
 
 
 def every_tiny_image(label: int) -> Corpus:
-    images = torch.tensor(list(itertools.product([0.0, 1.0], repeat=2)))
-    return Corpus({"image": images, "label": torch.full((4,), label)})
+    images = torch.tensor(list(itertools.product([0, 1], repeat=4)), dtype=torch.uint8)
+    return Corpus({"image": images, "label": torch.full((16,), label)})
 
 
 def halves(n: int = 40) -> Corpus:
-    """Images of eight pixels and four levels: the left half is bright under label 0, the right half under label 1."""
+    """Images of 3×3 pixels and four levels: the upper part is bright under label 0, the lower part under label 1."""
     label = torch.arange(n) % 2
-    bright = torch.arange(8).lt(4).eq(label.eq(0).unsqueeze(1))
-    return Corpus({"image": torch.where(bright, 0.75, 0.25), "label": label})
+    bright = torch.arange(9).lt(4).eq(label.eq(0).unsqueeze(1))
+    return Corpus({"image": torch.where(bright, 3, 1).to(torch.uint8), "label": label})
 
 
-HALVES = VAEShape(pixels=8, levels=4, classes=2, latent=2, width=16, optimiser=Optimiser(lr=0.03))
+HALVES = VAEShape(ImageShape(side=3, levels=4, classes=2), latent=2, width=16, optimiser=Optimiser(lr=0.03))
 
 
 def fitted(corpus: Corpus, steps: int = 100, seed: int = 1) -> ConditionalVAE:
@@ -52,8 +54,10 @@ def test_batches_are_shuffled_passes_without_a_seam() -> None:
 def test_elbo_bounds_a_distribution_over_images() -> None:
     learner = ConditionalVAE(TINY, rng())
     for label in (0, 1):
-        total = learner.elbo(every_tiny_image(label), rng()).exp().sum()
-        assert 0.5 < total <= 1
+        given_label = learner.image_bound(every_tiny_image(label), rng())
+        assert 0.5 < given_label.exp().sum() <= 1
+        # An untrained model gives both labels probability 1/2.
+        assert torch.allclose(learner.bound(every_tiny_image(label), rng()), given_label - math.log(2))
 
 
 def test_fit_learns_what_each_label_looks_like() -> None:
@@ -75,15 +79,49 @@ def test_fit_reports_its_cost_and_is_repeatable() -> None:
 def test_rows_of_weight_zero_do_not_matter() -> None:
     corpus = halves()
     weights = (torch.arange(40) < 20).float()
-    noise = torch.where(weights.bool().unsqueeze(1), corpus["image"], 1.0)
+    noise = torch.where(weights.bool().unsqueeze(1), corpus["image"], 4)
     first = fitted(corpus.with_weights(weights), steps=5)
-    second = fitted(Corpus({"image": noise, "label": corpus["label"]}, weights), steps=5)
+    second = fitted(Corpus({"image": noise.to(torch.uint8), "label": corpus["label"]}, weights), steps=5)
     assert all(first.state()[name].equal(second.state()[name]) for name in first.state())
 
 
-def test_training_on_broken_images_is_divergence() -> None:
+def test_a_loss_that_is_not_finite_is_divergence() -> None:
+    learner = ConditionalVAE(HALVES, rng(1))
+    learner.load({name: torch.full_like(value, math.nan) for name, value in learner.state().items()})
     with pytest.raises(Diverged):
-        fitted(Corpus({"image": torch.full((4, 8), math.nan), "label": torch.zeros(4, dtype=torch.int64)}), steps=1)
+        learner.fit(halves(), Training(rng(2), steps=1, batch=16))
+
+
+@pytest.mark.parametrize(
+    ("image", "label", "message"),
+    [
+        (torch.zeros(2, 8, dtype=torch.uint8), torch.tensor([0, 1]), r"shape \(8,\), not \(9,\)"),
+        (torch.full((2, 9), 5, dtype=torch.uint8), torch.tensor([0, 1]), r"grey levels outside 0\.\.4"),
+        (torch.zeros(2, 9, dtype=torch.uint8), torch.tensor([0, 2]), r"labels outside 0\.\.1"),
+    ],
+)
+def test_images_of_another_shape_are_refused(image: torch.Tensor, label: torch.Tensor, message: str) -> None:
+    learner = ConditionalVAE(HALVES, rng(1))
+    with pytest.raises(PluginError, match=message):
+        learner.fit(Corpus({"image": image, "label": label}), Training(rng(2), steps=1, batch=2))
+
+
+def test_labels_are_drawn_as_often_as_they_were_seen() -> None:
+    corpus = halves(80)
+    three_to_one = corpus.select((corpus["label"] == 0) | (torch.arange(80) % 3 == 0))
+    share = (three_to_one["label"] == 1).double().mean()
+    learner = fitted(three_to_one, steps=1)
+    drawn = learner.sample(4000, rng(3), Decoding())["label"]
+    assert (drawn == 1).double().mean() == pytest.approx(float(share), abs=0.03)
+    weighted = fitted(three_to_one.with_weights((three_to_one["label"] == 0).float()), steps=1)
+    assert (weighted.sample(400, rng(3), Decoding())["label"] == 1).sum() <= 1
+
+
+def test_a_label_that_died_out_has_a_large_but_finite_loss() -> None:
+    corpus = halves()
+    learner = fitted(corpus.select(corpus["label"] == 0), steps=1)
+    of_label = (learner.bound(corpus, rng(5)) - learner.image_bound(corpus, rng(5)))[1]
+    assert of_label.item() == pytest.approx(math.log(0.01 / 20.02), abs=1e-4)
 
 
 def test_state_carries_everything() -> None:
@@ -96,19 +134,20 @@ def test_samples_follow_the_decoder() -> None:
     labels = Corpus({"label": torch.zeros(4000, dtype=torch.int64)})
     learner = ConditionalVAE(TINY, rng())
     images = learner.sample(4000, rng(3), Decoding(), labels)["image"]
-    assert set(images.unique().tolist()) == {0.0, 1.0}
-    index = (images @ torch.tensor([2.0, 1.0])).long()
-    frequencies = torch.bincount(index, minlength=4) / 4000
-    bounds = learner.elbo(every_tiny_image(0), rng()).exp()
+    assert images.dtype == torch.uint8
+    assert set(images.unique().tolist()) == {0, 1}
+    index = (images.long() * torch.tensor([8, 4, 2, 1])).sum(1)
+    frequencies = torch.bincount(index, minlength=16) / 4000
+    bounds = learner.image_bound(every_tiny_image(0), rng()).exp()
     assert (bounds <= frequencies + 0.03).all()
 
 
-def test_samples_lie_on_the_grid_and_keep_their_labels() -> None:
+def test_samples_keep_the_labels_that_they_are_given() -> None:
     labels = Corpus({"label": torch.arange(30) % 2})
     made = fitted(halves()).sample(30, rng(), Decoding(), labels)
     assert made.names == ("image", "label")
     assert made["label"].equal(labels["label"])
-    assert (made["image"] * 4).frac().eq(0).all()
+    assert made["image"].max() <= 4
 
 
 def test_a_low_temperature_gives_each_label_one_image() -> None:
@@ -117,11 +156,6 @@ def test_a_low_temperature_gives_each_label_one_image() -> None:
     cold = learner.sample(50, rng(), Decoding(temperature=1e-4), labels)["image"]
     assert len(cold.unique(dim=0)) == 1
     assert len(learner.sample(50, rng(), Decoding(), labels)["image"].unique(dim=0)) > 1
-
-
-def test_sampling_needs_labels() -> None:
-    with pytest.raises(PluginError, match="conditions"):
-        ConditionalVAE(TINY, rng()).sample(3, rng(), Decoding())
 
 
 def test_a_rows_log_prob_does_not_depend_on_its_neighbours() -> None:
