@@ -5,11 +5,15 @@ import torch
 
 from collapsebench.scoring.distribution import (
     entropy,
+    kl_divergence,
     kl_from_standard_normal,
     mass,
+    mode_coverage,
     rarest_half,
+    shares,
     squared_l2,
     support_lost,
+    w2_between_samples,
     w2_to_standard_normal,
 )
 
@@ -60,3 +64,26 @@ def test_rarest_half_ignores_impossible_outcomes_and_rounds_down():
     half = rarest_half(law)
     assert half.tolist() == [[False, False, True, False], [False, False, True, True]]
     assert mass(law, half) == pytest.approx((0.2 + 0.3) / 2)
+
+
+def test_w2_between_samples_is_that_of_the_best_pairing():
+    line = torch.tensor([[0.0], [10.0], [20.0]])
+    # 0-1, 10-12, 20-17, whatever the order of the rows.
+    assert w2_between_samples(line, torch.tensor([[12.0], [17.0], [1.0]])) == pytest.approx((1 + 4 + 9) / 3)
+    assert w2_between_samples(line, line.flip(0)) == 0.0
+
+
+def test_w2_between_samples_of_two_normals_comes_near_the_exact_distance():
+    g = torch.Generator().manual_seed(0)
+    real, model = torch.randn(800, 1, generator=g), 2.0 + 3.0 * torch.randn(800, 1, generator=g)
+    assert w2_between_samples(real, model) == pytest.approx(w2_to_standard_normal([2.0], [9.0]), rel=0.1)
+
+
+def test_modes_by_hand():
+    found = shares(torch.tensor([0, 0, 0, 2]), 4)
+    law = torch.full((4,), 0.25, dtype=torch.float64)
+    assert found.tolist() == [0.75, 0.0, 0.25, 0.0]
+    assert mode_coverage(found, law) == 0.5
+    assert mode_coverage(found, law, least=2.0) == 0.25
+    assert kl_divergence(found, law) == pytest.approx(0.75 * math.log(3))
+    assert kl_divergence(law, found) == math.inf

@@ -1,4 +1,4 @@
-"""Distances between a fitted distribution and the real one, where both are known exactly."""
+"""Distances between a model and the real distribution: exact where both are known, else between samples."""
 
 from __future__ import annotations
 
@@ -61,3 +61,30 @@ def rarest_half(law: torch.Tensor) -> torch.Tensor:
 def mass(tables: torch.Tensor, outcomes: torch.Tensor) -> float:
     """Probability of a set of outcomes (bool or float `[c, k]`) under `tables` `[c, k]`, mean over rows."""
     return (tables.flatten() @ outcomes.flatten().to(tables.dtype)).item() / len(tables)
+
+
+def w2_between_samples(first: torch.Tensor, second: torch.Tensor) -> float:
+    """Squared 2-Wasserstein distance between two samples of one size, float `[n, d]`: their best pairing, exactly.
+
+    Two samples of one distribution are some way apart too, about as far as neighbours within a sample. Time
+    grows with n³: .03 to .15 seconds at n = 500, most for samples that lie far apart.
+    """
+    from scipy.optimize import linear_sum_assignment
+
+    cost = torch.cdist(first.double(), second.double()).square().numpy()
+    return float(cost[linear_sum_assignment(cost)].mean())
+
+
+def shares(outcomes: torch.Tensor, count: int) -> torch.Tensor:
+    """Relative frequency of each of `count` outcomes among int64 `[n]`, float64 `[count]`."""
+    return torch.bincount(outcomes, minlength=count).double() / len(outcomes)
+
+
+def mode_coverage(found: torch.Tensor, law: torch.Tensor, least: float = 0.1) -> float:
+    """Share of modes whose probability `found` `[k]` is at least `least` times what it is under `law` `[k]`."""
+    return float((found >= least * law).double().mean())
+
+
+def kl_divergence(p: torch.Tensor, q: torch.Tensor) -> float:
+    """KL(p ‖ q) of two distributions `[k]` in nats; infinite where p has mass and q has none."""
+    return float((p.xlogy(p) - p.xlogy(q)).sum())
