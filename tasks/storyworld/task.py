@@ -1,0 +1,218 @@
+"""Stories from a grammar with a world state: text whose true probability is known."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from collapsebench import Corpus, Decoding, GenerationZero, Learner, PluginError, Task, TaskCard, task
+from collapsebench.scoring.text import STATISTICS
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+    from collapsebench.learners.causal_lm import CausalLM
+    from collapsebench.learners.grammar.learner import GrammarLearner
+    from collapsebench.scoring.lm_eval import Suite
+
+SAMPLES = 500
+CLOZE, ENDINGS = 100, 4  # cloze questions, and endings to choose from
+
+JOYS = {"happy", "glad", "proud", "excited", "laughed", "danced", "sang", "played", "games", "thank"}
+SORROWS = {"sad", "upset", "worried", "afraid", "dirty", "stuck"}
+
+
+@task("storyworld")
+@dataclass(frozen=True)
+class Storyworld(Task):
+    """Small children's stories, word by word: a child, a friend, a thing, a problem and how it was solved.
+
+    The grammar (story.py) keeps a world state, so names come back and things are found where they were put. Its
+    entropy and the probability of each story are exact; what a model loses beyond them is its own doing.
+
+    Args:
+        heldout: held-out stories.
+        lr: peak learning rate.
+        width: hidden size of the model.
+        layers: its blocks.
+        heads: its attention heads.
+        init: standard deviation of its initial weights.
+    """
+
+    heldout: int = 300
+    lr: float = 5e-3
+    width: int = 48
+    layers: int = 1
+    heads: int = 8
+    init: float = 0.1
+
+    card = TaskCard(
+        title="Storyworld",
+        modality="tokens",
+        primary="excess_nll",
+        unit="nats/token",
+        metrics={
+            "excess_nll": "NLL of held-out stories (lm-eval, rolling) less their exact NLL, nats per token; 0 at best",
+            "bits_per_byte": "NLL of held-out stories in bits per byte (lm-eval, rolling)",
+            "word_perplexity": "their perplexity per word (lm-eval, rolling)",
+            "cloze": f"share of {CLOZE} held-out stories whose ending is found among {ENDINGS} (lm-eval)",
+            "certain_sites": "share of held-out tokens with model probability at least .99",
+            "rare_name_nll": "NLL of the child's name in held-out stories where it is a rare one, nats",
+            "valid": f"share of {SAMPLES} samples that are consistent stories",
+            "tail_names": f"share of the 40 rare names that occur in {SAMPLES} samples",
+            **STATISTICS,
+        },
+        supports={"sites", "log_prob", "temperature", "top_k", "top_p", "site_weights", "verifier", "reward", "prior"},
+        shown=("tail_names", "distinct_3", "valid"),
+    )
+
+    def __post_init__(self) -> None:
+        if self.heldout < ENDINGS:
+            raise PluginError(f"storyworld: heldout must be at least {ENDINGS}, got {self.heldout}.")
+
+    def real(self, n: int, rng: torch.Generator) -> Corpus:
+        return truth().sample(n, rng, Decoding())
+
+    def learner(self, rng: torch.Generator) -> Learner:
+        from collapsebench.learners.causal_lm import CausalLM, LMShape
+        from collapsebench.lm.train import Optimiser
+
+        length = truth().length
+        shape = LMShape(len(truth().lexicon), length, self.width, self.layers, self.heads, init=self.init)
+        return CausalLM(shape.build(rng), tokenizer(), length, Optimiser(lr=self.lr, schedule="linear"))
+
+    def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
+        from collapsebench.learners.causal_lm import CausalLM
+        from collapsebench.lm.tokenise import PAD
+        from collapsebench.scoring.text import sample_statistics
+
+        assert isinstance(learner, CausalLM)
+        heldout_seed, sample_seed = torch.randint(2**62, (2,), generator=rng).tolist()
+        samples = learner.sample(SAMPLES, torch.Generator().manual_seed(sample_seed), Decoding())
+        return {
+            **heldout(self, heldout_seed).metrics(learner),
+            **sample_statistics(samples, zero, PAD),
+            "valid": float(self.verify(samples).double().mean()),
+            "tail_names": float(torch.isin(rare_names(), samples["tokens"]).double().mean()),
+        }
+
+    def verify(self, corpus: Corpus) -> torch.Tensor:
+        """Whether it is one whole story in which all is consistent."""
+        return truth().valid(corpus)
+
+    def reward(self, corpus: Corpus) -> torch.Tensor:
+        """Cheerfulness: the number of joyful words less that of sorrowful ones."""
+        stories = truth().lexicon.decode(corpus["tokens"])
+        return torch.tensor([float(sum((word in JOYS) - (word in SORROWS) for word in words)) for words in stories])
+
+    def prior(self, rng: torch.Generator) -> Learner:
+        """The grammar itself."""
+        return truth()
+
+    def render(self, corpus: Corpus) -> list[str]:
+        return texts(corpus["tokens"])
+
+
+@dataclass(frozen=True)
+class Heldout:
+    """Held-out stories, ready to be scored.
+
+    Args:
+        corpus: their tokens.
+        exact_nll: their exact NLL, nats per token, the end of each story counted as a token.
+        suite: the lm-eval tasks.
+    """
+
+    corpus: Corpus
+    exact_nll: float
+    suite: Suite
+
+    def metrics(self, learner: CausalLM) -> dict[str, float]:
+        """What a language model makes of them; without a rare name among them, its metric is absent."""
+        from collapsebench.lm.tokenise import PAD
+
+        scores = self.suite.score(learner.model)
+        perplexity = scores["storyworld_story"]["word_perplexity"]
+        log_prob, tokens = learner.sites(self.corpus).log_prob, self.corpus["tokens"]
+        introduced = torch.isin(tokens, rare_names()).cumsum(1).cumsum(1) == 1  # where a rare name first stands
+        rare = {"rare_name_nll": -float(log_prob[introduced].mean())} if bool(introduced.any()) else {}
+        return {
+            "excess_nll": math.log(perplexity) - self.exact_nll,
+            "word_perplexity": perplexity,
+            "bits_per_byte": scores["storyworld_story"]["bits_per_byte"],
+            "cloze": scores["storyworld_cloze"]["acc"],
+            "certain_sites": float((log_prob[tokens != PAD] >= math.log(0.99)).double().mean()),
+            **rare,
+        }
+
+
+@lru_cache(maxsize=8)
+def heldout(task: Storyworld, seed: int) -> Heldout:
+    """The held-out stories of an evaluation stream; made once per process, since every generation asks for them."""
+    from collapsebench.scoring.lm_eval import Suite
+
+    corpus = task.real(task.heldout, torch.Generator().manual_seed(seed))
+    exact_nll = -float(truth().log_prob(corpus).sum()) / truth().tokens(corpus)
+    stories = truth().lexicon.decode(corpus["tokens"])
+    documents = {
+        "storyworld_story": [{"story": " ".join(words)} for words in stories],
+        "storyworld_cloze": [cloze(stories, place) for place in range(min(CLOZE, len(stories)))],
+    }
+    return Heldout(corpus, exact_nll, Suite(Path(__file__).parent / "lm_eval", documents, tokenizer()))
+
+
+def cloze(stories: list[list[str]], place: int) -> dict[str, object]:
+    """The story at `place` without its ending, and endings of which only its own is possible there.
+
+    The wrong ones are those of the next stories that would contradict this one, e.g. by another child's name.
+    """
+    beginning, ending = parted(stories[place])
+    endings = (parted(other)[1] for other in stories[place + 1 :] + stories[:place])
+    wrong = [other for other in endings if not truth().grammar.derive([*beginning, *other]).complete][: ENDINGS - 1]
+    right = place % ENDINGS
+    choices = [" ".join(words) for words in [*wrong[:right], ending, *wrong[right:]]]
+    return {"beginning": " ".join(beginning), "endings": choices, "right": min(right, len(wrong))}
+
+
+def parted(words: list[str]) -> tuple[list[str], list[str]]:
+    """A story before its last three full stops' sentences, and those."""
+    stops = [place for place, word in enumerate(words) if word == "."]
+    return words[: stops[-4] + 1], words[stops[-4] + 1 :]
+
+
+@cache
+def truth() -> GrammarLearner:
+    """The distribution of stories."""
+    from collapsebench.learners.grammar.learner import GrammarLearner
+
+    from .story import LONGEST, STORIES
+
+    return GrammarLearner(STORIES, LONGEST)
+
+
+@cache
+def tokenizer() -> PreTrainedTokenizerFast:
+    """One token per word."""
+    from collapsebench.lm.tokenise import symbol_tokenizer
+
+    return symbol_tokenizer(truth().grammar.expectations.vocabulary, words=True)
+
+
+@cache
+def rare_names() -> torch.Tensor:
+    """Token ids of the rare names, `[40]`."""
+    from .story import RARE_NAMES
+
+    return torch.tensor(truth().lexicon.ids(RARE_NAMES))
+
+
+def texts(tokens: torch.Tensor) -> list[str]:
+    """Each token row as people write it."""
+    from .story import readable
+
+    return [readable(words) for words in truth().lexicon.decode(tokens)]
