@@ -134,3 +134,16 @@ def test_a_file_that_is_not_text_is_refused(tmp_path):
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(ProtocolError, match="is not"):
         load_protocol(str(path))
+
+
+def test_what_lm_eval_measures_besides_changes_no_digest_of_rules():
+    plain = parse_protocol(TEXT, "mine.yaml")
+    besides = parse_protocol(TEXT.replace("n: 64", "n: 64\n    lm_eval: [piqa]\n    lm_eval_limit: 50"), "mine.yaml")
+
+    assert besides.rules("arithmetic").lm_eval == ("piqa",)
+    assert besides.digest() == plain.digest()
+    assert besides.rules("arithmetic").digest() == plain.rules("arithmetic").digest()
+
+    more = besides.with_lm_eval(["arithmetic"], ["boolq", "piqa"], None)
+    assert (more.rules("arithmetic").lm_eval, more.rules("arithmetic").lm_eval_limit) == (("piqa", "boolq"), 50)
+    assert more.rules("gaussian").lm_eval == ()

@@ -14,6 +14,8 @@ from .errors import PluginError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
 
 @dataclass(frozen=True)
 class Decoding:
@@ -158,6 +160,10 @@ class Learner(ABC):
         Build the result with `corpus.with_columns` so that untouched rows keep their origin.
         """
         raise _lacks(self, "resample")
+
+    def language_model(self) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+        """The Hugging Face model and tokeniser behind this learner, for lm-eval."""
+        raise _lacks(self, "lm_eval")
 
     def tokens(self, corpus: Corpus) -> int:
         """What one pass over this corpus costs in tokens (rows, for data without tokens)."""

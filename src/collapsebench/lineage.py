@@ -21,6 +21,7 @@ from .task import GenerationZero, Task
 
 if TYPE_CHECKING:
     from .plan import Cell
+    from .scoring.lm_eval_named import NamedTasks
     from .store import Store
 
 
@@ -40,7 +41,9 @@ class Lineage:
         self._keep_checkpoints = keep_checkpoints
         self._source = RealSource(self.task, self.rules.n, cell.seed)
         self._constant: dict[str, tuple[torch.Generator, int]] = {}
-        self.closed_form = self._new_learner().closed_form
+        learner = self._new_learner()
+        self.closed_form = learner.closed_form
+        self._lm_eval = self._named_tasks(learner)
         self._stages: Stages = InMemoryStages() if self.closed_form or store is None else StoredStages(store)
         self._unbatched = self._training(self._stream("batches", 0))
         self.ledger = Ledger()
@@ -149,11 +152,15 @@ class Lineage:
         def compute() -> Artefact[None]:
             zero = GenerationZero(first.value, lambda: initial_model.value)
             found = self.task.evaluate(model.value, zero, self._restarted("evaluate"))
-            metrics = {name: float(value) for name, value in found.items()}  # as they are when read back
+            beside = self._lm_eval.score(model.value) if self._lm_eval else {}
+            metrics = {name: float(value) for name, value in (found | beside).items()}  # as they are when read back
             self._check_metrics(metrics, t)
             return Artefact(None, Ledger(), facts=metrics)
 
-        evaluation = self._run("evaluate", lambda: (model.digest, first.digest, initial_model.digest), compute, None)
+        def inputs() -> tuple[Any, ...]:
+            return (model.digest, first.digest, initial_model.digest, *self.cell.beside_the_score)
+
+        evaluation = self._run("evaluate", inputs, compute, None)
         if t > 1 and not self._keep_checkpoints:
             self.model.drop()
         self.t, self.model = t, model
@@ -203,6 +210,14 @@ class Lineage:
 
     def _new_learner(self) -> Learner:
         return self.task.learner(self._restarted("init"))
+
+    def _named_tasks(self, learner: Learner) -> NamedTasks | None:
+        """The lm-eval tasks to score besides, checked before anything is trained."""
+        if not self.rules.lm_eval:
+            return None
+        from .scoring.lm_eval_named import NamedTasks
+
+        return NamedTasks(self.rules.lm_eval, self.rules.lm_eval_limit, learner)
 
     def _conditions(self, m: int, t: int) -> Corpus | None:
         if not self._conditional:

@@ -94,7 +94,16 @@ class Cell:
     @cached_property
     def storage_digest(self) -> str:
         """The key of this cell in a store: also the harness's own code, so that no old result is reused."""
-        return _digest([self.digest, harness_digest()])
+        return _digest([self.digest, harness_digest(), *self.beside_the_score])
+
+    @cached_property
+    def beside_the_score(self) -> list[list[str]]:
+        """What is measured with lm-eval besides the task's own metrics: name, limit and where the items come from."""
+        if not self.rules.lm_eval:
+            return []
+        from .scoring.lm_eval_named import source
+
+        return [[name, str(self.rules.lm_eval_limit or "all"), source(name)] for name in self.rules.lm_eval]
 
     def key_parts(self) -> dict[str, str]:
         """What the storage key is made of, by name, for `run --explain`."""
@@ -139,6 +148,7 @@ class Cell:
                 **{k: getattr(task.card, k) for k in ("title", "version", "data", "primary", "unit")},
                 "metrics": dict(task.card.metrics),
                 "shown": list(task.card.shown),
+                **self._lm_eval(),
             },
             method={
                 "name": method.name,
@@ -157,6 +167,13 @@ class Cell:
             theory=theory,
             environment=environment(),
         )
+
+    def _lm_eval(self) -> dict[str, Any]:
+        """For the record: what stands in its metrics besides those of the card."""
+        if not self.beside_the_score:
+            return {}
+        sources = {name: source for name, _, source in self.beside_the_score}
+        return {"lm_eval": {"tasks": list(sources), "limit": self.rules.lm_eval_limit, "sources": sources}}
 
 
 def expand(
@@ -203,6 +220,7 @@ def resolve(spec: CellSpec) -> Cell:
     protocol = Protocol.model_validate_json(spec.protocol)
     task = make_task(spec.task, protocol.rules(spec.task).params)
     check_start(task, protocol.rules(spec.task).start)
+    check_lm_eval(task, protocol.rules(spec.task).lm_eval)
     return Cell(protocol, task, make_method(spec.method, spec.params), spec.seed, spec.plugins)
 
 
@@ -221,6 +239,19 @@ def check_start(task: Task, start: str) -> None:
         raise ProtocolError(
             f"tasks.{task.name}.start is 'scratch', but its params name a pretrained model.",
             "Write start: pretrained.",
+        )
+
+
+def check_lm_eval(task: Task, names: Sequence[str]) -> None:
+    """Refuse a protocol that wants lm-eval's tasks of a task without a language model.
+
+    Raises:
+        ProtocolError: the message names task and field.
+    """
+    if names and "lm_eval" not in frozenset(task.card.supports):
+        raise ProtocolError(
+            f"tasks.{task.name}.lm_eval names {', '.join(names)}, but the task has no language model to read them.",
+            "Leave it out; `collapsebench list tasks` shows which tasks support lm_eval.",
         )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Collection, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,6 +16,10 @@ from .errors import ProtocolError, unknown_name
 
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+BESIDE_THE_SCORE = {"lm_eval", "lm_eval_limit"}
+"""What is measured besides a task's own metrics: it cannot change a score, so it is in no digest of rules."""
 
 
 class _Rules(BaseModel):
@@ -53,10 +58,12 @@ class TaskRules(_Rules):
     budget: Budget = Budget()
     limits: Limits = Limits()
     params: dict[str, Any] = {}
+    lm_eval: tuple[str, ...] = ()
+    lm_eval_limit: PositiveInt | None = None
 
     def digest(self) -> str:
-        """SHA-256 over every rule; part of a cell's key."""
-        return _digest(self.model_dump(mode="json"))
+        """SHA-256 over every rule that can change a score; part of a cell's key."""
+        return _digest(self.model_dump(mode="json", exclude=BESIDE_THE_SCORE))
 
 
 class _TaskEntry(_Rules):
@@ -69,6 +76,8 @@ class _TaskEntry(_Rules):
     budget: Budget = Budget()
     limits: Limits | None = None
     params: dict[str, Any] = {}
+    lm_eval: tuple[str, ...] = ()
+    lm_eval_limit: PositiveInt | None = None
 
 
 class Protocol(_Rules):
@@ -113,11 +122,33 @@ class Protocol(_Rules):
             budget=entry.budget,
             limits=entry.limits or self.limits,
             params=entry.params,
+            lm_eval=entry.lm_eval,
+            lm_eval_limit=entry.lm_eval_limit,
         )
 
+    def with_lm_eval(self, tasks: Collection[str], names: Sequence[str], limit: int | None) -> Protocol:
+        """This protocol with more lm-eval tasks to score on some of its tasks.
+
+        Args:
+            tasks: where.
+            names: lm-eval's.
+            limit: items of each lm-eval task; None for what the protocol says.
+        """
+
+        def extended(entry: _TaskEntry) -> _TaskEntry:
+            union = tuple(dict.fromkeys((*entry.lm_eval, *names)))
+            return entry.model_copy(update={"lm_eval": union, "lm_eval_limit": limit or entry.lm_eval_limit})
+
+        entries = {name: extended(entry) if name in tasks else entry for name, entry in self.tasks.items()}
+        return self.model_copy(update={"tasks": entries})
+
     def digest(self) -> str:
-        """SHA-256 over everything but the description; names exactly what a board was run under."""
-        return _digest(self.model_dump(mode="json", exclude={"description"}))
+        """SHA-256 over all that can change a score; names exactly what a board was run under."""
+        content = self.model_dump(mode="json", exclude={"description"})
+        for entry in content["tasks"].values():
+            for name in BESIDE_THE_SCORE:
+                del entry[name]
+        return _digest(content)
 
 
 def shipped_protocols() -> list[str]:

@@ -15,8 +15,19 @@ if TYPE_CHECKING:
 
     from .learner import Learner
 
-SUPPORTS = ("sites", "log_prob", "temperature", "top_k", "top_p", "site_weights", "verifier", "reward", "prior")
-"""What a task may offer to methods."""
+SUPPORTS = (
+    "sites",
+    "log_prob",
+    "temperature",
+    "top_k",
+    "top_p",
+    "site_weights",
+    "verifier",
+    "reward",
+    "prior",
+    "lm_eval",
+)
+"""What a task may offer to methods; and `lm_eval`, if its learner reads text that lm-eval's tasks are written in."""
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,13 @@ def run(
     executor: Annotated[Executor, typer.Option("--executor", help="Where cells run.")] = Executor.LOCAL,
     store: StoreOption = DEFAULT_STORE,
     boards: BoardsOption = DEFAULT_BOARDS,
+    lm_eval: Annotated[
+        str | None,
+        typer.Option("--lm-eval", help="lm-eval tasks to score besides at every generation, e.g. hellaswag,piqa."),
+    ] = None,
+    lm_eval_limit: Annotated[
+        int | None, typer.Option("--lm-eval-limit", min=1, help="Items of each lm-eval task; by default all.")
+    ] = None,
     keep_checkpoints: Annotated[
         bool, typer.Option("--keep-checkpoints", help="Keep the model of every generation.")
     ] = False,
@@ -66,11 +73,13 @@ def run(
     load_plugins(plugin or [])
     rules = load_protocol(protocol)
     plugins = [str(path.resolve()) for path in plugin or []]
+    tasks = task.split(",") if task else None
+    rules = _with_lm_eval(rules, tasks, lm_eval.split(",") if lm_eval else [], lm_eval_limit)
     names, params = _methods(method or []), _settings(settings or [])
     if params and not names:
         raise UsageError("--set is given without a method.", "Name the method with --method.")
     lineup = [(name, params) for name in names]
-    specs = expand(rules, lineup, task.split(",") if task else None, seeds, plugins)
+    specs = expand(rules, lineup, tasks, seeds, plugins)
     if dry_run or explain:
         _describe(specs, store, explain)
         return
@@ -96,6 +105,24 @@ def _methods(options: Sequence[str]) -> list[str]:
 
     names = [name for option in options for name in option.split(",") if name]
     return METHODS.names() if "all" in names else names
+
+
+def _with_lm_eval(rules: Protocol, tasks: Sequence[str] | None, names: Sequence[str], limit: int | None) -> Protocol:
+    """The protocol with lm-eval's tasks on every task that can read them; their data are checked, or fetched, here."""
+    from ..plan import make_task
+
+    run = list(tasks or rules.tasks)
+    if names or limit:
+        cards = {task: make_task(task, rules.rules(task).params).card for task in run}
+        readers = [task for task, card in cards.items() if "lm_eval" in frozenset(card.supports)]
+        if not readers:
+            raise UsageError(f"lm-eval's tasks cannot be scored on {', '.join(run)}.", "They need a language model.")
+        rules = rules.with_lm_eval(readers, names, limit)
+    if wanted := sorted({name for task in run for name in rules.rules(task).lm_eval}):
+        from ..scoring.lm_eval_named import check
+
+        check(wanted)
+    return rules
 
 
 def _settings(options: Sequence[str]) -> dict[str, Any]:

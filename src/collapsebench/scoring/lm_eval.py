@@ -40,10 +40,10 @@ class Scorer:
     def __init__(
         self, loaded: Mapping[str, Any], tokenizer: PreTrainedTokenizerFast, batch: int = 256, limit: int | None = None
     ) -> None:
-        self._loaded, self._batch, self._memory = loaded, batch, Memory()
+        self.loaded, self._batch, self._memory = loaded, batch, Memory()
         self._tokenizer = copy.deepcopy(tokenizer)
         self._tokenizer.pad_token = self._tokenizer.eos_token  # the padding token may be past the model's vocabulary
-        with _quiet():
+        with quiet():
             for task in loaded["tasks"].values():
                 task.build_all_requests(samples=None if limit is None else set(subset(len(task.eval_docs), limit)))
                 _keep_requests(task)
@@ -54,10 +54,23 @@ class Scorer:
         Raises:
             PluginError: an answer is longer than the model's context.
         """
-        with _quiet(), torch.random.fork_rng(devices=[]):
-            lm = LearnerLM(model, self._tokenizer, self._batch, self._memory)
-            results = evaluate(lm, dict(self._loaded), bootstrap_iters=0, log_samples=False)["results"]
+        with quiet(), torch.random.fork_rng(devices=[]):
+            results = evaluate(self._lm(model), dict(self.loaded), bootstrap_iters=0, log_samples=False)["results"]
         return {name: metrics for name, result in results.items() if (metrics := _metrics(result))}
+
+    def check(self, model: PreTrainedModel) -> None:
+        """Lay the requests out for models like this one, which finds out what cannot be scored.
+
+        Raises:
+            PluginError: an answer is longer than the model's context.
+        """
+        tasks = self.loaded["tasks"].values()
+        with quiet():
+            for kind in ("loglikelihood", "loglikelihood_rolling"):
+                self._lm(model).lay_out([r for task in tasks for r in task.instances if r.request_type == kind])
+
+    def _lm(self, model: PreTrainedModel) -> LearnerLM:
+        return LearnerLM(model, self._tokenizer, self._batch, self._memory)
 
 
 class Suite(Scorer):
@@ -77,7 +90,7 @@ class Suite(Scorer):
         tokenizer: PreTrainedTokenizerFast,
         batch: int = 256,
     ) -> None:
-        with _quiet():
+        with quiet():
             loaded = _load(folder, documents)
         super().__init__(loaded, tokenizer, batch)
 
@@ -118,13 +131,20 @@ def _keep_requests(task: Any) -> None:
 
 
 def _metrics(result: Mapping[str, Any]) -> dict[str, float]:
-    """`{"perplexity,none": 1.2, "perplexity_stderr,none": ..., "alias": ...}` -> `{"perplexity": 1.2}`."""
-    named = {key.split(",")[0]: value for key, value in result.items() if "," in key}
-    return {name: float(value) for name, value in named.items() if not name.endswith("_stderr")}
+    """`{"perplexity,none": 1.2, "perplexity_stderr,none": ..., "alias": ...}` -> `{"perplexity": 1.2}`.
+
+    A metric of answers that went through a filter keeps the filter's name: `exact_match[strict-match]`.
+    """
+    named = {tuple(key.split(",")): value for key, value in result.items() if "," in key}
+    return {
+        metric if filtered == "none" else f"{metric}[{filtered}]": float(value)
+        for (metric, filtered), value in named.items()
+        if not metric.endswith("_stderr") and isinstance(value, (int, float))
+    }
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep lm-eval's warnings about models in memory, and its progress bars, off the terminal."""
     logger = logging.getLogger("lm_eval")
     level = logger.level

@@ -7,7 +7,7 @@ generation pays for its forward passes.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -102,45 +102,54 @@ class LearnerLM(HFLM):  # type: ignore[misc]
         start = self.tokenizer.decode(self.prefix_token_id)
         return super().tok_batch_encode([s if s.startswith(start) else start + s for s in strings], *args, **kwargs)
 
-    def loglikelihood(self, requests: list[Any], disable_tqdm: bool = True) -> list[tuple[float, bool]]:
+    def loglikelihood(self, requests: Sequence[Any], disable_tqdm: bool = True) -> list[tuple[float, bool]]:
         """Log-likelihood of each continuation given its context, nats, and whether greedy decoding gives it."""
-        pairs = tuple(request.args for request in requests)
-        scored = (Scored(i, *self._pair(*pair)) for i, pair in enumerate(pairs))
-        total, greedy = self._run(self._layout(("pair", pairs), scored), len(pairs))
+        total, greedy = self._run(self.lay_out(requests), len(requests))
         return list(zip(total.tolist(), greedy.tolist(), strict=True))
 
-    def loglikelihood_rolling(self, requests: list[Any], disable_tqdm: bool = True) -> list[float]:
+    def loglikelihood_rolling(self, requests: Sequence[Any], disable_tqdm: bool = True) -> list[float]:
         """Log-likelihood of each whole text, nats."""
-        texts = tuple(request.args for request in requests)
-        scored = (Scored(i, *window) for i, (text,) in enumerate(texts) for window in self._windows(text))
-        total, _ = self._run(self._layout(("text", texts), scored), len(texts))
+        total, _ = self._run(self.lay_out(requests), len(requests))
         return list(total.tolist())
 
     def generate_until(self, requests: list[Any], disable_tqdm: bool = True) -> Any:
         """As lm-eval's, silent."""
         return super().generate_until(requests, disable_tqdm=True)
 
+    def lay_out(self, requests: Sequence[Any]) -> list[Batch]:
+        """The forward passes that answer requests for log-likelihoods.
+
+        Raises:
+            PluginError: an answer is longer than the model's context, or has no token.
+        """
+        vocabulary = len(self.model.get_output_embeddings().weight)
+        limits = Limits(self.batch_size, TOKENS_AT_ONCE, max(1, LOGITS_AT_ONCE // vocabulary))
+        key = (tuple(request.args for request in requests), self.max_length, limits)
+        if key not in self._memory.layouts:
+            self._memory.layouts[key] = lay_out(self._scored(requests), self.max_length, limits)
+        return self._memory.layouts[key]
+
+    def _scored(self, requests: Sequence[Any]) -> Iterator[Scored]:
+        for i, request in enumerate(requests):
+            whole = request.request_type == "loglikelihood_rolling"
+            for context, continuation in self._windows(*request.args) if whole else [self._pair(*request.args)]:
+                if not whole and not 0 < len(continuation) <= self.max_length:
+                    raise PluginError(
+                        f"lm-eval task '{request.task_name}' has an answer of {len(continuation)} tokens, "
+                        f"where the model reads 1 to {self.max_length}: {request.args[1][:80]!r}.",
+                        "Choose a model with a longer context, or other lm-eval tasks.",
+                    )
+                yield Scored(i, context, continuation)
+
     def _pair(self, context: str, continuation: str) -> tuple[list[int], list[int]]:
+        """As lm-eval encodes them, so that a token at the seam belongs to the answer; with a beginning."""
         start = self.prefix_token_id
-        if not context:
-            before, tokens = [], self.tok_encode(continuation)
-        else:
-            before, tokens = self._encode_pair(context, continuation)
-        if not tokens:
-            raise PluginError(f"lm-eval has nothing to score: the tokeniser leaves nothing of {continuation!r}.")
+        before, tokens = self._encode_pair(context, continuation) if context else ([], self.tok_encode(continuation))
         return before if before[:1] == [start] else [start, *before], tokens
 
     def _windows(self, text: str) -> Iterable[tuple[list[int], list[int]]]:
         tokens = self.tok_encode(text)
         return map(make_disjoint_window, get_rolling_token_windows(tokens, self.prefix_token_id, self.max_length, 1))
-
-    def _layout(self, key: Hashable, scored: Iterable[Scored]) -> list[Batch]:
-        vocabulary = len(self.model.get_output_embeddings().weight)
-        limits = Limits(self.batch_size, TOKENS_AT_ONCE, max(1, LOGITS_AT_ONCE // vocabulary))
-        key = (key, self.max_length, limits)
-        if key not in self._memory.layouts:
-            self._memory.layouts[key] = lay_out(scored, self.max_length, limits)
-        return self._memory.layouts[key]
 
     @torch.inference_mode()
     def _run(self, batches: Sequence[Batch], requests: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -160,20 +169,12 @@ def lay_out(scored: Iterable[Scored], longest: int, limits: Limits) -> list[Batc
     """Continuations as batches, long ones first, so that rows of about one length stand together.
 
     Args:
-        scored: what to score.
+        scored: what to score; no continuation is longer than the model reads.
         longest: tokens that the model reads; what comes before the last ones is cut.
         limits: what one forward pass may hold.
-
-    Raises:
-        PluginError: a continuation is longer than what the model reads.
     """
     rows: dict[tuple[int, ...], list[Scored]] = {}
     for item in scored:
-        if len(item.continuation) > longest:
-            raise PluginError(
-                f"lm-eval cannot score an answer of {len(item.continuation)} tokens: the model reads {longest}.",
-                "Choose a model with a longer context, or other lm-eval tasks.",
-            )
         row = tuple([*item.context, *item.continuation][-(longest + 1) : -1])
         rows.setdefault(row, []).append(item)
     batches: list[Batch] = []
