@@ -185,6 +185,10 @@ class CausalLM(Learner):
         decoding = Decoding(temperature=temperature, top_k=top_k)
         return corpus.with_columns(tokens=resample(self.model, corpus["tokens"], mask, rng, decoding, self._marks))
 
+    def language_model(self) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
+        """The model and its tokeniser."""
+        return self.model, self.tokenizer
+
     def tokens(self, corpus: Corpus) -> int:
         """Tokens that are not padding, prompts included."""
         return int((corpus["tokens"] != self._marks.pad).sum())
