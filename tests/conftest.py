@@ -7,12 +7,15 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 os.environ.pop("COLLAPSEBENCH_DEBUG", None)
 
+import json
+import lzma
 import sys
 from pathlib import Path
 
 import pytest
 import torch
 
+from collapsebench.data import FOLDER
 from collapsebench.plan import CellSpec, resolve
 from collapsebench.protocol import Protocol
 from collapsebench.registry import METHODS, TASKS, load_file
@@ -89,3 +92,35 @@ def make_spec(toy, make_protocol):
 def make_cell(make_spec):
     """The cell of `make_spec`."""
     return lambda *args, **keywords: resolve(make_spec(*args, **keywords))
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty folder of real data."""
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    return tmp_path
+
+
+@pytest.fixture
+def put(folder):
+    """Writes a file into it: `put("a/b.jsonl.xz", records or text)`; packed by its suffix."""
+
+    def write(path, what):
+        text = what if isinstance(what, str) else "".join(json.dumps(record) + "\n" for record in what)
+        content = lzma.compress(text.encode()) if path.endswith(".xz") else text.encode()
+        file = folder / path
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(content)
+        return file
+
+    return write
+
+
+@pytest.fixture
+def real_data(monkeypatch):
+    """The folder of real data that `COLLAPSEBENCH_DATA` names, or `../shared/data`."""
+    path = Path(os.environ.get(FOLDER) or Path(__file__).parents[2] / "shared" / "data")
+    if not path.is_dir():
+        pytest.skip(f"no real data: {FOLDER} is not set and ../shared/data is not there")
+    monkeypatch.setenv(FOLDER, str(path))
+    return path

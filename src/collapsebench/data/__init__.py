@@ -3,9 +3,11 @@
 from .contamination import Contamination, check_contamination
 from .files import FOLDER, DataFile, Hub, located
 from .read import FORMATS, Document
-from .sources import SOURCES, Source, Splits, custom, find, load
+from .sources import CUSTOM, SOURCES, Source, Splits, custom, find, load
+from .split import split, whole
 
 __all__ = [
+    "CUSTOM",
     "FOLDER",
     "FORMATS",
     "SOURCES",
@@ -20,4 +22,6 @@ __all__ = [
     "find",
     "load",
     "located",
+    "split",
+    "whole",
 ]

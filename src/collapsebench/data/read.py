@@ -14,10 +14,18 @@ SEPARATOR = "<|endoftext|>"
 
 
 class Document(NamedTuple):
-    """A text, and the prompt that it answers ("" for a text that stands by itself)."""
+    """A text, and the prompt that it answers ("" for a text that stands by itself).
+
+    The blanks between the two belong to the text, as lm-eval has it.
+    """
 
     text: str
     prompt: str = ""
+
+    @property
+    def whole(self) -> str:
+        """The prompt, if any, and the text."""
+        return self.prompt + self.text
 
 
 def read(content: bytes, form: str, name: str) -> list[Document]:
@@ -77,16 +85,17 @@ def _document(record: str | Mapping[str, Any]) -> Document:
     if "text" in record:
         return Document(_text(record["text"]))
     if "response" in record:
-        return Document(_text(record["response"]), _closed(_text(record["prompt"])))
+        return _answer(_text(record["prompt"]), _text(record["response"]))
     if "output" in record:
         parts = (_text(record["instruction"]), _text(record.get("input", "")))
-        return Document(_text(record["output"]), _closed("\n\n".join(part for part in parts if part)))
+        return _answer("\n\n".join(part for part in parts if part), _text(record["output"]))
     raise ValueError(f"a record has the keys {sorted(record)}, none of text, response or output")
 
 
-def _closed(prompt: str) -> str:
-    """The prompt, parted from what follows."""
-    return prompt if prompt[-1:].isspace() else f"{prompt}\n\n"
+def _answer(prompt: str, response: str) -> Document:
+    """A pair, parted by the blanks that the prompt ends with, or by an empty line."""
+    stripped = prompt.rstrip()
+    return Document((prompt[len(stripped) :] or "\n\n") + response if response.strip() else "", stripped)
 
 
 def _text(value: object) -> str:

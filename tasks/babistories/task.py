@@ -1,0 +1,90 @@
+"""Small children's stories: a language model from scratch on BabiStories or TinyStories."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from collapsebench import Corpus, PluginError, TaskCard, task
+from collapsebench.scoring.text import STATISTICS
+from collapsebench.text_task import SUPPORTS, Heldout, TextTask
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+    from collapsebench.data import Splits
+
+OTHERS = 3
+"""Wrong endings of a cloze item."""
+
+
+@task("babistories")
+@dataclass(frozen=True)
+class BabiStories(TextTask):
+    """Whole stories, one per row; the sizes and settings are those of every text task.
+
+    A story of more than `longest` characters is left out and counted, so that each row is a whole story
+    with its end; of those left, one with more tokens than the context is an error (`overlong: cut` cuts it).
+
+    Args:
+        cloze: held-out stories whose last sentence has to be told from those of three others; 0 for none.
+    """
+
+    cloze: int = 100
+
+    card = TaskCard(
+        title="BabiStories",
+        modality="tokens",
+        primary="bits_per_byte",
+        unit="bits/byte",
+        metrics={
+            "bits_per_byte": "NLL of held-out stories, bits per byte of their text (lm-eval, rolling)",
+            "word_perplexity": "exp of the NLL per blank-separated word of held-out stories (lm-eval, rolling)",
+            "cloze": "share of held-out stories whose own last sentence is the likeliest of four (lm-eval)",
+            **STATISTICS,
+        },
+        supports=SUPPORTS,
+        data="by source",
+        shown=("cloze", "distinct_3", "rare_recall"),
+    )
+
+    def rows(self, texts: Splits, tokenizer: PreTrainedTokenizerFast) -> Corpus:
+        return Corpus({"tokens": self.encoded([document.text for document in texts.train], tokenizer)})
+
+    def questions(self, texts: Splits, tokenizer: PreTrainedTokenizerFast) -> Heldout:
+        stories = [document.text for document in texts.heldout]
+        items: dict[str, Sequence[Mapping[str, object]]] = {"babistories_story": [{"story": s} for s in stories]}
+        if self.cloze:
+            items["babistories_cloze"] = cloze_items(stories)[: self.cloze]
+        return Heldout(items, {})
+
+    def scores(self, found: Mapping[str, Mapping[str, float]], counts: Mapping[str, int]) -> dict[str, float]:
+        story = found["babistories_story"]
+        cloze = {"cloze": found["babistories_cloze"]["acc"]} if self.cloze else {}
+        return {"bits_per_byte": story["bits_per_byte"], "word_perplexity": story["word_perplexity"], **cloze}
+
+
+def cloze_items(stories: Sequence[str]) -> list[dict[str, object]]:
+    """Each story without its last sentence, that sentence among those of three others, and its place.
+
+    The choice of the others and the place are random but always the same. Stories of one sentence are left out.
+
+    Raises:
+        PluginError: fewer than four different endings.
+    """
+    parts = [parted for story in stories if (parted := re.fullmatch(r"(.*[.!?][\"'”’]*)(\s.+)", story.strip(), re.S))]
+    different = sorted({parted[2] for parted in parts})
+    if len(different) <= OTHERS:
+        raise PluginError("babistories: too few held-out stories for a cloze.", "Set heldout higher, or cloze: 0.")
+    rng = torch.Generator().manual_seed(0)
+    items: list[dict[str, object]] = []
+    for parted in parts:
+        others = [different[i] for i in torch.randperm(len(different), generator=rng)[: OTHERS + 1].tolist()]
+        choices = [ending for ending in others if ending != parted[2]][:OTHERS]
+        place = int(torch.randint(OTHERS + 1, (1,), generator=rng))
+        items.append({"story": parted[1], "endings": [*choices[:place], parted[2], *choices[place:]], "right": place})
+    return items

@@ -1,0 +1,103 @@
+"""Encyclopaedia articles in blocks: a pretrained language model, fine-tuned in each generation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+
+from collapsebench import Corpus, PluginError, TaskCard, task
+from collapsebench.errors import DataError
+from collapsebench.scoring.text import STATISTICS
+from collapsebench.text_task import SUPPORTS, Heldout, TextTask
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerFast
+
+    from collapsebench.data import Splits
+
+
+@task("wikitext")
+@dataclass(frozen=True)
+class WikiText(TextTask):
+    """Blocks of `context` tokens, cut one after another from the running text; no block has an end.
+
+    A tokeniser that is made here is trained on the whole training text, from which the blocks of D_0 are
+    some. Other settings are those of every text task.
+
+    Args:
+        prompt: leading tokens of a block that a model is given; it writes the rest, for the prompts of
+            D_0's blocks. 0 for whole blocks from nothing.
+    """
+
+    prompt: int = 0
+
+    card = TaskCard(
+        title="WikiText",
+        modality="tokens",
+        primary="nll",
+        unit="nats/token",
+        metrics={
+            "nll": "NLL of held-out blocks per token, nats (lm-eval, rolling): log of the perplexity",
+            "perplexity": "its exp: perplexity on held-out blocks",
+            "bits_per_byte": "the same NLL in bits per byte of text (lm-eval)",
+            **STATISTICS,
+        },
+        supports=SUPPORTS,
+        data="by source",
+        shown=("perplexity", "distinct_3", "rare_recall"),
+    )
+
+    ends = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0 <= self.prompt < self.context:
+            raise PluginError(f"wikitext: prompt must lie in [0, {self.context}), got {self.prompt}.")
+        if self.corpus.heldout is None:
+            raise PluginError("wikitext: a running text has no documents to hold out.", "Set heldout_file as well.")
+
+    def texts(self) -> Splits:
+        from collapsebench.data import Document, Splits, whole
+
+        train, heldout = whole(self.corpus)
+        return Splits([Document(train)], [Document(heldout)])
+
+    def first(self, texts: Splits, chosen: Sequence[int]) -> list[str]:
+        return texts.train[0].text.split("\n")
+
+    def rows(self, texts: Splits, tokenizer: PreTrainedTokenizerFast) -> Corpus:
+        tokens, _ = blocks(texts.train[0].text, tokenizer, self.context, self.population)
+        if not self.prompt:
+            return Corpus({"tokens": tokens})
+        return Corpus({"tokens": tokens, "given": torch.full((len(tokens),), self.prompt)})
+
+    def questions(self, texts: Splits, tokenizer: PreTrainedTokenizerFast) -> Heldout:
+        tokens, spelt = blocks(texts.heldout[0].text, tokenizer, self.context, self.heldout)
+        counts = {"tokens": tokens.numel(), "bytes": sum(len(text.encode()) for text in spelt)}
+        return Heldout({"wikitext_block": [{"block": text} for text in spelt]}, counts)
+
+    def scores(self, found: Mapping[str, Mapping[str, float]], counts: Mapping[str, int]) -> dict[str, float]:
+        bits_per_byte = found["wikitext_block"]["bits_per_byte"]
+        nll = bits_per_byte * math.log(2) * counts["bytes"] / counts["tokens"]
+        return {"nll": nll, "perplexity": math.exp(nll), "bits_per_byte": bits_per_byte}
+
+
+def blocks(text: str, tokenizer: PreTrainedTokenizerFast, length: int, most: int) -> tuple[torch.Tensor, list[str]]:
+    """The first blocks of a running text, int64 `[blocks, length]`, and the text of each.
+
+    Raises:
+        DataError: the text has no whole block.
+    """
+    encoded = tokenizer(
+        text, add_special_tokens=False, split_special_tokens=True, return_offsets_mapping=True, verbose=False
+    )
+    tokens, places = encoded["input_ids"], encoded["offset_mapping"]
+    count = min(most, len(tokens) // length)
+    if count == 0:
+        raise DataError(f"A text has {len(tokens)} tokens, less than one block of {length}.", "Take shorter blocks.")
+    spelt = [text[places[i * length][0] : places[(i + 1) * length - 1][1]] for i in range(count)]
+    return torch.tensor(tokens[: count * length]).view(count, length), spelt

@@ -1,0 +1,261 @@
+"""Stories: what is a row, what is held out, what is measured; and each way in which the data can be wrong."""
+
+import json
+import math
+import re
+import sys
+
+import pytest
+import torch
+
+from collapsebench import Corpus, GenerationZero, PluginError, Training
+from collapsebench.data import FOLDER
+from collapsebench.errors import DataError, ProtocolError
+from collapsebench.lineage import Lineage
+from collapsebench.lm.model import build_model
+from collapsebench.lm.tokenise import bpe_tokenizer, byte_tokenizer
+from collapsebench.plan import Cell, make_method, make_task
+from collapsebench.protocol import Protocol
+from collapsebench.registry import TASKS
+from collapsebench.seeds import stream
+from collapsebench.testing import task_results, tiny
+
+SMALL = {
+    "source": "custom",
+    "population": 40,
+    "heldout": 12,
+    "context": 80,
+    "vocabulary": 300,
+    "model": "gpt2 n_embd=16 n_layer=1 n_head=2",
+    "samples": 8,
+    "cloze": 5,
+}
+N = 8
+
+
+def real(seed=0):
+    return stream("real", "babistories", seed)
+
+
+def cell(start="scratch", **params):
+    """A cell of this task, as the harness runs it."""
+    rules = {"n": N, "start": start, "params": params}
+    protocol = {"name": "p", "version": 1, "description": "", "generations": 1, "seeds": 1}
+    protocol = Protocol.model_validate({**protocol, "tasks": {"babistories": rules}})
+    return Cell(protocol, make_task("babistories", params), make_method("replace", {}), seed=0)
+
+
+@pytest.fixture
+def small(own, stories):
+    """The parameters of a task of 52 little stories."""
+    return {**SMALL, **own("file", "stories.jsonl", [{"text": text} for text in stories(52)])}
+
+
+@pytest.fixture
+def prepared(small):
+    """`prepared(**params)`: the task as seed 0 sees it."""
+    return lambda seed=0, **params: make_task("babistories", {**small, **params}).prepared(N, real(seed))
+
+
+def test_a_task_is_made_without_data(monkeypatch):
+    """Lists, plans and boards know population and checksum; only a cell needs the text."""
+    monkeypatch.delenv(FOLDER, raising=False)
+    task = make_task("babistories", {})
+    assert task.card.population == 2200
+    assert task.card.data.startswith("tinystories_lower v1_train_lower.jsonl:3454bf743bb6")
+    assert task.card.licence == "CDLA-Sharing-1.0"
+    assert all(isinstance(value, (int, float, str)) for value in task.params().values())
+    with pytest.raises(PluginError, match="was not prepared"):
+        task.real(4, real())
+
+
+def test_every_story_is_a_row_and_none_is_held_out(prepared, stories):
+    task = prepared()
+    rows = task.render(task.real(40, real()))
+    heldout = [item["story"] for item in task.questions(task.texts(), task.data.tokenizer).items["babistories_story"]]
+    assert len(rows) == 40
+    assert len(heldout) == 12
+    assert sorted(rows + heldout) == sorted(stories(52))
+    tokens, marks = task.real(N, real())["tokens"], task.data.tokenizer
+    assert ((tokens == marks.eos_token_id).sum(1) == 1).all()
+
+
+def test_the_tokeniser_is_trained_on_the_stories_of_generation_zero(prepared):
+    """Its merges are those of D_0's text, so that another seed has others."""
+    task = prepared()
+    expected = bpe_tokenizer(task.render(task.real(N, real())), 300)
+    assert task.data.tokenizer.get_vocab() == expected.get_vocab()
+    assert prepared(seed=1).data.tokenizer.get_vocab() != expected.get_vocab()
+    assert prepared().data is task.data  # asked again, nothing is read again
+
+
+@pytest.mark.parametrize("tokenizer", ["characters", "words"])
+def test_other_tokenisers(prepared, tokenizer):
+    task = prepared(tokenizer=tokenizer, context=120)
+    assert task.render(task.real(1, real()))[0].startswith("On day")
+
+
+def test_bits_per_byte_is_what_the_learner_says(prepared):
+    """lm-eval's number is the learner's own log-probability of the held-out stories, without their ends."""
+    task = prepared(tokenizer="characters", context=120)
+    learner = task.learner(stream("init", "babistories", 0))
+    first = task.real(N, real())
+    learner.fit(first, Training(stream("batches", "babistories", 0), steps=5, batch=4))
+    metrics = task.evaluate(learner, GenerationZero(first, lambda: learner), stream("evaluate", "babistories", 0))
+    held = [document.text for document in task.texts().heldout]
+    tokens = task.encoded(held, task.data.tokenizer)
+    nll = -learner.sites(Corpus({"tokens": tokens})).log_prob[tokens != task.data.tokenizer.eos_token_id].sum().item()
+    assert metrics["bits_per_byte"] == pytest.approx(nll / math.log(2) / sum(map(len, held)), rel=1e-4)
+    assert metrics["word_perplexity"] == pytest.approx(math.exp(nll / sum(len(t.split()) for t in held)), rel=1e-3)
+    assert metrics.keys() == set(task.card.metrics)
+
+
+def test_cloze_by_hand():
+    """Each item: a story without its last sentence, four endings, and which one is its own."""
+    cloze_items = sys.modules[TASKS.get("babistories").__module__].cloze_items
+    names = ("Ann", "Ben", "Cleo", "Dan")
+    told = [f"{name} ran. {name} fell." for name in names]
+    items = cloze_items([*told, "One sentence only."])
+    assert [item["story"] for item in items] == [f"{name} ran." for name in names]
+    for item, name in zip(items, names, strict=True):
+        assert item["endings"][item["right"]] == f" {name} fell."
+        assert sorted(item["endings"]) == [f" {other} fell." for other in names]
+    assert cloze_items(told) == cloze_items(told)
+    with pytest.raises(PluginError, match="too few held-out stories"):
+        cloze_items(told[:3])
+
+
+def test_the_contract(small, monkeypatch):
+    size = {"n": N, "budget": {"steps": 4, "batch": 4}, "params": small}
+    monkeypatch.setitem(tiny._SIZES, "babistories", size)
+    for result in task_results(TASKS.get("babistories")):
+        assert result.passed, f"{result.name}: {result.sentence} {result.detail}"
+
+
+# -- bad input -----------------------------------------------------------------------------------
+
+
+def test_without_data_and_network_a_cell_says_what_to_do_and_trains_nothing(monkeypatch):
+    monkeypatch.delenv(FOLDER, raising=False)
+    for source in ("tinystories_lower", "tinystories"):
+        with pytest.raises(DataError, match=f"'{source}' is missing: .*{FOLDER} is not set") as error:
+            Lineage(cell(source=source), None)
+        assert "with tinystories/" in error.value.hint
+
+
+def test_a_damaged_archive_another_version_and_an_empty_text(put, own, stories):
+    path = "tinystories/v1_train_lower.jsonl.xz"
+    put(path, stories(3))
+    with pytest.raises(DataError, match=r"has the SHA-256 .*, not 3454bf743bb6"):
+        Lineage(cell(), None)
+    file = put(path, stories(30))
+    file.write_bytes(file.read_bytes()[:-20])
+    with pytest.raises(DataError, match="is damaged"):
+        make_task("babistories", {}).prepared(N, real())  # the file is read anew: nothing was kept of the failure
+    empty = own("file", "stories.jsonl", [{"text": "One."}, {"text": " "}])
+    with pytest.raises(DataError, match="the text of record 2 is empty"):
+        Lineage(cell(**SMALL, **empty), None)
+
+
+def test_a_story_longer_than_the_context_is_refused_cut_or_left_out(small, own, stories, caplog):
+    told = own("file", "stories.jsonl", [{"text": text} for text in [*stories(52), "On and on. " * 30]])
+    sizes = {**SMALL, **told, "population": 41, "tokenizer": "characters", "context": 120}
+    with pytest.raises(PluginError, match="tokens where the context holds 120"):
+        Lineage(cell(**sizes), None)
+    rows = make_task("babistories", {**sizes, "overlong": "cut"}).prepared(N, real()).real(41, real())["tokens"]
+    assert int((rows != 2).all(1).sum()) <= 1  # at most the long one has no end
+    with pytest.raises(DataError, match="52 different texts of at most 200 characters; 41 are wanted"):
+        Lineage(cell(**sizes, longest=200), None)
+    task = make_task("babistories", {**sizes, "longest": 200, "population": 40}).prepared(N, real())
+    assert len(task.real(40, real())) == 40
+    assert "1 are too long or second copies" in caplog.text
+
+
+def test_held_out_stories_that_are_trained_on_are_left_out_and_counted(own, stories, caplog):
+    told = stories(52)
+    train, heldout = [{"text": text} for text in told], [{"text": text} for text in [*told[:6], *stories(12, seed=1)]]
+    one, other = own("file", "a.jsonl", train), own("heldout_file", "b.jsonl", heldout)
+    files = {**one, **other, "sha256": f"{one['sha256']} {other['sha256']}"}
+    task = make_task("babistories", {**SMALL, **files, "population": 52, "heldout": 18}).prepared(N, real())
+    assert len(task.questions(task.texts(), task.data.tokenizer).items["babistories_story"]) == 12
+    assert "6 of 18 held-out texts occur in the training text and were left out" in caplog.text
+
+
+def test_a_tokeniser_without_an_end(small, folder):
+    byte_tokenizer().save_pretrained(folder / "tokens")
+    file = folder / "tokens" / "tokenizer_config.json"
+    settings = json.loads(file.read_text())
+    file.write_text(json.dumps({key: value for key, value in settings.items() if key != "eos_token"}))
+    with pytest.raises(PluginError, match="has no end-of-text token"):
+        Lineage(cell(**{**small, "tokenizer": "tokens"}), None)
+
+
+@pytest.fixture
+def pretrained(folder):
+    """A model with a byte tokeniser, as Hugging Face saves it."""
+    config = {"model_type": "gpt2", "vocab_size": 259, "n_positions": 128, "n_embd": 16, "n_layer": 1, "n_head": 2}
+    build_model(config, stream("init", "base", 0)).save_pretrained(folder / "base")
+    byte_tokenizer().save_pretrained(folder / "base")
+    return "base"
+
+
+def test_a_prior_with_another_tokeniser(small, pretrained):
+    with pytest.raises(PluginError, match=r"The prior 'base' has another tokeniser than the task"):
+        Lineage(cell(**small, external_prior=pretrained), None)
+
+
+def test_an_external_prior_and_a_pretrained_base(small, pretrained):
+    sizes = {**small, "tokenizer": pretrained, "context": 120}
+    with_prior = make_task("babistories", {**sizes, "external_prior": pretrained})
+    assert "prior" in with_prior.card.supports
+    assert "prior" not in make_task("babistories", sizes).card.supports
+    task = with_prior.prepared(N, real())
+    corpus = task.real(N, real())
+    prior = task.prior(stream("prior", "babistories", 0))
+    start = make_task("babistories", {**sizes, "tokenizer": "", "base": pretrained}).prepared(N, real())
+    learner = start.learner(stream("init", "babistories", 0))
+    assert start.pretrained
+    assert torch.equal(prior.log_prob(corpus), learner.log_prob(start.real(N, real())))
+
+
+def test_adapters_leave_the_base_alone(small, pretrained):
+    pytest.importorskip("peft")
+    task = make_task("babistories", {**small, "base": pretrained, "lora": 2, "context": 120}).prepared(N, real())
+    names = task.learner(stream("init", "babistories", 0)).state()
+    assert names
+    assert all("lora" in name for name in names)
+
+
+def test_a_base_with_a_shorter_context(small, pretrained):
+    with pytest.raises(PluginError, match="do not fit into the model's context of 128"):
+        Lineage(cell(start="pretrained", **{**small, "base": pretrained, "context": 200}), None)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"source": "tinystory_lower"}, "Unknown source"),
+        ({"source": "custom"}, "needs a file"),
+        ({"sha256": "abc"}, "'abc' is not NAME:VALUE"),
+        ({"model": "gpt2 n_embd"}, "'n_embd' is not NAME=VALUE"),
+        ({"heldout": -1}, "heldout must be at least 1"),
+        ({"lora": 4}, "adapters to a pretrained base"),
+        ({"size": "huge"}, "size='huge'"),
+        ({"overlong": "drop"}, "overlong='drop'"),
+    ],
+)
+def test_wrong_parameters(wrong, said):
+    with pytest.raises((PluginError, ProtocolError), match=re.escape(said)):
+        make_task("babistories", wrong)
+
+
+# -- the real text -------------------------------------------------------------------------------
+
+
+def test_the_real_stories(real_data):
+    """2,200 whole stories for ten generations and D_0 of 200, and 200 held out; the tokeniser is lossless."""
+    task = make_task("babistories", {"samples": 4, "cloze": 4, "heldout": 20}).prepared(200, real())
+    rows = task.real(2200, real())
+    assert len(torch.unique(rows["tokens"], dim=0)) == 2200
+    told = {" ".join(document.text.split()) for document in task.texts().train}
+    assert set(task.render(rows)) == told
