@@ -151,7 +151,7 @@ class Board:
     def lacks(self, entry: Entry, task: BoardTask) -> str:
         """What an entry's method needs and the task does not have, in words; "" if the task is in its scope."""
         results = entry.results(task.name)
-        return next((result.cell.reason for result in results if result.cell.status == "unsupported"), "")
+        return next((r.cell.reason or "unsupported" for r in results if r.cell.status == "unsupported"), "")
 
     def scope(self, entry: Entry) -> tuple[BoardTask, ...]:
         """Tasks that an entry is scored on: the counting ones that lack nothing; while none counts, all that do."""
