@@ -46,10 +46,12 @@ class FreshMix(Method):
         if self.draws not in ("mixture", "counts"):
             raise PluginError(f"fresh_mix: draws must be 'mixture' or 'counts', got '{self.draws}'.")
 
+    def check(self, n: int) -> None:
+        if round(self.size * n) < 1:
+            raise PluginError(f"fresh_mix: size = {self.size} of n = {n} gives no examples.", "Raise size.")
+
     def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
         alpha, n = self.alpha / ctx.t**self.decay, round(self.size * ctx.n * ctx.t**self.growth)
-        if n < 1:
-            raise PluginError(f"fresh_mix: size = {self.size} of n = {ctx.n} gives {n} examples.", "Raise size.")
         fresh = round(alpha * n) if self.draws == "counts" else self._coins(n, alpha, ctx.rng)
         ctx.log("fresh", fresh)
         parts = [ctx.fresh_real(fresh)] if fresh else []

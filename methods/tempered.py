@@ -1,6 +1,6 @@
 from dataclasses import dataclass
 
-from collapsebench import Context, Corpus, Decoding, Method, MethodCard, PluginError, TaskCard, method
+from collapsebench import Context, Corpus, Decoding, Method, MethodCard, PluginError, method
 
 
 @method("tempered")
@@ -18,7 +18,7 @@ class Tempered(Method):
     top_k: int = 0
     top_p: float = 1.0
 
-    card = MethodCard(title="Tempered sampling", paper="arXiv:2402.07043, arXiv:2404.02325", needs={"temperature"})
+    card = MethodCard(title="Tempered sampling", paper="arXiv:2402.07043, arXiv:2404.02325")
 
     def __post_init__(self) -> None:
         if not self.temperature > 0:
@@ -31,9 +31,8 @@ class Tempered(Method):
     def decoding(self, t: int) -> Decoding:
         return Decoding(self.temperature, self.top_k or None, self.top_p if self.top_p < 1 else None)
 
-    def skip(self, task: TaskCard) -> str | None:
-        lacking = self.decoding(1).features - frozenset(task.supports)
-        return f"{task.title} cannot sample with {', '.join(sorted(lacking))}" if lacking else None
+    def needs(self) -> frozenset[str]:
+        return self.decoding(1).features
 
     def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
         return synthetic

@@ -296,3 +296,9 @@ def test_a_start_that_is_not_the_tasks_own_is_refused(make_spec, toy, registries
         check_start(Base(), "scratch")
     check_start(Base(), "pretrained")
     check_start(Base(), "previous")
+
+
+def test_a_method_is_asked_whether_its_parameters_work_with_the_size(make_spec, toy):
+    assert resolve(make_spec("fresh_mix", size=0.2, rules={"n": 4})).method.size == 0.2
+    with pytest.raises(PluginError, match=r"size = 0\.1 of n = 4"):
+        resolve(make_spec("fresh_mix", size=0.1, rules={"n": 4}))

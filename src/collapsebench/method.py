@@ -73,6 +73,17 @@ class Method(ABC):
         """What this instance may touch; override where it depends on a hyper-parameter."""
         return frozenset(self.card.access)
 
+    def needs(self) -> frozenset[str]:
+        """What a task's learner must be able to do; override where it depends on a hyper-parameter."""
+        return frozenset(self.card.needs)
+
+    def check(self, n: int) -> None:  # noqa: B027 (a hook; most methods work with any size)
+        """Refuse hyper-parameters that cannot work with `n` real examples, before anything runs.
+
+        Raises:
+            PluginError: the message names the hyper-parameter.
+        """
+
     def decoding(self, t: int) -> Decoding:
         """How S_t is sampled from M_{t-1}."""
         return PLAIN

@@ -118,7 +118,7 @@ class Cell:
     def unsupported(self) -> str | None:
         """What this method declares to need and this task does not have, in words; None if it has all."""
         with _working(f"Method '{self.method.name}'"):
-            needed = frozenset(self.method.card.needs) | (self.method.access() & {"verifier", "reward", "prior"})
+            needed = self.method.needs() | (self.method.access() & {"verifier", "reward", "prior"})
         lacking = sorted(needed - frozenset(self.task.card.supports))
         return f"needs {', '.join(lacking)}, which {self.task.name} does not have" if lacking else None
 
@@ -221,7 +221,9 @@ def resolve(spec: CellSpec) -> Cell:
     task = make_task(spec.task, protocol.rules(spec.task).params)
     check_start(task, protocol.rules(spec.task).start)
     check_lm_eval(task, protocol.rules(spec.task).lm_eval)
-    return Cell(protocol, task, make_method(spec.method, spec.params), spec.seed, spec.plugins)
+    method = make_method(spec.method, spec.params)
+    method.check(protocol.rules(spec.task).n)
+    return Cell(protocol, task, method, spec.seed, spec.plugins)
 
 
 def check_start(task: Task, start: str) -> None:

@@ -55,6 +55,6 @@ def test_bad_parameters_are_named(bad):
         METHODS.get("fresh_mix")(**bad)
 
 
-def test_a_size_that_rounds_to_nothing_is_named(curate):
-    with pytest.raises(PluginError, match=r"size = 0.1 of n = 4 gives 0 examples"):
-        curate("fresh_mix", n=4, size=0.1)
+def test_a_size_that_rounds_to_nothing_is_named_before_anything_runs():
+    with pytest.raises(PluginError, match=r"size = 0.1 of n = 4 gives no examples"):
+        METHODS.get("fresh_mix")(size=0.1).check(4)

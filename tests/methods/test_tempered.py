@@ -15,15 +15,14 @@ def test_it_can_keep_the_most_probable_outcomes():
     assert decoding.features == {"top_k", "top_p"}
 
 
-def test_tasks_that_cannot_sample_so_are_skipped():
-    gaussian = TASKS.get("gaussian").card
-    assert make_method("tempered", {}).skip(gaussian) is None
-    assert "top_k" in make_method("tempered", {"top_k": 3}).skip(gaussian)
+def test_it_needs_what_its_decoding_uses():
+    gaussian = TASKS.get("gaussian").card.supports
+    assert make_method("tempered", {}).needs() == {"temperature"} <= gaussian
+    assert make_method("tempered", {"top_k": 3}).needs() - gaussian == {"top_k"}
 
 
 @pytest.mark.parametrize("params", [{"temperature": 0}, {"top_k": -1}, {"top_p": 0}])
 def test_bad_parameters_are_named(params):
     (name,) = params
-    with pytest.raises(Exception, match=name) as error:
+    with pytest.raises(PluginError, match=name):
         make_method("tempered", params)
-    assert not isinstance(error.value, PluginError)  # a user's mistake, reported as one

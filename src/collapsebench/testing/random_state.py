@@ -29,6 +29,7 @@ def fixed_random_state() -> Iterator[None]:
     global state and not also those of determinism.
     """
     import numpy as np
+    import rich.style  # noqa: F401  (draws from Python's state when first imported, which scikit-learn does)
 
     before = torch.random.get_rng_state(), np.random.get_state(), random.getstate()
     torch.default_generator.manual_seed(0)
