@@ -49,6 +49,13 @@ def test_error_of_least_squares(method, design):
     assert worst_z(measured, theory) < 4
 
 
+@pytest.mark.parametrize("method", ["replace", "accumulate", "accumulate_subsample", "fresh_mix"])
+@pytest.mark.parametrize(("task", "metric"), [("gaussian", "w2"), ("regression", "error"), ("regression", "train_mse")])
+@pytest.mark.parametrize("n", [1, 4, 5])
+def test_with_no_more_rows_than_dimensions_every_generation_is_a_number(task, metric, method, n):
+    assert np.isfinite(curves(task, method, metric, n=n, generations=3, seeds=2, sizes={"d": 5})).all()
+
+
 @pytest.mark.parametrize("prior", ["fixed", "self"])
 @pytest.mark.parametrize("schedule", ["random", "disjoint"])
 def test_error_after_label_edits(prior, schedule):

@@ -122,6 +122,14 @@ def test_a_wrong_protocol_ends_with_3_and_names_the_key(console, run_toys, toys,
     assert len(ran.err.splitlines()) <= 2
 
 
+@pytest.mark.parametrize("setting", ["alpha=1.5", "alpha=nan", "size=0", "size=inf", "growth=-1", "decay=-1"])
+def test_a_schedule_that_its_method_refuses_ends_with_3_and_names_the_field(console, run_toys, setting):
+    ran = console(*run_toys, "--method", "fresh_mix", "--set", setting)
+    assert ran.code == 3
+    assert ran.err.startswith(f"Error: fresh_mix: {setting.partition('=')[0]} must ")
+    assert len(ran.err.splitlines()) == 1
+
+
 def test_a_broken_plugin_ends_with_3(console, run_toys, tmp_path):
     (tmp_path / "broken.py").write_text("1 / 0")
     ran = console(*run_toys, "--plugin", "broken.py")
