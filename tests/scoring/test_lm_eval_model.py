@@ -93,11 +93,17 @@ def test_a_second_model_finds_the_layout_and_gets_its_own_scores():
     assert second.loglikelihood(pairs) == LearnerLM(model(1), TOKENIZER, 7, Memory()).loglikelihood(pairs)
 
 
-@pytest.mark.parametrize(("answer", "tokens"), [("ab-ab-ab-a", 10), ("", 0)])
-def test_an_answer_that_the_model_cannot_read_is_refused(answer, tokens):
+def test_an_answer_longer_than_the_context_is_scored_window_by_window():
+    lm = LearnerLM(model(), TOKENIZER, 7, Memory())  # it reads nine tokens
+    ((log_prob, _),) = lm.loglikelihood(requests("loglikelihood", [("ab", "-ab-ab-ab-ab")]))
+    pieces = [("<s>ab", "-ab"), ("<s>ab-ab", "-ab-ab-ab")]
+    assert log_prob == pytest.approx(sum(score for score, _ in lm.loglikelihood(requests("loglikelihood", pieces))))
+
+
+def test_an_answer_without_tokens_is_refused():
     lm = LearnerLM(model(), TOKENIZER, 7, Memory())
-    with pytest.raises(PluginError, match=f"'a_task' has an answer of {tokens} tokens, where the model reads 1 to 9"):
-        lm.lay_out(requests("loglikelihood", [("ab", answer)]))
+    with pytest.raises(PluginError, match="lm-eval has nothing to score: the tokeniser leaves nothing of ''"):
+        lm.lay_out(requests("loglikelihood", [("ab", "")]))
 
 
 def test_padding_past_the_vocabulary_is_never_fed_to_the_model(tmp_path):

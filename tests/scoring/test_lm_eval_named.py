@@ -7,7 +7,7 @@ import pytest
 import torch
 from lm_eval.tasks import TaskManager
 
-from collapsebench import PluginError
+from collapsebench import Learner, PluginError
 from collapsebench.errors import DataError, ProtocolError, UsageError
 from collapsebench.plan import CellSpec, resolve
 from collapsebench.protocol import Protocol
@@ -95,13 +95,11 @@ def test_a_set_up_for_one_model_scores_another_as_a_fresh_one_does(make, copa):
     assert kept.score(second) == NamedTasks(["copa"], None, second).score(second)
 
 
-def test_an_answer_longer_than_the_context_fails_before_training(make, copa, store, monkeypatch):
-    long = {"query": "It rained, therefore", "choices": ["a" * 100, "b"], "gold": 0}
-    monkeypatch.setattr(lm_eval_named, "documents", lambda *_: [copa.read(long)])
+def test_what_cannot_be_scored_fails_before_training(make, copa, store, monkeypatch):
+    monkeypatch.setattr("collapsebench.learners.causal_lm.CausalLM.language_model", Learner.language_model)
     result = perform(make(lm_eval=["copa"]), store)
-    assert result.cell.status == "failed"
-    assert result.generations == ()
-    assert "lm-eval task 'local_copa' has an answer of 102 tokens, where the model reads 1 to 65" in result.cell.reason
+    assert (result.cell.status, result.generations) == ("failed", ())
+    assert "CausalLM has no 'lm_eval'" in result.cell.reason
 
 
 def test_a_learner_without_a_language_model_says_so(toy):

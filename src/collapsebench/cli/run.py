@@ -116,7 +116,10 @@ def _with_lm_eval(rules: Protocol, tasks: Sequence[str] | None, names: Sequence[
         cards = {task: make_task(task, rules.rules(task).params).card for task in run}
         readers = [task for task, card in cards.items() if "lm_eval" in frozenset(card.supports)]
         if not readers:
-            raise UsageError(f"lm-eval's tasks cannot be scored on {', '.join(run)}.", "They need a language model.")
+            raise UsageError(
+                f"lm-eval's tasks cannot be scored on {', '.join(run)}: no model there reads English text.",
+                "`collapsebench list tasks` shows which tasks support lm_eval.",
+            )
         rules = rules.with_lm_eval(readers, names, limit)
     if wanted := sorted({name for task in run for name in rules.rules(task).lm_eval}):
         from ..scoring.lm_eval_named import check

@@ -52,7 +52,7 @@ class Scorer:
         """Task or group name -> metric -> value, as lm-eval aggregates them. Global random state stays as it was.
 
         Raises:
-            PluginError: an answer is longer than the model's context.
+            PluginError: an answer has no token.
         """
         with quiet(), torch.random.fork_rng(devices=[]):
             results = evaluate(self._lm(model), dict(self.loaded), bootstrap_iters=0, log_samples=False)["results"]
@@ -62,7 +62,7 @@ class Scorer:
         """Lay the requests out for models like this one, which finds out what cannot be scored.
 
         Raises:
-            PluginError: an answer is longer than the model's context.
+            PluginError: an answer has no token.
         """
         tasks = self.loaded["tasks"].values()
         with quiet():
@@ -145,12 +145,13 @@ def _metrics(result: Mapping[str, Any]) -> dict[str, float]:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Keep lm-eval's warnings about models in memory, and its progress bars, off the terminal."""
-    logger = logging.getLogger("lm_eval")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
+    """Keep warnings about models in memory and about retries, and progress bars, off the terminal."""
+    levels = {logger: logger.level for logger in map(logging.getLogger, ("lm_eval", "huggingface_hub"))}
+    for logger in levels:
+        logger.setLevel(logging.ERROR)
     try:
         with open(os.devnull, "w") as nowhere, contextlib.redirect_stderr(nowhere):
             yield
     finally:
-        logger.setLevel(level)
+        for logger, level in levels.items():
+            logger.setLevel(level)

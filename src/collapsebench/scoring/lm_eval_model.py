@@ -17,7 +17,7 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 
 from ..errors import PluginError
-from ..lm.score import LOGITS_AT_ONCE, TOKENS_AT_ONCE
+from ..lm.score import LOGITS_AT_ONCE, TOKENS_AT_ONCE, device_factor
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -77,8 +77,9 @@ class LearnerLM(HFLM):  # type: ignore[misc]
     """lm-eval's Hugging Face model around a model and tokeniser in memory.
 
     Every text starts with the beginning-of-text token (end-of-text, where a tokeniser has no other), as
-    in training; a tokeniser's own special tokens are not added. As in lm-eval, what is longer than the
-    model's context is cut on the left, and rolling likelihoods go over it window by window.
+    in training; a tokeniser's own special tokens are not added. As in lm-eval, what stands before an answer
+    is cut on the left where the model's context is too short, and texts are scored window by window. So are
+    answers that are longer than the context, which lm-eval refuses.
 
     Args:
         model: a causal language model.
@@ -120,10 +121,10 @@ class LearnerLM(HFLM):  # type: ignore[misc]
         """The forward passes that answer requests for log-likelihoods.
 
         Raises:
-            PluginError: an answer is longer than the model's context, or has no token.
+            PluginError: an answer has no token.
         """
-        vocabulary = len(self.model.get_output_embeddings().weight)
-        limits = Limits(self.batch_size, TOKENS_AT_ONCE, max(1, LOGITS_AT_ONCE // vocabulary))
+        vocabulary, factor = len(self.model.get_output_embeddings().weight), device_factor(self.model)
+        limits = Limits(self.batch_size * factor, TOKENS_AT_ONCE * factor, LOGITS_AT_ONCE * factor // vocabulary)
         key = (tuple(request.args for request in requests), self.max_length, limits)
         if key not in self._memory.layouts:
             self._memory.layouts[key] = lay_out(self._scored(requests), self.max_length, limits)
@@ -132,20 +133,22 @@ class LearnerLM(HFLM):  # type: ignore[misc]
     def _scored(self, requests: Sequence[Any]) -> Iterator[Scored]:
         for i, request in enumerate(requests):
             whole = request.request_type == "loglikelihood_rolling"
-            for context, continuation in self._windows(*request.args) if whole else [self._pair(*request.args)]:
-                if not whole and not 0 < len(continuation) <= self.max_length:
-                    raise PluginError(
-                        f"lm-eval task '{request.task_name}' has an answer of {len(continuation)} tokens, "
-                        f"where the model reads 1 to {self.max_length}: {request.args[1][:80]!r}.",
-                        "Choose a model with a longer context, or other lm-eval tasks.",
-                    )
-                yield Scored(i, context, continuation)
+            yield from (Scored(i, *part) for part in (self._windows if whole else self._pieces)(*request.args))
 
-    def _pair(self, context: str, continuation: str) -> tuple[list[int], list[int]]:
-        """As lm-eval encodes them, so that a token at the seam belongs to the answer; with a beginning."""
-        start = self.prefix_token_id
+    def _pieces(self, context: str, continuation: str) -> Iterator[tuple[list[int], list[int]]]:
+        """An answer and what stands before it; an answer that is longer than the context in several pieces.
+
+        They are encoded as lm-eval does it: a token at the seam belongs to the answer.
+        """
         before, tokens = self._encode_pair(context, continuation) if context else ([], self.tok_encode(continuation))
-        return before if before[:1] == [start] else [start, *before], tokens
+        if not tokens:
+            raise PluginError(f"lm-eval has nothing to score: the tokeniser leaves nothing of {continuation!r}.")
+        if before[:1] != [self.prefix_token_id]:
+            before = [self.prefix_token_id, *before]
+        start = 0
+        for end in range((len(tokens) - 1) % self.max_length + 1, len(tokens) + 1, self.max_length):
+            yield before + tokens[:start], tokens[start:end]
+            start = end
 
     def _windows(self, text: str) -> Iterable[tuple[list[int], list[int]]]:
         tokens = self.tok_encode(text)

@@ -52,7 +52,7 @@ class NamedTasks:
 
     Raises:
         UsageError, DataError: as `check`.
-        PluginError: an answer is longer than the model's context, or the learner is not a language model.
+        PluginError: the learner is not a language model, or its tokeniser leaves nothing of an answer.
     """
 
     def __init__(self, names: Sequence[str], limit: int | None, learner: Learner) -> None:
