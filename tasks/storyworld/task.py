@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cache, lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collapsebench.learners.grammar.learner import GrammarLearner
     from collapsebench.scoring.lm_eval import Suite
 
-SAMPLES = 500
 CLOZE, ENDINGS = 100, 4  # cloze questions, and endings to choose from
 
 JOYS = {"happy", "glad", "proud", "excited", "laughed", "danced", "sang", "played", "games", "thank"}
@@ -37,6 +37,7 @@ class Storyworld(Task):
 
     Args:
         heldout: held-out stories.
+        samples: stories that sample statistics are computed on.
         lr: peak learning rate.
         width: hidden size of the model.
         layers: its blocks.
@@ -45,6 +46,7 @@ class Storyworld(Task):
     """
 
     heldout: int = 300
+    samples: int = 500
     lr: float = 6e-3
     width: int = 48
     layers: int = 1
@@ -63,8 +65,8 @@ class Storyworld(Task):
             "cloze": f"share of {CLOZE} held-out stories whose ending is found among {ENDINGS} (lm-eval)",
             "certain_sites": "share of held-out tokens with model probability at least .99",
             "rare_name_nll": "NLL of the child's name in held-out stories where it is a rare one, nats",
-            "valid": f"share of {SAMPLES} samples that are consistent stories",
-            "tail_names": f"share of the 40 rare names that a child is given in {SAMPLES} samples",
+            "valid": "share of the samples that are consistent stories",
+            "tail_names": "share of the 40 rare names that a child is given in the samples",
             **STATISTICS,
         },
         supports={"sites", "log_prob", "temperature", "top_k", "top_p", "site_weights", "verifier", "reward", "prior"},
@@ -74,6 +76,8 @@ class Storyworld(Task):
     def __post_init__(self) -> None:
         if self.heldout < ENDINGS:
             raise PluginError(f"storyworld: heldout must be at least {ENDINGS}, got {self.heldout}.")
+        if self.samples < 1:
+            raise PluginError(f"storyworld: samples must be at least 1, got {self.samples}.")
 
     def real(self, n: int, rng: torch.Generator) -> Corpus:
         return truth().sample(n, rng, Decoding())
@@ -93,7 +97,7 @@ class Storyworld(Task):
 
         assert isinstance(learner, CausalLM)
         heldout_seed, sample_seed = torch.randint(2**62, (2,), generator=rng).tolist()
-        samples = learner.sample(SAMPLES, torch.Generator().manual_seed(sample_seed), Decoding())
+        samples = learner.sample(self.samples, torch.Generator().manual_seed(sample_seed), Decoding())
         return {
             **heldout(self, heldout_seed).metrics(learner),
             **sample_statistics(samples, zero, PAD),
@@ -172,8 +176,9 @@ def cloze(stories: list[list[str]], place: int) -> dict[str, object]:
     The wrong ones are those of the next stories that would contradict this one, e.g. by another child's name.
     """
     beginning, ending = parted(stories[place])
-    endings = (parted(other)[1] for other in stories[place + 1 :] + stories[:place])
-    wrong = [other for other in endings if not truth().grammar.derive([*beginning, *other]).complete][: ENDINGS - 1]
+    others = (parted(other)[1] for other in stories[place + 1 :] + stories[:place])
+    impossible = (other for other in others if not truth().grammar.derive([*beginning, *other]).complete)
+    wrong = list(islice(impossible, ENDINGS - 1))
     right = place % ENDINGS
     choices = [" ".join(words) for words in [*wrong[:right], ending, *wrong[right:]]]
     return {"beginning": " ".join(beginning), "endings": choices, "right": min(right, len(wrong))}

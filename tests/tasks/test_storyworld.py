@@ -88,7 +88,7 @@ def true_model(truth: GrammarLearner, task: Task) -> CausalLM:
 
 def test_the_truth_scores_the_floor_of_exactly_zero() -> None:
     """lm-eval counts the tokens that the exact NLL counts, the end of each story among them."""
-    task = storyworld(heldout=20)
+    task = storyworld(heldout=20, samples=200)
     truth = task.prior(rng())
     assert isinstance(truth, GrammarLearner)
     learner = true_model(truth, task)
@@ -97,12 +97,12 @@ def test_the_truth_scores_the_floor_of_exactly_zero() -> None:
     assert metrics["excess_nll"] == pytest.approx(0, abs=1e-6)
     assert metrics["cloze"] == metrics["valid"] == 1
     assert 0.6 < metrics["certain_sites"] < 0.75
-    assert metrics["tail_names"] > 0.7
+    assert metrics["tail_names"] > 0.4
     assert math.log(metrics["word_perplexity"]) == pytest.approx(truth.grammar.entropy_rate, rel=0.15)
 
 
 def test_a_model_learns_and_every_metric_of_the_card_is_measured() -> None:
-    task = storyworld(heldout=100)
+    task = storyworld(heldout=100, samples=100)
     real = task.real(100, stream("real", "storyworld", 0))
     learner = task.learner(stream("init", "storyworld", 0))
     zero = GenerationZero(real, lambda: learner)
@@ -139,3 +139,5 @@ def test_cool_sampling_is_less_diverse() -> None:
 def test_impossible_sizes_are_refused() -> None:
     with pytest.raises(PluginError, match="heldout"):
         storyworld(heldout=3)
+    with pytest.raises(PluginError, match="samples"):
+        storyworld(samples=0)
