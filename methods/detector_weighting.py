@@ -15,10 +15,11 @@ if TYPE_CHECKING:
 class DetectorWeighting(Method):
     """Resample everything so far towards what a detector of synthetic examples takes for real.
 
-    A logistic regression learns D_0 against S_1..S_t, each class weighted as one half; an example's P(real) comes
-    from the fold that it was not in. Every example is written `repeats` times, and `upsample` times their number
-    are drawn from these copies without replacement, in proportion to P(real) ** exponent, as in the authors' code
-    (whose detector is a language model trained on other texts).
+    A logistic regression learns D_0 against S_1..S_t, each class weighted as one half. An example's P(real) comes
+    from a fit without its fold, at the temperature that suits these predictions best: a detector that tells nothing
+    leaves P = 1/2 for all. Every example is written `repeats` times, and `upsample` times their number are drawn
+    from these copies without replacement, in proportion to P(real) ** exponent. The resampling and its numbers are
+    those of the authors' code, whose detector is a language model trained on other texts.
 
     Args:
         exponent: how strongly the detector is trusted; 0 draws at random.
@@ -45,6 +46,10 @@ class DetectorWeighting(Method):
             if getattr(self, name) < least:
                 raise PluginError(f"detector_weighting: {name} must be at least {least}, got {getattr(self, name)}.")
 
+    def check(self, n: int) -> None:
+        if n < self.folds:
+            raise PluginError(f"detector_weighting: folds = {self.folds} need as many real examples, there are {n}.")
+
     def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
         pool = Corpus.concat(ctx.history)
         real = (torch.arange(len(pool)) < len(ctx.history[0])).numpy()
@@ -66,7 +71,8 @@ class DetectorWeighting(Method):
         log_odds = cross_val_predict(detector, rows, real, cv=folds, method="decision_function")
         ctx.log("detector_accuracy", balanced_accuracy_score(real, log_odds > 0))
         ctx.log("detector_auc", roc_auc_score(real, log_odds))
-        return log_odds
+        scale = LogisticRegression(class_weight="balanced", fit_intercept=False).fit(log_odds[:, None], real)
+        return log_odds * max(0.0, scale.coef_.item())
 
 
 def features(corpus: Corpus, buckets: int) -> "csr_matrix":

@@ -31,7 +31,7 @@ READ = 256
 """Texts per generation that M_0 reads for the histogram."""
 
 BINS = 32
-"""Of the histogram, over 0 to twice the 95 % quantile of D_0."""
+"""Of the histogram, over 0 to four times the median of D_0."""
 
 
 def print_samples(folder: CellFolder, store: Store, count: int) -> None:
@@ -89,7 +89,7 @@ class TextReader:
         self._pad: int = first.tokenizer.pad_token_id
         self._names = lineage.history[0].value.names
         self._prompts = self._openings(lineage.history[0].value)
-        self._high = 2 * float(self._read(0).quantile(0.95))
+        self._high = 4 * float(self._read(0).median())
 
     @classmethod
     def of(cls, lineage: Lineage) -> TextReader | None:
