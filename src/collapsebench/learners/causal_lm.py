@@ -125,6 +125,7 @@ class CausalLM(Learner):
         self.model = model.to(accelerator().device)
         self.tokenizer, self.length = tokenizer, length
         self._optimiser, self._marks = optimiser, marks(tokenizer, ends)
+        self._scored: tuple[Corpus, torch.Tensor] | None = None  # the corpus scored last, for `resample`
 
     def fit(self, corpus: Corpus, training: Training) -> FitReport:
         """Train for the steps that `training` says.
@@ -132,6 +133,7 @@ class CausalLM(Learner):
         Raises:
             Diverged: the loss is not finite.
         """
+        self._scored = None
         return FitReport(*train(self.model, corpus, training, self._optimiser, self._marks))
 
     def sample(self, n: int, rng: torch.Generator, decoding: Decoding, conditions: Corpus | None = None) -> Corpus:
@@ -182,8 +184,10 @@ class CausalLM(Learner):
         temperature: float = 1.0,
     ) -> Corpus:
         """Tokens under `mask` drawn anew given the *original* tokens before them (Zhu et al., arXiv:2412.14689)."""
+        known = self._scored[1] if self._scored is not None and self._scored[0] is corpus else None
         decoding = Decoding(temperature=temperature, top_k=top_k)
-        return corpus.with_columns(tokens=resample(self.model, corpus["tokens"], mask, rng, decoding, self._marks))
+        tokens = resample(self.model, corpus["tokens"], mask, rng, decoding, self._marks, known)
+        return corpus.with_columns(tokens=tokens)
 
     def language_model(self) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
         """The model and its tokeniser."""
@@ -199,6 +203,7 @@ class CausalLM(Learner):
 
     def load(self, state: Mapping[str, torch.Tensor]) -> None:
         """The inverse of `state`."""
+        self._scored = None
         parameters = self._trainable()
         if parameters.keys() != state.keys():
             raise PluginError(f"The saved model differs in {sorted(parameters.keys() ^ state.keys())[:3]}.")
@@ -210,8 +215,9 @@ class CausalLM(Learner):
         return {name: tensor for name, tensor in self.model.named_parameters() if tensor.requires_grad}
 
     def _log_probs(self, corpus: Corpus) -> torch.Tensor:
-        scored = scored_places(corpus, self._marks.pad)
-        return log_probs(self.model, corpus["tokens"], self._marks).masked_fill(~scored, 0.0)
+        if self._scored is None or self._scored[0] is not corpus:
+            self._scored = (corpus, log_probs(self.model, corpus["tokens"], self._marks))
+        return self._scored[1].masked_fill(~scored_places(corpus, self._marks.pad), 0.0)
 
 
 def _check_fit(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, length: int) -> None:

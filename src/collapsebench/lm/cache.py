@@ -1,4 +1,4 @@
-"""A key-value cache for sampling: allocated once, and rows can be dropped from it."""
+"""A key-value cache for sampling: it grows without copying at every token, and rows can be dropped from it."""
 
 from __future__ import annotations
 
@@ -11,24 +11,25 @@ if TYPE_CHECKING:
     from transformers import PreTrainedConfig
 
 
-class _PreallocatedLayer(DynamicLayer):  # type: ignore[misc]
-    """Keys and values of one layer in buffers of full length; `DynamicLayer` copies everything at every token.
+ROOM = 32
+"""Tokens that buffers grow by, at least: short enough to keep them dense, long enough to copy seldom."""
 
-    Args:
-        length: most tokens that it will hold.
-    """
 
-    def __init__(self, length: int) -> None:
+class _RoomyLayer(DynamicLayer):  # type: ignore[misc]
+    """Keys and values of one layer in buffers with room to grow; `DynamicLayer` copies everything at every token."""
+
+    def __init__(self) -> None:
         super().__init__()
-        self._length = length
-        self._buffers: tuple[torch.Tensor, torch.Tensor]
+        self._buffers: list[torch.Tensor] = []
 
     def update(self, keys: torch.Tensor, values: torch.Tensor, *_: Any, **__: Any) -> tuple[torch.Tensor, torch.Tensor]:
         """Append keys and values `[rows, heads, new, dim]`; returns all so far."""
         if not self.is_initialized:
             self.lazy_initialization(keys, values)
-            self._buffers = (self._empty(keys), self._empty(values))
+            self._buffers = [keys[:, :, :0], values[:, :, :0]]
         start, stop = self.get_seq_length(), self.get_seq_length() + keys.shape[-2]
+        if stop > self._buffers[0].shape[2]:
+            self._buffers = [_grown(buffer[:, :, :start], stop + max(ROOM, start // 4)) for buffer in self._buffers]
         for buffer, new in zip(self._buffers, (keys, values), strict=True):
             buffer[:, :, start:stop] = new
         self._show(stop)
@@ -39,21 +40,25 @@ class _PreallocatedLayer(DynamicLayer):  # type: ignore[misc]
         length = self.get_seq_length()
         for buffer in self._buffers:
             buffer[: len(indices), :, :length] = buffer[indices, :, :length]
-        self._buffers = (self._buffers[0][: len(indices)], self._buffers[1][: len(indices)])
+        self._buffers = [buffer[: len(indices)] for buffer in self._buffers]
         self._show(length)
-
-    def _empty(self, like: torch.Tensor) -> torch.Tensor:
-        return like.new_empty(*like.shape[:2], self._length, like.shape[3])
 
     def _show(self, length: int) -> None:
         self.keys, self.values = (buffer[:, :, :length] for buffer in self._buffers)
 
 
-def sampling_cache(config: PreTrainedConfig, length: int) -> DynamicCache:
-    """An empty cache for a model of this configuration and texts of at most `length` tokens.
+def _grown(buffer: torch.Tensor, length: int) -> torch.Tensor:
+    """`[rows, heads, T, dim]` with room for more tokens."""
+    grown = buffer.new_empty(*buffer.shape[:2], length, buffer.shape[3])
+    grown[:, :, : buffer.shape[2]] = buffer
+    return grown
+
+
+def sampling_cache(config: PreTrainedConfig) -> DynamicCache:
+    """An empty cache for a model of this configuration.
 
     Layers that are more than keys and values of all tokens (sliding windows, recurrent states) are Hugging Face's own.
     """
     cache = DynamicCache(config=config)
-    cache.layers = [_PreallocatedLayer(length) if type(layer) is DynamicLayer else layer for layer in cache.layers]
+    cache.layers = [_RoomyLayer() if type(layer) is DynamicLayer else layer for layer in cache.layers]
     return cache

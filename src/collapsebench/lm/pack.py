@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from .tokenise import Marks
 
-WORTHWHILE = 0.75
-"""Texts are packed where that leaves at most this share of the rows; below it, the attention mask costs more."""
+WORTHWHILE = 0.7
+"""Texts are packed where that leaves at most this share of the rows; above it, the attention mask costs more."""
 
 
 class Packer:

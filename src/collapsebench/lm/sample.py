@@ -83,14 +83,15 @@ def _continue(
     start, (rows, length) = int(given.min()), tokens.shape
     tokens, given, uniform = (t.to(model.device) for t in (tokens, given, uniform))
     undrawn = never_drawn(model, marks)
-    cache = sampling_cache(model.config, length)
+    cache = sampling_cache(model.config)
     live = torch.arange(rows, device=model.device)  # the rows still in the batch
     closed = torch.zeros(rows, dtype=torch.bool, device=model.device)  # of those, the ones that have ended
     inputs = torch.cat([tokens.new_full((rows, 1), marks.bos), tokens[:, :start]], 1)
     for place in range(start, length):
         out = model(input_ids=inputs, past_key_values=cache, use_cache=True, logits_to_keep=1)
         logits = out.logits[:, -1].float()
-        logits[:, undrawn] = -math.inf
+        for token in undrawn:
+            logits[:, token] = -math.inf
         free = given[live] <= place
         chosen = torch.where(free, draw(logits, decoding, uniform[live, place]), tokens[live, place])
         tokens[live, place] = chosen.masked_fill(closed, marks.pad)
@@ -113,10 +114,12 @@ def resample(
     rng: torch.Generator,
     decoding: Decoding,
     marks: Marks,
+    known: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """Token editing: tokens under `mask` drawn anew, each given the *original* tokens before it.
 
-    One forward pass, since no draw depends on another (Zhu et al., arXiv:2412.14689, Eq. 3).
+    One forward pass, since no draw depends on another (Zhu et al., arXiv:2412.14689, Eq. 3); and only over
+    texts with a draw that their known log-probabilities do not settle (`settled`).
 
     Args:
         model: the prior.
@@ -125,23 +128,36 @@ def resample(
         rng: the draws.
         decoding: temperature and top-k of the draws.
         marks: the tokens around a text.
+        known: log-probability of every token under the model, float `[n, L]`, or None.
 
     Returns:
         int64 `[n, L]`, equal to `tokens` outside the mask.
     """
     edited = tokens.clone()
     uniform = torch.rand(tokens.shape, generator=rng, dtype=torch.float64)
+    if known is not None and decoding.temperature <= 1:  # which can only raise the share of the likeliest
+        mask = mask & ~settled(known.double().exp(), uniform)
     undrawn = never_drawn(model, marks)
     reach = (mask * torch.arange(1, mask.shape[1] + 1)).amax(1)  # tokens up to the last one under the mask
     with inference():
         for rows, width in row_chunks(model, reach):
             chosen, old = mask[rows, :width], tokens[rows, :width]
-            logits = next_token_logits(model, old.to(model.device), marks)[chosen.to(model.device)].float()
-            logits[:, undrawn] = -math.inf
-            draws = uniform[rows, :width][chosen].to(model.device)
-            new = draw(logits, decoding, draws, likely=old[chosen].to(model.device)).cpu()
-            edited[rows, :width] = old.masked_scatter(chosen, new)
+            logits = next_token_logits(model, old.to(model.device), marks).flatten(0, 1)
+            logits = logits.index_select(0, chosen.flatten().nonzero().squeeze(1).to(model.device)).float()
+            for token in undrawn:
+                logits[:, token] = -math.inf
+            draws, likely = (t[rows, :width][chosen].to(model.device) for t in (uniform, tokens))
+            edited[rows, :width] = old.masked_scatter(chosen, draw(logits, decoding, draws, likely).cpu())
     return edited
+
+
+def settled(probability: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
+    """Whether a draw must be the outcome of this probability, outcomes being ordered with the likeliest first.
+
+    An outcome of probability p > 1/2 is the likeliest, and stays it under top-k and top-p, which can only
+    raise p. Where the uniform number lies below p, the draw is that outcome; nothing needs to be sorted.
+    """
+    return (probability > 0.5) & (uniform < probability)
 
 
 def never_drawn(model: PreTrainedModel, marks: Marks) -> list[int]:
@@ -154,9 +170,6 @@ def draw(
 ) -> torch.Tensor:
     """One outcome per row, int64 `[n]`, by inverting the distribution function with the likeliest outcome first.
 
-    An outcome of probability p > 1/2 is the likeliest, and stays it under any truncation, which can only
-    raise p: where the uniform number lies below p the row is settled without sorting anything.
-
     Args:
         logits: float `[n, V]`.
         decoding: temperature, then top-k, then top-p.
@@ -166,30 +179,31 @@ def draw(
     if decoding.temperature != 1:
         logits = logits / decoding.temperature
     outcome = logits.argmax(-1) if likely is None else likely.clone()
-    share = logits.softmax(-1).gather(1, outcome[:, None]).squeeze(1)
-    open_rows = ((share <= 0.5) | (uniform >= share)).nonzero().squeeze(1)
-    if len(open_rows):
-        outcome[open_rows] = _inverted(logits[open_rows], decoding, uniform[open_rows])
+    probabilities = logits.softmax(-1)
+    share = probabilities.gather(1, outcome[:, None]).squeeze(1)
+    rest = (~settled(share, uniform)).nonzero().squeeze(1)
+    if len(rest):
+        inverted = _inverted_whole if decoding.top_k is None and decoding.top_p is None else _inverted_truncated
+        outcome[rest] = inverted(probabilities[rest], decoding, uniform[rest])
     return outcome
 
 
-def _inverted(logits: torch.Tensor, decoding: Decoding, uniform: torch.Tensor) -> torch.Tensor:
-    """As `draw`, of logits that are already divided by the temperature."""
-    if decoding.top_k is None and decoding.top_p is None:
-        return _inverted_whole(logits.double().softmax(-1), uniform)
-    kept = min(decoding.top_k or logits.shape[-1], logits.shape[-1])
-    values, outcomes = logits.topk(kept)
-    probabilities = values.double().softmax(-1)
+def _inverted_truncated(probabilities: torch.Tensor, decoding: Decoding, uniform: torch.Tensor) -> torch.Tensor:
+    """Outcomes in falling order of probability, as many as the decoding leaves."""
+    kept = min(decoding.top_k or probabilities.shape[-1], probabilities.shape[-1])
+    ordered, outcomes = probabilities.topk(kept)
+    ordered = ordered.double()
     if decoding.top_p is not None:
-        before = probabilities.cumsum(-1) - probabilities
-        probabilities = probabilities.masked_fill(before >= decoding.top_p, 0.0)
-    cumulative = probabilities.cumsum(-1)
+        before = ordered.cumsum(-1) - ordered
+        ordered = ordered.masked_fill(before >= decoding.top_p * ordered.sum(-1, keepdim=True), 0.0)
+    cumulative = ordered.cumsum(-1)
     place = torch.searchsorted(cumulative, uniform[:, None] * cumulative[:, -1:], right=True)
     return outcomes.gather(1, place.clamp(max=kept - 1)).squeeze(1)
 
 
-def _inverted_whole(probabilities: torch.Tensor, uniform: torch.Tensor) -> torch.Tensor:
+def _inverted_whole(probabilities: torch.Tensor, _: Decoding, uniform: torch.Tensor) -> torch.Tensor:
     """Without truncation: the likeliest first, all others in the order of the vocabulary, so nothing is sorted."""
+    probabilities = probabilities.double()
     top, first = probabilities.max(-1, keepdim=True)
     cumulative = probabilities.scatter(1, first, 0.0).cumsum(-1)
     target = uniform[:, None] * (top + cumulative[:, -1:]) - top

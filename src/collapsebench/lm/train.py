@@ -124,7 +124,8 @@ class _Texts:
     def __init__(self, model: PreTrainedModel, corpus: Corpus, marks: Marks, site_weights: SiteWeights | None) -> None:
         scored = scored_places(corpus, marks.pad)
         self._lengths, self.counts = text_lengths(corpus["tokens"], marks.pad), scored.sum(1)
-        self._tokens, self._scored = corpus["tokens"].to(model.device), scored.to(model.device)
+        self._tokens = corpus["tokens"].to(model.device)
+        self._scored = scored.to(model.device) if "given" in corpus.names else None
         self._packer, self._site_weights = Packer(model, marks), site_weights
 
     def mean_loss(self, rows: torch.Tensor) -> torch.Tensor:
@@ -136,7 +137,8 @@ class _Texts:
         own = _own_share(len(rows))
         texts, width = rows[own], int(self._lengths[rows].max())
         log_probs = self._packer.log_probs(self._tokens[texts, :width], self._lengths[texts])
-        log_probs = log_probs * self._scored[texts, :width]
+        if self._scored is not None:
+            log_probs = log_probs * self._scored[texts, :width]
         if self._site_weights is not None:
             weights = self._site_weights(_of_all_processes(log_probs.detach(), own, len(rows)))
             if weights is not None:
