@@ -155,7 +155,7 @@ def test_random_features_learn_mnist(real_data, forget):
 
 
 def test_the_task_keeps_its_contract(fake, monkeypatch):
-    cls, sizes = TASKS.get("mnist_labels"), {"width": 20, "heldout": 40, "prior_rows": 40}
+    cls, sizes = TASKS.get("mnist_labels"), {"width": 6, "heldout": 40, "prior_rows": 40}
     monkeypatch.setattr(cls, "card", replace(cls.card, population=300))
     monkeypatch.setitem(tiny._SIZES, "mnist_labels", {"n": 40, "params": sizes})
     for result in task_results(cls):
