@@ -21,8 +21,8 @@ QUANTILE_SEED, QUANTILE_ROWS = 20240712, 20_000
 class Mixture2D(Task):
     """A mixture of normals of one width in the plane, and a small network that learns to draw from it.
 
-    The centres are eight points on a circle (`gaussians`), or 128 points along each of two half circles that
-    reach into each other (`moons`: too close to be told apart), moved and scaled to mean 0 and second moment 1
+    The centres are eight points on a circle (`gaussians`) or 128 points along each of two interleaved half
+    circles (`moons`; neighbours are much closer than the noise), moved and scaled to mean 0 and second moment 1
     per coordinate. P* has eight modes of probability 1/8: the eight points, or a quarter of a half circle each.
 
     The reward is that of Ferbach et al. (arXiv:2407.09499): −slope · max(0, ‖x − x*‖ − radius), x* in the middle of
