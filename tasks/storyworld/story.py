@@ -168,7 +168,7 @@ def lent(world: World) -> Steps:
     spot = yield SPOT
     yield "."
     yield LATER
-    yield f"{world.she} wanted it back . {world.friend} got the {world.thing} from {spot} ."
+    yield f"{world.she} wanted it back . {world.friend} looked {spot} and gave it back ."
     yield f'" thank you ! " said {world.hero} .'
 
 

@@ -13,7 +13,7 @@ from collapsebench.seeds import stream
 
 LENT = (
     "in a village lived a shy boy named Otto . his friend Pip was a frog . one day he gave his pink bell to Pip . "
-    "Pip jumped home and put it on the shelf . later he wanted it back . Pip got the bell from on the shelf . "
+    "Pip jumped home and put it on the shelf . later he wanted it back . Pip looked on the shelf and gave it back . "
     '" thank you ! " said Otto . Otto felt so happy . they sang songs together . </s>'
 )
 
@@ -33,8 +33,8 @@ def corpus(*texts: str) -> Corpus:
 
 
 def test_verifier_reward_and_reading_by_hand() -> None:
-    """Joyful: thank, happy, sang; and nothing sorrowful. The second loses the bell, the third its end."""
-    stories = corpus(LENT, LENT.replace("from on the shelf", "from in the box"), LENT.replace(" . </s>", ""))
+    """Joyful: thank, happy, sang; and nothing sorrowful. In the second, Pip looks elsewhere; the third has no end."""
+    stories = corpus(LENT, LENT.replace("looked on the shelf", "looked in the box"), LENT.replace(" . </s>", ""))
     assert storyworld().verify(stories).tolist() == [True, False, False]
     assert storyworld().reward(stories).tolist() == [3, 3, 3]
     assert storyworld().reward(corpus(LENT.replace("shy", "sad"))).tolist() == [2]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cache, cached_property
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -82,12 +82,17 @@ class Choice:
         self.probabilities = {phrase: weight / total for phrase, weight in weights.items()}
         self.root = _trie([(phrase.split(), p) for phrase, p in self.probabilities.items()])
 
-    @property
+    @cached_property
     def entropy(self) -> float:
         """Entropy of the choice, nats."""
         return -math.fsum(p * math.log(p) for p in self.probabilities.values())
 
-    @property
+    @cached_property
+    def words(self) -> frozenset[str]:
+        """Every word of every phrase."""
+        return frozenset(word for phrase in self.probabilities for word in phrase.split())
+
+    @cached_property
     def mean_words(self) -> float:
         """Expected number of words of the phrase."""
         return math.fsum(p * len(phrase.split()) for phrase, p in self.probabilities.items())

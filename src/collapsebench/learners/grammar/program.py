@@ -193,7 +193,7 @@ class _Path:
 
     def choose(self, choice: Choice) -> str:
         first, *others = choice.probabilities
-        self.vocabulary.update(word for phrase in choice.probabilities for word in phrase.split())
+        self.vocabulary |= choice.words
         if choice.neutral:
             self.entropy += choice.entropy
             self.words += choice.mean_words
