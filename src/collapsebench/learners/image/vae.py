@@ -137,10 +137,13 @@ class _Network(torch.nn.Module):
         return a + _SMALLEST, b + _SMALLEST
 
     def _layer(self, perceptron: torch.nn.Module, x: torch.Tensor, labels: torch.Tensor) -> torch.Tensor:
-        one_hot = F.one_hot(labels, self._classes).to(x.dtype).expand(*x.shape[:-1], -1)
+        one_hot = _LABEL_SCALE * F.one_hot(labels, self._classes).to(x.dtype).expand(*x.shape[:-1], -1)
         output: torch.Tensor = perceptron(torch.cat([x, one_hot], dim=-1))
         return output
 
+
+_LABEL_SCALE = 5.0
+"""Size of a label's input: at 1, a short training leaves the class to the latent vector and ignores the label."""
 
 _SMALLEST = 1e-3
 """Least shape parameter: keeps every grey level possible, so that no image has probability 0."""
@@ -153,12 +156,13 @@ def _perceptron(inputs: int, width: int, outputs: int) -> torch.nn.Sequential:
 def beta_binomial_log_pmf(counts: torch.Tensor, levels: int, a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     """Log-probability of counts under a binomial of `levels` trials with a Beta(a, b) chance of success.
 
-    All shapes broadcast against each other.
+    Trial by trial, as draws from Pólya's urn: logarithms and their gradients cost a fraction of gamma functions
+    and theirs where levels are few. All shapes broadcast against each other.
     """
-    rest = levels - counts
-    choices = math.lgamma(levels + 1) - torch.lgamma(counts + 1) - torch.lgamma(rest + 1)
-    return choices + _log_beta(counts + a, rest + b) - _log_beta(a, b)
-
-
-def _log_beta(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    return torch.lgamma(a) + torch.lgamma(b) - torch.lgamma(a + b)
+    log_choices = torch.tensor([math.log(math.comb(levels, k)) for k in range(levels + 1)])[counts.long()]
+    sum_of_both = a + b
+    log_pmf = log_choices
+    for trial in range(levels):
+        favourable = torch.where(counts > trial, a + trial, b + (levels - 1 - trial))
+        log_pmf = log_pmf + (favourable / (sum_of_both + trial)).log()
+    return log_pmf
