@@ -5,6 +5,7 @@ import torch
 
 from collapsebench import Corpus, Decoding, Diverged, PluginError, Training
 from collapsebench.learners.causal_lm import CausalLM, LMShape
+from collapsebench.lm.model import Lora, with_lora
 from collapsebench.lm.tokenise import BOS, EOS, PAD, symbol_tokenizer
 from collapsebench.lm.train import Optimiser, batches
 
@@ -132,6 +133,103 @@ def test_another_architecture_learns_too() -> None:
     model.fit(TEXTS, Training(rng(), steps=60, batch=8))
     assert model.log_prob(TEXTS).mean() > start + 2
     assert BOS not in model.sample(20, rng(), Decoding())["tokens"]
+
+
+# -- prompts -------------------------------------------------------------------------------------
+
+PROMPTED = Corpus(
+    {"tokens": torch.tensor([[A, B, C, EOS], [B, A, EOS, PAD]]).repeat(50, 1), "given": torch.tensor([2, 1]).repeat(50)}
+)
+"""After "AB" comes C, after "B" comes A."""
+
+
+def test_prompts_have_no_loss_and_are_not_editable() -> None:
+    """With all tokens equally likely, two tokens cost 2 log 6 after either prompt."""
+    model = learner()
+    with torch.no_grad():
+        model.model.lm_head.weight.zero_()
+    sites = model.sites(PROMPTED)
+    assert model.log_prob(PROMPTED)[:2].tolist() == pytest.approx([-2 * math.log(6)] * 2, rel=1e-6)
+    assert sites.editable[:2].tolist() == [[False, False, True, True], [False, True, True, False]]
+    assert not sites.log_prob[~sites.editable].any()
+    seen: list[torch.Tensor] = []
+    report = model.fit(PROMPTED, Training(rng(), steps=1, batch=100, site_weights=lambda lp: seen.append(lp)))
+    assert report.tokens == 200
+    assert (seen[0] != 0).sum() == 200
+
+
+def test_a_fit_learns_answers_and_not_prompts() -> None:
+    model = learner()
+    model.fit(PROMPTED, Training(rng(1), steps=80, batch=16))
+    assert model.log_prob(PROMPTED).mean() > -0.1
+    assert model.log_prob(TEXTS).mean() < -1.5
+
+
+def test_samples_continue_their_prompts(fitted: CausalLM) -> None:
+    prompts = Corpus({"tokens": torch.tensor([[B, PAD], [A, B], [A, PAD]]), "given": torch.tensor([1, 2, 1])})
+    continued = fitted.sample(3, rng(), Decoding(top_k=1), prompts)
+    assert continued["tokens"].tolist() == [[B, A, EOS, PAD], [A, B, C, EOS], [A, B, C, EOS]]
+    assert torch.equal(continued["given"], prompts["given"])
+    with pytest.raises(PluginError, match="no room"):
+        fitted.sample(1, rng(), Decoding(), Corpus({"tokens": torch.full((1, 4), A), "given": torch.tensor([4])}))
+
+
+# -- what may go wrong, and adapters -------------------------------------------------------------
+
+
+def test_editing_after_scoring_is_editing_without_it() -> None:
+    """Draws that the known probabilities settle are those that the logits give."""
+    model = learner()
+    model.fit(TEXTS, Training(rng(1), steps=60, batch=16))
+    mask = model.sites(TEXTS).editable
+    for decoding in ({"top_k": 2}, {"temperature": 0.7}, {"temperature": 1.5}, {}):
+        scored = model.resample(TEXTS, mask, rng(5), **decoding)["tokens"]
+        again = Corpus({"tokens": TEXTS["tokens"]})
+        assert torch.equal(model.resample(again, mask, rng(5), **decoding)["tokens"], scored)
+        assert not torch.equal(scored, TEXTS["tokens"])
+
+
+def test_scores_are_those_of_the_model_as_it_is_now() -> None:
+    model = learner()
+    before = model.log_prob(TEXTS)
+    state = model.state()
+    model.fit(TEXTS, Training(rng(1), steps=5, batch=16))
+    assert not torch.equal(model.log_prob(TEXTS), before)
+    model.load(state)
+    assert torch.equal(model.log_prob(TEXTS), before)
+
+
+@pytest.mark.parametrize("architecture", ["gpt2", "llama"])
+def test_adapters_are_all_that_lora_trains(architecture: str) -> None:
+    pytest.importorskip("peft")
+    shape = LMShape(6, 4, width=16, heads=2, architecture=architecture, init=0.1)
+    plain = CausalLM(shape.build(rng()), symbol_tokenizer("abc"), 4, Optimiser(lr=1e-2))
+
+    def adapted() -> CausalLM:
+        return CausalLM(
+            with_lora(shape.build(rng()), Lora(rank=2), rng()), symbol_tokenizer("abc"), 4, Optimiser(lr=0.05)
+        )
+
+    before = torch.get_rng_state()
+    model = adapted()
+    assert torch.equal(torch.get_rng_state(), before)
+    assert torch.allclose(model.log_prob(TEXTS), plain.log_prob(TEXTS))
+    model.fit(TEXTS, Training(rng(1), steps=40, batch=16))
+    assert model.log_prob(TEXTS).mean() > plain.log_prob(TEXTS).mean() + 1
+    state = model.state()
+    assert state
+    assert all("lora_" in name for name in state)
+    other = adapted()
+    other.load(state)
+    assert torch.equal(other.log_prob(TEXTS), model.log_prob(TEXTS))
+
+
+def test_models_that_cannot_read_the_texts_are_refused() -> None:
+    model = LMShape(vocabulary=6, context=4, width=16, heads=2).build(rng())
+    with pytest.raises(PluginError, match="context"):
+        CausalLM(model, symbol_tokenizer("abc"), 6, Optimiser())
+    with pytest.raises(PluginError, match="7 tokens"):
+        CausalLM(model, symbol_tokenizer("abcd"), 4, Optimiser())
 
 
 def test_an_unknown_architecture_is_named() -> None:

@@ -30,6 +30,7 @@ def build_model(config: Mapping[str, object], rng: torch.Generator) -> PreTraine
     Raises:
         PluginError: an architecture that is unknown or not causal, an unknown key, sizes that do not fit.
     """
+    from huggingface_hub.errors import StrictDataclassError
     from transformers import AutoConfig, AutoModelForCausalLM
 
     keys: dict[str, Any] = dict(config)
@@ -46,9 +47,9 @@ def build_model(config: Mapping[str, object], rng: torch.Generator) -> PreTraine
             # With a padding id in the configuration, every forward pass searches its input for padding.
             full = AutoConfig.for_model(name, **{"pad_token_id": None, **keys})
             return AutoModelForCausalLM.from_config(full, attn_implementation="sdpa").eval()
-    except ValueError as error:
+    except (ValueError, StrictDataclassError) as error:
         raise PluginError(
-            f"Cannot build a causal language model of type '{name}': {_first_sentence(error)}",
+            f"Cannot build a causal language model of type '{name}': {_reason(error)}",
             "Give `model_type` as Hugging Face spells it (gpt2, llama, ...) and sizes that divide.",
         ) from error
 
@@ -74,7 +75,7 @@ def _read_model(path: str) -> PreTrainedModel:
             return AutoModelForCausalLM.from_pretrained(**arguments, dtype=torch.float32).eval()
     except (ValueError, OSError, KeyError) as error:
         raise PluginError(
-            f"There is no causal language model in '{path}': {_first_sentence(error)}",
+            f"There is no causal language model in '{path}': {_reason(error)}",
             "Give a folder as save_pretrained writes it, or a .gguf file.",
         ) from error
 
@@ -148,5 +149,6 @@ def with_lora(model: PreTrainedModel, lora: Lora, rng: torch.Generator) -> PreTr
         ) from error
 
 
-def _first_sentence(error: Exception) -> str:
-    return str(error).splitlines()[0].split(". ")[0].rstrip(".") + "."
+def _reason(error: Exception) -> str:
+    """The first sentence of what a library says is wrong."""
+    return str(error.__cause__ or error).splitlines()[0].split(". ")[0].rstrip(".") + "."
