@@ -72,7 +72,7 @@ def test_without_data_and_network_one_message_says_what_to_do(monkeypatch):
     for name in ("tinystories", "babistories"):
         with pytest.raises(DataError) as error:
             load(find(name))
-        said = error.value.message + error.value.hint
+        said = error.value.message
         assert f"'{name}'" in said
         assert FOLDER in said
         assert SOURCES[name].train.path in said
@@ -83,7 +83,7 @@ def test_without_data_and_network_one_message_says_what_to_do(monkeypatch):
 def test_a_folder_without_the_file_is_named(folder):
     with pytest.raises(DataError, match=str(folder)) as error:
         load(find("tinystories_lower"))
-    assert "tinystories/v1_train_lower.jsonl" in error.value.hint
+    assert "tinystories/v1_train_lower.jsonl" in error.value.message
 
 
 @pytest.mark.parametrize("suffix", [".xz", ".gz"])
@@ -106,7 +106,7 @@ def test_a_file_without_a_published_checksum_wants_one_from_its_user(put):
     put("BabiStories/data/valdataset.txt", "")
     with pytest.raises(DataError, match="no published checksum") as error:
         load(find("babistories"))
-    assert f"traindataset.txt: {sha256(text)}" in error.value.hint
+    assert f"traindataset.txt:{sha256(text)}" in error.value.hint
 
 
 def test_babistories_is_read_as_tinystories_is(put):

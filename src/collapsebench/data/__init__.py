@@ -3,7 +3,7 @@
 from .contamination import Contamination, check_contamination
 from .files import FOLDER, DataFile, Hub, located
 from .read import FORMATS, Document
-from .sources import CUSTOM, SOURCES, Source, Splits, custom, find, load
+from .sources import CUSTOM, SOURCES, Source, Splits, custom, fetch, find, load
 from .split import split, whole
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Splits",
     "check_contamination",
     "custom",
+    "fetch",
     "find",
     "load",
     "located",

@@ -54,8 +54,8 @@ def located(path: str) -> Path:
     return Path(os.environ.get(FOLDER, "")) / Path(path).expanduser()
 
 
-def content(dataset: str, file: DataFile, hub: Hub | None, layout: str) -> bytes:
-    """The uncompressed, checked content of a file.
+def found(dataset: str, file: DataFile, hub: Hub | None, layout: str) -> Path:
+    """Where a file lies: in the folder of real data, or in the hub's cache, fetched if there is a network.
 
     Args:
         dataset: for messages.
@@ -64,20 +64,30 @@ def content(dataset: str, file: DataFile, hub: Hub | None, layout: str) -> bytes
         layout: the files that the folder should have, for messages.
 
     Raises:
-        DataError: neither in the folder nor to be had from the hub, a damaged archive, a wrong checksum.
+        DataError: neither in the folder nor to be had from the hub.
     """
-    path = _in_folder(file) or _from_hub(dataset, file, hub, layout)
+    return _in_folder(file) or _from_hub(dataset, file, hub, layout)
+
+
+def content(dataset: str, file: DataFile, hub: Hub | None, layout: str) -> bytes:
+    """The uncompressed, checked content of a file; the arguments are those of `found`.
+
+    Raises:
+        DataError: a missing file, a damaged archive, a wrong checksum, or none to compare with.
+    """
+    path = found(dataset, file, hub, layout)
     stored = path.read_bytes()
     unpacked = _unpacked(dataset, path, stored)
-    found = hashlib.sha256(stored if file.packed else unpacked).hexdigest()
+    checksum = hashlib.sha256(stored if file.packed else unpacked).hexdigest()
     if not file.sha256:
+        name = Path(file.path).name
         raise DataError(
-            f"Dataset '{dataset}' has no published checksum for '{file.path}'; the file here has {found}.",
-            f"If it is the right file, set the task's parameter sha256: {{{Path(file.path).name}: {found}}}.",
+            f"Dataset '{dataset}' has no published checksum for '{name}'; the file here has {checksum}.",
+            f"If it is the right file, set the task's parameter sha256 to '{name}:{checksum}'.",
         )
-    if found != file.sha256:
+    if checksum != file.sha256:
         raise DataError(
-            f"Dataset '{dataset}': '{path.name}' has the SHA-256 {found[:12]}..., not {file.sha256[:12]}....",
+            f"Dataset '{dataset}': '{path.name}' has the SHA-256 {checksum[:12]}..., not {file.sha256[:12]}....",
             "It is another version or damaged; fetch it again.",
         )
     return unpacked
@@ -92,10 +102,10 @@ def _in_folder(file: DataFile) -> Path | None:
 def _from_hub(dataset: str, file: DataFile, hub: Hub | None, layout: str) -> Path:
     """The file in the hub's cache, fetched if the network is there and allowed."""
     folder = os.environ.get(FOLDER)
-    where = f"not under {FOLDER}={folder}" if folder else f"the environment variable {FOLDER} is not set"
-    hint = f"Set {FOLDER} to a folder with {layout} (plain, .xz or .gz)."
+    where = f"it is not under {FOLDER}={folder}" if folder else f"the environment variable {FOLDER} is not set"
+    wanted = f"Set {FOLDER} to a folder with {layout} (plain, .xz or .gz)"
     if hub is None:
-        raise DataError(f"Dataset '{dataset}' is missing: {where}, and it is not on a hub.", hint)
+        raise DataError(f"Dataset '{dataset}' is missing: {where}, and no hub has it. {wanted}.")
     from huggingface_hub import hf_hub_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError, OfflineModeIsEnabled
 
@@ -104,9 +114,9 @@ def _from_hub(dataset: str, file: DataFile, hub: Hub | None, layout: str) -> Pat
         return Path(hf_hub_download(hub.repo, name, repo_type="dataset", revision=hub.revision))
     except (LocalEntryNotFoundError, OfflineModeIsEnabled, HfHubHTTPError, OSError) as error:
         raise DataError(
-            f"Dataset '{dataset}' is missing: {where}, and the hub ({hub.repo}) cannot be reached "
-            f"({type(error).__name__}).",
-            f"{hint} Or run with a network and without HF_HUB_OFFLINE.",
+            f"Dataset '{dataset}' is missing: {where}, and the hub ({hub.repo}) cannot be reached. {wanted}, "
+            "or run with a network and without HF_HUB_OFFLINE.",
+            f"The hub's client said {type(error).__name__}.",
         ) from error
 
 

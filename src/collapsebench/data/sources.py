@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import DataError, PluginError, unknown_name
-from .files import FOLDER, DataFile, Hub, content
+from .files import FOLDER, DataFile, Hub, content, found
 from .read import FORMATS, Document, read
 
 CUSTOM = "custom"
@@ -54,6 +54,11 @@ class Source:
     def files(self) -> tuple[DataFile, ...]:
         """Its files."""
         return (self.train,) if self.heldout is None else (self.train, self.heldout)
+
+    @property
+    def layout(self) -> str:
+        """What the folder of real data should have, for messages."""
+        return " and ".join(file.path for file in self.files)
 
     @property
     def digest(self) -> str:
@@ -199,6 +204,15 @@ def custom(train: str, heldout: str, form: str) -> Source:
     return Source(CUSTOM, "the user's", form, DataFile(train), DataFile(heldout) if heldout else None)
 
 
+def fetch(source: Source) -> list[Path]:
+    """Where the files of a source lie; those that only the hub has are fetched.
+
+    Raises:
+        DataError: a file that is neither in the folder of real data nor to be had.
+    """
+    return [found(source.name, file, source.hub, source.layout) for file in source.files]
+
+
 def load(source: Source) -> Splits:
     """The documents of a source, read once per process.
 
@@ -211,9 +225,9 @@ def load(source: Source) -> Splits:
 @lru_cache(maxsize=4)
 def _load(source: Source, folder: str | None) -> Splits:
     """As `load`; `folder` is where the files are looked for, which a process may change."""
-    layout = " and ".join(file.path for file in source.files)
     files = [
-        read(content(source.name, file, source.hub, layout), source.form, Path(file.path).name) for file in source.files
+        read(content(source.name, file, source.hub, source.layout), source.form, Path(file.path).name)
+        for file in source.files
     ]
     if source.form in ("jsonl", "json") and len({bool(document.prompt) for document in files[0]}) > 1:
         raise DataError(f"Some records of '{source.train.path}' have a prompt and others have none.")
