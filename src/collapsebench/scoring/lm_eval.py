@@ -146,7 +146,7 @@ def _metrics(result: Mapping[str, Any]) -> dict[str, float]:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Keep warnings about models in memory and about retries, and progress bars, off the terminal."""
-    levels = {logger: logger.level for logger in map(logging.getLogger, ("lm_eval", "huggingface_hub"))}
+    levels = {logger: logger.level for logger in map(logging.getLogger, ("lm_eval", "huggingface_hub", "transformers"))}
     for logger in levels:
         logger.setLevel(logging.ERROR)
     try:

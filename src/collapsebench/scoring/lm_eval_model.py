@@ -7,7 +7,7 @@ generation pays for its forward passes.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Sequence
+from collections.abc import Collection, Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -127,8 +127,16 @@ class LearnerLM(HFLM):  # type: ignore[misc]
         limits = Limits(self.batch_size * factor, TOKENS_AT_ONCE * factor, LOGITS_AT_ONCE * factor // vocabulary)
         key = (tuple(request.args for request in requests), self.max_length, limits)
         if key not in self._memory.layouts:
+            self._encode({text for request in requests for text in ("".join(request.args), request.args[0].rstrip())})
             self._memory.layouts[key] = lay_out(self._scored(requests), self.max_length, limits)
         return self._memory.layouts[key]
+
+    def _encode(self, texts: Collection[str]) -> None:
+        """Encode many texts at once, which takes half the time of one by one."""
+        new = sorted(set(texts) - self._memory.encoded.keys())
+        if new:
+            encoded = self.tokenizer(new, add_special_tokens=False, return_attention_mask=False)["input_ids"]
+            self._memory.encoded.update(zip(new, encoded, strict=True))
 
     def _scored(self, requests: Sequence[Any]) -> Iterator[Scored]:
         for i, request in enumerate(requests):

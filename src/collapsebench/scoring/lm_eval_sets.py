@@ -39,11 +39,6 @@ class LocalSet:
     sha256: str
     read: Callable[[Record], Record] = dict
 
-    @property
-    def file(self) -> DataFile:
-        """What to look for."""
-        return DataFile(self.path, self.sha256)
-
 
 def _passage(record: Record) -> Record:
     return {**record, "query": record["query"].removeprefix("Passage: ")}
@@ -58,9 +53,9 @@ def _sequel(record: Record) -> Record:
 def _answers_in_words(record: Record) -> Record:
     """Social IQa with the answers themselves to choose from, not their letters."""
     pattern = r"Context: (.*)\nQuestion: (.*)\nChoices:\nA\. (.*)\nB\. (.*)\nAnswer:"
-    found = re.fullmatch(pattern, record["query"])
-    assert found is not None
-    context, question, *choices = found.groups()
+    match = re.fullmatch(pattern, record["query"])
+    assert match is not None
+    context, question, *choices = match.groups()
     return {"query": f"Q: {context} {question}", "choices": choices, "gold": record["gold"]}
 
 
@@ -73,7 +68,7 @@ def _ending(record: Record) -> Record:
 
 
 def _pair(record: Record) -> Record:
-    return {"sentences": [record["sentence_good"], record["sentence_bad"]]}
+    return {"context": "", "sentences": [record["sentence_good"], record["sentence_bad"]]}
 
 
 SETS: Mapping[str, LocalSet] = {
@@ -142,7 +137,7 @@ def documents(name: str, limit: int | None = None) -> list[Record]:
         UsageError: BLiMP has no such phenomenon.
     """
     local = SETS[set_of(name)]
-    raw = content(name, local.file, None, local.path)
+    raw = content(name, DataFile(local.path, local.sha256), None, local.path)
     parts = _parts(raw, name) if local is SETS["blimp"] else [raw.decode()]
     return [local.read(record) for part in parts for record in _some(part, limit)]
 
