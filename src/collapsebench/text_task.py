@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("collapsebench")
 
-SUPPORTS = frozenset({"sites", "log_prob", "temperature", "top_k", "top_p", "site_weights"})
+SUPPORTS = frozenset({"sites", "log_prob", "temperature", "top_k", "top_p", "site_weights", "lm_eval"})
 """What every text task offers; one with an external prior also offers `prior`."""
 
 _DEFAULTS: Mapping[str, Mapping[str, object]] = {
