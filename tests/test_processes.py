@@ -35,7 +35,7 @@ def launch(folder: Path, count: int) -> None:
         port = str(free.getsockname()[1])
     group = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "ACCELERATE_USE_CPU": "true"}
     environments = [
-        {**os.environ, **(group if count > 1 else {}), "RANK": str(rank), "LOCAL_RANK": str(rank)}
+        {**os.environ, **({**group, "RANK": str(rank), "LOCAL_RANK": str(rank)} if count > 1 else {})}
         for rank in range(count)
     ]
     running = [subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE) for env in environments]
