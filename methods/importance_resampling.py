@@ -4,6 +4,9 @@ import torch
 
 from collapsebench import Context, Corpus, Method, MethodCard, PluginError, TaskCard, method
 
+MULTIPLIER = 0x9E3779B97F4A7C15 - 2**64
+"""Odd and without pattern: spreads neighbouring codes over the high bits (Fibonacci hashing)."""
+
 
 @method("importance_resampling")
 @dataclass(frozen=True)
@@ -47,29 +50,25 @@ class ImportanceResampling(Method):
 
     def _log_weights(self, pool: Corpus, target: Corpus) -> torch.Tensor:
         """Log importance weight log p - log q of each example of the pool, float64 `[n]`."""
-        import numpy as np
-        from sklearn.feature_extraction.text import HashingVectorizer
-
-        hashed = HashingVectorizer(
-            n_features=self.buckets,
-            ngram_range=(1, self.ngram),
-            alternate_sign=False,
-            norm=None,
-            lowercase=False,
-            token_pattern=r"\S+",
-        )
-        counts = hashed.transform(words(pool))
-        p, q = (np.asarray(part.sum(0)).ravel() for part in (hashed.transform(words(target)), counts))
-        ratio = np.log(p / p.sum() + self.smoothing) - np.log(q / q.sum() + self.smoothing)
-        return torch.from_numpy(counts @ ratio)
+        grams, known = (ngrams(corpus, self.ngram, self.buckets) for corpus in (pool, target))
+        p, q = (torch.bincount(found.flatten(), minlength=self.buckets + 1)[:-1].double() for found in (known, grams))
+        ratio = torch.log(p / p.sum() + self.smoothing) - torch.log(q / q.sum() + self.smoothing)
+        return torch.cat([ratio, torch.zeros(1)])[grams].sum(1)
 
 
-def words(corpus: Corpus) -> list[str]:
-    """Each row's integers as words; the run of one value that a column ends with, its padding, counts once."""
-    lines = [""] * len(corpus)
-    for name, column in corpus.columns.items():
-        for i, row in enumerate(column.reshape(len(corpus), -1).tolist()):
-            while len(row) > 1 and row[-1] == row[-2]:
-                row.pop()
-            lines[i] += "".join(f" {name}{value}" for value in row)
-    return lines
+def ngrams(corpus: Corpus, longest: int, buckets: int) -> torch.Tensor:
+    """The hash bucket of each n-gram of each row, int64 `[n, k]`; `buckets` where there is none.
+
+    N-grams do not reach across columns. The run of one value that a column ends with, its padding, counts once.
+    """
+    found = []
+    for place, (_, column) in enumerate(sorted(corpus.columns.items())):
+        values = column.reshape(len(corpus), -1).long()
+        run = (values == values[:, -1:]).flip(1).cummin(1).values.flip(1)
+        padding = torch.nn.functional.pad(run[:, :-1], (1, 0))  # within the run, after its first place
+        code = torch.full_like(values, place)
+        for n in range(min(longest, values.shape[1])):
+            code = (code[:, : values.shape[1] - n] + values[:, n:] + 1) * MULTIPLIER  # wraps round
+            code ^= code >> 29
+            found.append(((code * MULTIPLIER >> 32) % buckets).masked_fill(padding[:, n:], buckets))
+    return torch.cat(found, 1)

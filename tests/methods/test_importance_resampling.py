@@ -30,9 +30,23 @@ def test_bigrams_count_too(given):
 
 
 def test_padding_counts_once():
-    words = getmodule(METHODS.get("importance_resampling")).words
-    padded = Corpus({"tokens": torch.tensor([[5, 5, 7, 0, 0, 0], [5, 0, 0, 0, 0, 0]]), "given": torch.tensor([2, 1])})
-    assert words(padded) == [" tokens5 tokens5 tokens7 tokens0 given2", " tokens5 tokens0 given1"]
+    ngrams = getmodule(METHODS.get("importance_resampling")).ngrams
+    padded = Corpus({"tokens": torch.tensor([[5, 5, 7, 0, 0, 0], [5, 7, 0, 0, 0, 0]]), "words": torch.tensor([5, 5])})
+    first, second = ngrams(padded, longest=2, buckets=10_000)
+    a, b, c, d = *first[[0, 2, 3]].tolist(), 10_000  # tokens 5, 7 and 0, and none
+    assert first.tolist()[:6] == [a, a, b, c, d, d]
+    assert second.tolist()[:6] == [a, b, c, d, d, d]
+    assert first.tolist()[7:9] == second.tolist()[6:8]  # the pairs 57 and 70
+    assert first.tolist()[9:11] == [d, d]  # no pair within the padding
+    assert first[11] == second[11] != a  # another column, another n-gram
+    assert len({a, b, c, d}) == 4
+
+
+def test_ngrams_spread_over_the_buckets():
+    ngrams = getmodule(METHODS.get("importance_resampling")).ngrams
+    pairs = torch.cartesian_prod(torch.arange(100), torch.arange(100, 200))
+    counts = torch.bincount(ngrams(Corpus({"x": pairs}), longest=2, buckets=1000)[:, 2], minlength=1000)
+    assert counts.sum() == 10_000 and counts.max() < 30 and (counts == 0).sum() < 10
 
 
 def test_what_has_no_tokens_is_skipped():
