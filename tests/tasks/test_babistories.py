@@ -1,5 +1,6 @@
 """Stories: what is a row, what is held out, what is measured; and each way in which the data can be wrong."""
 
+import dataclasses
 import json
 import math
 import re
@@ -40,6 +41,7 @@ def real(seed=0):
 def cell(start="scratch", **params):
     """A cell of this task, as the harness runs it."""
     rules = {"n": N, "start": start, "params": params}
+    rules["budget"] = {"steps": 4, "batch": 4}
     protocol = {"name": "p", "version": 1, "description": "", "generations": 1, "seeds": 1}
     protocol = Protocol.model_validate({**protocol, "tasks": {"babistories": rules}})
     return Cell(protocol, make_task("babistories", params), make_method("replace", {}), seed=0)
@@ -217,6 +219,15 @@ def test_an_external_prior_and_a_pretrained_base(small, pretrained):
     assert torch.equal(prior.log_prob(corpus), learner.log_prob(start.real(N, real())))
 
 
+def test_token_editing_with_an_external_prior(small, pretrained):
+    """A whole lineage: the first token and the padding stay, others are drawn anew from the prior."""
+    sizes = {**small, "tokenizer": pretrained, "context": 120, "external_prior": pretrained}
+    method = make_method("token_edit", {"prior": "external", "threshold": 0.001})
+    result = tiny.run_whole(dataclasses.replace(cell(**sizes), method=method))
+    assert (result.cell.status, result.cell.reason) == ("done", "")
+    assert result.generations[1].log["sites_changed"] > 0
+
+
 def test_adapters_leave_the_base_alone(small, pretrained):
     pytest.importorskip("peft")
     task = make_task("babistories", {**small, "base": pretrained, "lora": 2, "context": 120}).prepared(N, real())
@@ -258,3 +269,13 @@ def test_the_real_stories(real_data):
     assert len(torch.unique(rows["tokens"], dim=0)) == 3850
     told = {" ".join(document.text.split()) for document in task.texts().train}
     assert set(task.render(rows)) == told
+
+
+def test_the_tokeniser_of_gpt2(real_data):
+    """A pretrained tokeniser whose end of text is also its beginning, with a padding token of its own."""
+    small = {"tokenizer": "tokenizers/gpt2", "model": "gpt2 n_embd=8 n_layer=1 n_head=2", "population": 20}
+    task = make_task("babistories", {**small, "samples": 4, "cloze": 4, "heldout": 8}).prepared(N, real())
+    assert task.learner(stream("init", "babistories", 0)).model.config.vocab_size == 50_257
+    row = task.real(1, real())["tokens"][0]
+    assert (row == 50_256).sum() == 1
+    assert row[-1] == task.data.tokenizer.pad_token_id == 50_257

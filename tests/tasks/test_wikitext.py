@@ -138,5 +138,5 @@ def test_bad_input(small, own):
 
 def test_the_real_text(real_data):
     task = make_task("wikitext", {"samples": 4, "heldout": 8}).prepared(200, real())
-    assert task.data.rows["tokens"].shape == (2200, 128)
+    assert task.data.rows["tokens"].shape == (3300, 128)
     assert task.data.counts["tokens"] == 8 * 128

@@ -56,10 +56,9 @@ def _split(source: Source, longest: int, population: int, heldout: int, folder: 
     kept, found = check_contamination((d.whole for d in real), [d.whole for d in test])
     if not kept:
         raise DataError(f"Every held-out text of '{source.name}' stands in its training text.")
-    left_out = len(given.train) - len(_short(given.train, longest))
     log.warning(
         "%s: %d of %d texts may be trained on; %d are too long or second copies. %s.",
-        *(source.name, len(real), len(given.train), left_out, found),
+        *(source.name, len(real), len(given.train), len(given.train) - len(train), found),
     )
     return Splits(real, [test[i] for i in kept])
 
