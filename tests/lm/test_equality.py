@@ -145,3 +145,7 @@ def test_a_fit_is_the_same_packed_and_unpacked(texts, monkeypatch) -> None:
     unpacked = fit()
     assert all(torch.allclose(packed[name], unpacked[name], atol=1e-5) for name in packed)
     assert not all(torch.equal(packed[name], unpacked[name]) for name in packed)
+
+
+def test_no_texts_are_no_texts(model) -> None:
+    assert generate(model, 0, LENGTH, rng(), Decoding(), MARKS).shape == (0, LENGTH)

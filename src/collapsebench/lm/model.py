@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import difflib
 import importlib.util
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -71,7 +73,7 @@ def _read_model(path: str) -> PreTrainedModel:
 
     arguments = located(Path(path))
     try:
-        with seeded(0):
+        with seeded(0), contextlib.redirect_stderr(io.StringIO()):  # no progress bars
             return AutoModelForCausalLM.from_pretrained(**arguments, dtype=torch.float32).eval()
     except (ValueError, OSError, KeyError) as error:
         raise PluginError(

@@ -71,13 +71,14 @@ class Packer:
     def _keeps_apart(self) -> bool:
         """Whether a text's logits are the same with another text before it in the row."""
         model, start = self._model, self._marks.bos
-        training, model_tokens = model.training, torch.full((1, 8), start, device=model.device)
-        model_tokens[0, :4] = 0 if start else 1
-        positions = torch.arange(4, device=model.device).repeat(2)[None]
-        with torch.inference_mode():
+        text = torch.full((1, 4), start, device=model.device)
+        both = torch.cat([torch.full_like(text, 0 if start else 1), text], 1)
+        places = torch.arange(4, device=model.device).repeat(2)[None]
+        training = model.training
+        with torch.inference_mode(), torch.autocast(model.device.type, enabled=False):  # bfloat16 would blur it
             model.eval()
-            alone = model(input_ids=model_tokens[:, 4:], use_cache=False).logits
-            behind = model(input_ids=model_tokens, position_ids=positions, use_cache=False).logits[:, 4:]
+            alone = model(input_ids=text, use_cache=False).logits
+            behind = model(input_ids=both, position_ids=places, use_cache=False).logits[:, 4:]
             model.train(training)
         return bool((alone - behind).abs().max() <= 1e-4 * alone.abs().max())
 

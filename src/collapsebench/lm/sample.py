@@ -62,7 +62,7 @@ def generate(
     cached = 2 * length * model.config.hidden_size * model.config.num_hidden_layers
     at_once = max(1, min(ROWS_AT_ONCE, CACHE_AT_ONCE * device_factor(model) // cached))
     with inference():
-        for rows in torch.split(given.argsort(stable=True), at_once):
+        for rows in torch.split(given.argsort(stable=True), at_once) if n else ():
             tokens[rows] = _continue(model, tokens[rows], given[rows], uniform[rows], decoding, marks)
     return tokens
 
