@@ -59,16 +59,20 @@ class ImportanceResampling(Method):
 def ngrams(corpus: Corpus, longest: int, buckets: int) -> torch.Tensor:
     """The hash bucket of each n-gram of each row, int64 `[n, k]`; `buckets` where there is none.
 
-    N-grams do not reach across columns. The run of one value that a column ends with, its padding, counts once.
+    A row is read column by column. The run of one value that a column ends with, its padding, counts once.
     """
-    found = []
-    for place, (_, column) in enumerate(sorted(corpus.columns.items())):
-        values = column.reshape(len(corpus), -1).long()
-        run = (values == values[:, -1:]).flip(1).cummin(1).values.flip(1)
-        padding = torch.nn.functional.pad(run[:, :-1], (1, 0))  # within the run, after its first place
-        code = torch.full_like(values, place)
-        for n in range(min(longest, values.shape[1])):
-            code = (code[:, : values.shape[1] - n] + values[:, n:] + 1) * MULTIPLIER  # wraps round
-            code ^= code >> 29
-            found.append(((code * MULTIPLIER >> 32) % buckets).masked_fill(padding[:, n:], buckets))
+    columns = [column.reshape(len(corpus), -1).long() for _, column in sorted(corpus.columns.items())]
+    values = torch.cat([column * len(columns) + place for place, column in enumerate(columns)], 1)
+    padding = torch.cat([repeated(column) for column in columns], 1)
+    code, found = torch.zeros_like(values), []
+    for n in range(min(longest, values.shape[1])):
+        code = (code[:, : values.shape[1] - n] + values[:, n:] + 1) * MULTIPLIER  # wraps round
+        code ^= code >> 29
+        found.append(((code * MULTIPLIER >> 32) % buckets).masked_fill(padding[:, n:], buckets))
     return torch.cat(found, 1)
+
+
+def repeated(values: torch.Tensor) -> torch.Tensor:
+    """Where `[n, k]` repeats the value before it, and so on to the end of the row."""
+    run = (values == values[:, -1:]).flip(1).cummin(1).values.flip(1)
+    return torch.nn.functional.pad(run[:, :-1], (1, 0))

@@ -31,15 +31,22 @@ def test_bigrams_count_too(given):
 
 def test_padding_counts_once():
     ngrams = getmodule(METHODS.get("importance_resampling")).ngrams
-    padded = Corpus({"tokens": torch.tensor([[5, 5, 7, 0, 0, 0], [5, 7, 0, 0, 0, 0]]), "words": torch.tensor([5, 5])})
-    first, second = ngrams(padded, longest=2, buckets=10_000)
-    a, b, c, d = *first[[0, 2, 3]].tolist(), 10_000  # tokens 5, 7 and 0, and none
-    assert first.tolist()[:6] == [a, a, b, c, d, d]
-    assert second.tolist()[:6] == [a, b, c, d, d, d]
-    assert first.tolist()[7:9] == second.tolist()[6:8]  # the pairs 57 and 70
-    assert first.tolist()[9:11] == [d, d]  # no pair within the padding
-    assert first[11] == second[11] != a  # another column, another n-gram
-    assert len({a, b, c, d}) == 4
+    padded = Corpus({"tokens": torch.tensor([[5, 5, 7, 0, 0, 0], [5, 7, 0, 0, 0, 0]])})
+    first, second = ngrams(padded, longest=2, buckets=10_000).tolist()
+    a, b, c, none = first[0], first[2], first[3], 10_000  # tokens 5, 7 and 0, and no token
+    assert len({a, b, c, none}) == 4
+    assert first[:6] == [a, a, b, c, none, none]
+    assert second[:6] == [a, b, c, none, none, none]
+    assert first[7:9] == second[6:8]  # the pairs 57 and 70
+    assert first[9:] == second[8:10] == [none, none]  # no pair within the padding
+
+
+def test_pairs_reach_across_columns_and_columns_are_told_apart():
+    ngrams = getmodule(METHODS.get("importance_resampling")).ngrams
+    (place, word, pair), (other_place, other_word, other_pair) = ngrams(
+        Corpus({"context": torch.tensor([1, 2]), "token": torch.tensor([2, 1])}), longest=2, buckets=10_000
+    ).tolist()
+    assert len({place, word, pair, other_place, other_word, other_pair}) == 6
 
 
 def test_ngrams_spread_over_the_buckets():
