@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
 from collapsebench import PluginError
 from collapsebench.lm.model import Lora, build_model, load_pretrained, with_lora
@@ -47,6 +48,52 @@ def test_a_folder_gives_its_model_each_time_anew(tmp_path: Path) -> None:
         first.lm_head.weight.zero_()
     assert torch.equal(load_pretrained(tmp_path).lm_head.weight, model.lm_head.weight)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_a_gguf_file_gives_its_model(tmp_path: Path) -> None:
+    gguf = pytest.importorskip("gguf")
+    model = build_model(TINY, rng())
+    writer = gguf.GGUFWriter(tmp_path / "tiny.gguf", "llama")
+    writer.add_block_count(1)
+    writer.add_context_length(16)
+    writer.add_embedding_length(8)
+    writer.add_feed_forward_length(16)
+    writer.add_head_count(2)
+    writer.add_head_count_kv(2)
+    writer.add_layer_norm_rms_eps(1e-6)
+    writer.add_vocab_size(9)
+    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, 1)
+    for name, tensor in model.state_dict().items():
+        if "q_proj" in name or "k_proj" in name:  # GGUF has the halves of a head's rows interleaved
+            tensor = tensor.view(2, 2, 2, 8).transpose(1, 2).reshape(8, 8)
+        writer.add_tensor(names.get_name(name, (".weight",)), tensor.numpy())
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    tokens = torch.tensor([[1, 5, 7]])
+    with torch.no_grad():
+        assert torch.equal(load_pretrained(tmp_path / "tiny.gguf")(tokens).logits, model(tokens).logits)
+
+
+def test_weights_that_are_missing_are_not_made_up(tmp_path: Path) -> None:
+    build_model(TINY, rng()).save_pretrained(tmp_path)
+    weights = load_file(tmp_path / "model.safetensors")
+    del weights["model.norm.weight"]
+    save_file(weights, tmp_path / "model.safetensors", {"format": "pt"})
+    with pytest.raises(PluginError, match=r"lacks 1 of its weights, for one model\.norm\.weight"):
+        load_pretrained(tmp_path)
+
+
+def test_weights_that_are_damaged_or_of_another_size_are_refused(tmp_path: Path) -> None:
+    build_model(TINY, rng()).save_pretrained(tmp_path)
+    weights = tmp_path / "model.safetensors"
+    save_file({**load_file(weights), "model.norm.weight": torch.ones(7)}, weights, {"format": "pt"})
+    with pytest.raises(PluginError, match="no causal language model in"):
+        load_pretrained(tmp_path)
+    weights.write_bytes(weights.read_bytes()[:-9])
+    with pytest.raises(PluginError, match="no causal language model in"):
+        load_pretrained(tmp_path)
 
 
 def test_what_is_not_there_is_named(tmp_path: Path) -> None:

@@ -69,17 +69,26 @@ def load_pretrained(path: str | Path) -> PreTrainedModel:
 
 @lru_cache(maxsize=2)
 def _read_model(path: str) -> PreTrainedModel:
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
     arguments = located(Path(path))
     try:
         with seeded(0), contextlib.redirect_stderr(io.StringIO()):  # no progress bars
-            return AutoModelForCausalLM.from_pretrained(**arguments, dtype=torch.float32).eval()
-    except (ValueError, OSError, KeyError) as error:
+            model, found = AutoModelForCausalLM.from_pretrained(
+                **arguments, dtype=torch.float32, output_loading_info=True
+            )
+    except (ValueError, OSError, KeyError, RuntimeError, SafetensorError) as error:
         raise PluginError(
             f"There is no causal language model in '{path}': {_reason(error)}",
             "Give a folder as save_pretrained writes it, or a .gguf file.",
         ) from error
+    if missing := sorted(found["missing_keys"]):  # Hugging Face would go on with random numbers
+        raise PluginError(
+            f"The model in '{path}' lacks {len(missing)} of its weights, for one {missing[0]}.",
+            "Take a complete copy of a causal language model.",
+        )
+    return model.eval()
 
 
 def located(path: Path) -> dict[str, Any]:
