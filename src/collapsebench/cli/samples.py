@@ -12,6 +12,7 @@ import typer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from ..corpus import Corpus
     from ..learners.causal_lm import CausalLM
@@ -36,15 +37,10 @@ BINS = 32
 
 def print_samples(folder: CellFolder, store: Store, count: int) -> None:
     """Go through the lineage again: stored stages are read, closed-form ones computed again."""
-    from ..lineage import Lineage
-    from ..plan import CellSpec, resolve
     from ..runner import run_cell
     from ..seeds import generator
 
-    manifest = folder.manifest()
-    assert manifest is not None
-    spec = manifest[1]
-    lineage = Lineage(resolve(CellSpec(**{**spec, "plugins": tuple(spec["plugins"])})), store, keep_checkpoints=True)
+    lineage = lineage_of(folder, store)
     reader = None
     continued: list[list[str]] = []
     for record in islice(run_cell(lineage), count):
@@ -59,6 +55,36 @@ def print_samples(folder: CellFolder, store: Store, count: int) -> None:
             continued.append(reader.continuations())
     if reader is not None:
         _print_continuations(reader.prompts(), continued)
+
+
+def lineage_of(folder: CellFolder, store: Store) -> Lineage:
+    """The lineage of a cell that was started, before its first stage."""
+    from ..lineage import Lineage
+    from ..plan import CellSpec, resolve
+
+    manifest = folder.manifest()
+    assert manifest is not None
+    spec = manifest[1]
+    return Lineage(resolve(CellSpec(**{**spec, "plugins": tuple(spec["plugins"])})), store, keep_checkpoints=True)
+
+
+def write_sheet(folder: CellFolder, store: Store, count: int, path: Path) -> None:
+    """Write D_0 and what each model of a cell made as a sheet of pictures, one row per generation.
+
+    Raises:
+        UsageError: the task's examples are no pictures.
+    """
+    from ..errors import UsageError
+    from ..render.sheet import Pictured, png, sheet_of
+    from ..runner import run_cell
+    from ..store import write_atomic
+
+    lineage = lineage_of(folder, store)
+    if not isinstance(lineage.task, Pictured):
+        raise UsageError(f"The examples of '{lineage.task.name}' are no pictures.", "Use --samples to see them.")
+    for _ in islice(run_cell(lineage), count):
+        pass
+    write_atomic(path, png(sheet_of(lineage.task, [corpus.value for corpus in lineage.history])))
 
 
 def _print_continuations(prompts: Sequence[str], continued: Sequence[Sequence[str]]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -19,6 +20,9 @@ def show(
         str, typer.Argument(help="TASK/METHOD/SEED, e.g. arithmetic/token_edit/0, or part of a cell's path.")
     ],
     samples: Annotated[bool, typer.Option("--samples", help="Show examples of every generation's corpus.")] = False,
+    sheet: Annotated[
+        Path | None, typer.Option("--sheet", help="Write a PNG with a row of samples per generation (image tasks).")
+    ] = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Show a cell: metrics and costs by generation, and with --samples the data themselves."""
@@ -34,6 +38,11 @@ def show(
         from .samples import print_samples
 
         print_samples(folder, Store(store), len(generations.generations))
+    if sheet is not None:
+        from .samples import write_sheet
+
+        write_sheet(folder, Store(store), len(generations.generations), sheet)
+        typer.echo(f"Wrote {sheet}.")
 
 
 def _find(store: Store, wanted: str) -> CellFolder:

@@ -136,6 +136,11 @@ class ImageTask(Task):
             for label, image in zip(corpus["label"].tolist(), shades.tolist(), strict=True)
         ]
 
+    def pictures(self, corpus: Corpus) -> torch.Tensor:
+        """Each image in grey levels 0..255, uint8 `[n, side, side]`."""
+        grey = (255 * self._grey(corpus)).round().to(torch.uint8)
+        return grey.view(len(corpus), self.shape.side, self.shape.side)
+
     def _grey(self, corpus: Corpus) -> torch.Tensor:
         """Images in [0, 1], float `[n, pixels]`."""
         return corpus["image"].float() / self.shape.levels
