@@ -105,8 +105,11 @@ def test_texts_start_from_the_end_where_there_is_no_start(tmp_path: Path) -> Non
 
 
 def test_a_tokeniser_without_an_end_and_a_folder_without_one_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(PluginError, match="no tokeniser in"):
-        pretrained(tmp_path)
+    for content in (None, "{}", "not JSON"):
+        if content is not None:
+            (tmp_path / "tokenizer.json").write_text(content)
+        with pytest.raises(PluginError, match="no tokeniser in"):
+            pretrained(tmp_path)
     tokenizer = byte_tokenizer()
     tokenizer.eos_token = None
     tokenizer.save_pretrained(tmp_path)

@@ -51,7 +51,7 @@ def build_model(config: Mapping[str, object], rng: torch.Generator) -> PreTraine
             return AutoModelForCausalLM.from_config(full, attn_implementation="sdpa").eval()
     except (ValueError, StrictDataclassError) as error:
         raise PluginError(
-            f"Cannot build a causal language model of type '{name}': {_reason(error)}",
+            f"Cannot build a causal language model of type '{name}': {reason(error)}",
             "Give `model_type` as Hugging Face spells it (gpt2, llama, ...) and sizes that divide.",
         ) from error
 
@@ -80,7 +80,7 @@ def _read_model(path: str) -> PreTrainedModel:
             )
     except (ValueError, OSError, KeyError, RuntimeError, SafetensorError) as error:
         raise PluginError(
-            f"There is no causal language model in '{path}': {_reason(error)}",
+            f"There is no causal language model in '{path}': {reason(error)}",
             "Give a folder as save_pretrained writes it, or a .gguf file.",
         ) from error
     if missing := sorted(found["missing_keys"]):  # Hugging Face would go on with random numbers
@@ -160,6 +160,6 @@ def with_lora(model: PreTrainedModel, lora: Lora, rng: torch.Generator) -> PreTr
         ) from error
 
 
-def _reason(error: Exception) -> str:
+def reason(error: Exception) -> str:
     """The first sentence of what a library says is wrong."""
     return str(error.__cause__ or error).splitlines()[0].split(". ")[0].rstrip(".") + "."

@@ -145,16 +145,16 @@ def pretrained(path: str | Path) -> PreTrainedTokenizerFast:
 def _read_tokenizer(path: Path) -> PreTrainedTokenizerFast:
     from transformers import AutoTokenizer, GPT2Tokenizer
 
-    from .model import located
+    from .model import located, reason
 
     arguments = located(path)
     try:
         if (path / "merges.txt").exists() and not (path / "tokenizer.json").exists():
             return GPT2Tokenizer.from_pretrained(path)
         return AutoTokenizer.from_pretrained(**arguments)
-    except (ValueError, OSError, KeyError) as error:
+    except Exception as error:  # `tokenizers` raises nothing more specific
         raise PluginError(
-            f"There is no tokeniser in '{path}': {str(error).splitlines()[0]}",
+            f"There is no tokeniser in '{path}': {reason(error)}",
             "Put tokenizer.json and tokenizer_config.json beside the model, as save_pretrained writes them.",
         ) from error
 
