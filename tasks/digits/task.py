@@ -24,7 +24,7 @@ SHA256 = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
 @task("digits")
 @dataclass(frozen=True)
 class Digits(ImageTask):
-    """scikit-learn's handwritten digits and a conditional variational autoencoder, or a small diffusion model."""
+    """scikit-learn's handwritten digits and a conditional variational autoencoder."""
 
     shape = SHAPE
     card = TaskCard(

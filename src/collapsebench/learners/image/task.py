@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import torch
 
@@ -43,9 +43,8 @@ class ImageTask(Task):
     """A task whose model generates images with their labels.
 
     Args:
-        generator: family of the model.
-        width: hidden units of its layers.
-        latent: dimension of the VAE's latent vector.
+        width: hidden units of the VAE's encoder and of its decoder.
+        latent: dimension of its latent vector.
         lr: peak learning rate.
         weight_decay: decoupled decay of the weights.
         confidence: least probability that the fixed classifier must give an example's label; the verifier
@@ -54,7 +53,6 @@ class ImageTask(Task):
         gamma: what that probability is multiplied by (Ferbach et al., arXiv:2407.09499, section 4).
     """
 
-    generator: Literal["vae", "ddpm"] = "vae"
     width: int = 64
     latent: int = 8
     lr: float = 1e-2
@@ -87,7 +85,7 @@ class ImageTask(Task):
         return train.sample(n, rng)
 
     def learner(self, rng: torch.Generator) -> Learner:
-        """The generator that the task's parameters name."""
+        """A conditional VAE."""
         from ...lm.train import Optimiser
         from .vae import ConditionalVAE, VAEShape
 
