@@ -53,8 +53,8 @@ for _ in range(RUNS):
 changed = (edited["tokens"] != corpus["tokens"]).sum() / editable.sum()
 print(
     f"{STORIES} stories, {tokens} tokens of a vocabulary of {vocabulary}, {100 * mask.sum() / editable.sum():.0f} % of "
-    f"the sites redrawn, {100 * changed:.2f} % changed; us per token:"
+    f"the sites redrawn, {100 * changed:.2f} % changed; us per token (limit .3):"
 )
 for name, spent in times.items():
     own, forwards = (1e6 * min(seconds) / tokens for seconds in zip(*spent, strict=True))
-    print(f"{name} {own:.3f} (limit .3), forward passes {forwards:.3f}")
+    print(f"{name} {own:.3f}, forward passes {forwards:.3f}")

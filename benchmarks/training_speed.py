@@ -76,8 +76,8 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     for architecture in ("gpt2", "llama"):
         small = LMShape(260, 80, width=48, layers=1, heads=8, architecture=architecture)
-        measure(small, batch=4, steps=25, short=False)
-        measure(small, batch=16, steps=10, short=True)
+        measure(small, batch=4, steps=100, short=False)
+        measure(small, batch=16, steps=50, short=True)
         larger = LMShape(2048, 256, width=128, layers=4, heads=4, architecture=architecture)
         measure(larger, batch=8, steps=2, short=False)
         measure(larger, batch=8, steps=2, short=True)
