@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -59,7 +61,7 @@ class DetectorWeighting(Method):
         copies = (log_weights + noise).topk(max(1, round(self.upsample * len(pool)))).indices
         return pool.select(copies // self.repeats)
 
-    def _log_odds(self, rows: "csr_matrix", real: "NDArray", ctx: Context) -> "NDArray":
+    def _log_odds(self, rows: csr_matrix, real: NDArray, ctx: Context) -> NDArray:
         """Log-odds of being real, float64 `[n]`, each from a detector that did not see the row."""
         from sklearn.linear_model import LogisticRegression
         from sklearn.metrics import balanced_accuracy_score, roc_auc_score
@@ -75,7 +77,7 @@ class DetectorWeighting(Method):
         return log_odds * max(0.0, scale.coef_.item())
 
 
-def features(corpus: Corpus, buckets: int) -> "csr_matrix":
+def features(corpus: Corpus, buckets: int) -> csr_matrix:
     """Row features `[n, f]`: which 1- and 2-grams the integers hold; the floats' standardised values and squares."""
     from scipy.sparse import csr_matrix, hstack
 
@@ -91,7 +93,7 @@ def features(corpus: Corpus, buckets: int) -> "csr_matrix":
     return hstack(parts, format="csr")
 
 
-def hashed(tokens: torch.Tensor, buckets: int) -> "csr_matrix":
+def hashed(tokens: torch.Tensor, buckets: int) -> csr_matrix:
     """Which unigrams and bigrams each row of `[n, k]` holds, `[n, 2 buckets]`, rows of unit length."""
     import numpy as np
     from scipy.sparse import csr_matrix

@@ -1,8 +1,10 @@
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import torch
 
-from collapsebench import Context, Corpus, Method, MethodCard, PluginError, TaskCard, method
+from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
 
 MULTIPLIER = 0x9E3779B97F4A7C15 - 2**64
 """Odd and without pattern: spreads neighbouring codes over the high bits (Fibonacci hashing)."""
@@ -27,7 +29,9 @@ class ImportanceResampling(Method):
     buckets: int = 10_000
     smoothing: float = 1e-8
 
-    card = MethodCard(title="Importance resampling (DSIR)", paper="arXiv:2302.03169", access={"history"})
+    card = MethodCard(
+        title="Importance resampling (DSIR)", paper="arXiv:2302.03169", access={"history"}, needs={"tokens"}
+    )
 
     def __post_init__(self) -> None:
         for name in ("ngram", "buckets"):
@@ -35,9 +39,6 @@ class ImportanceResampling(Method):
                 raise PluginError(f"importance_resampling: {name} must be at least 1, got {getattr(self, name)}.")
         if not self.smoothing > 0:
             raise PluginError(f"importance_resampling: smoothing must be positive, got {self.smoothing}.")
-
-    def skip(self, task: TaskCard) -> str | None:
-        return None if task.modality == "tokens" else f"{task.title} has no tokens to take n-grams of"
 
     def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
         pool = ctx.pool

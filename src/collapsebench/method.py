@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from .corpus import Corpus
 from .errors import PluginError
 from .learner import PLAIN, Decoding
+from .task import MODALITIES
 
 if TYPE_CHECKING:
     import torch
@@ -20,8 +21,8 @@ if TYPE_CHECKING:
 ACCESSES = ("history", "fresh", "verifier", "reward", "prior")
 """What a method may declare, from the weakest to the strongest."""
 
-NEEDS = ("sites", "log_prob", "temperature", "top_k", "top_p", "site_weights")
-"""Capabilities of a task's learner that a method may depend on."""
+NEEDS = ("sites", "log_prob", "temperature", "top_k", "top_p", "site_weights", *MODALITIES)
+"""What a method may depend on: capabilities of a task's learner, or the one kind of examples that it works on."""
 
 TRACKS = ("blind", "anchored", "fresh", "assisted")
 """What a method was allowed to see; methods are only ranked within their track."""
@@ -35,7 +36,7 @@ class MethodCard:
         title: a short human name.
         paper: where it comes from, e.g. `arXiv:2412.14689`.
         access: subset of `ACCESSES`; anything else raises `AccessDenied` when touched.
-        needs: subset of `NEEDS`, what the task's learner must be able to do.
+        needs: subset of `NEEDS`; tasks without it are outside the method's scope.
         reference: True for the three reference lineages, which are never ranked.
     """
 

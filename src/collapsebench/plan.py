@@ -119,7 +119,7 @@ class Cell:
         """What this method declares to need and this task does not have, in words; None if it has all."""
         with _working(f"Method '{self.method.name}'"):
             needed = self.method.needs() | (self.method.access() & {"verifier", "reward", "prior"})
-        lacking = sorted(needed - frozenset(self.task.card.supports))
+        lacking = sorted(needed - frozenset(self.task.card.supports) - {self.task.card.modality})
         return f"needs {', '.join(lacking)}, which {self.task.name} does not have" if lacking else None
 
     def skip_reason(self) -> str | None:

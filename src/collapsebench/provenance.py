@@ -33,6 +33,7 @@ _RESULT_CODE = (
     "snapshot.py",
     "stages.py",
     "task.py",
+    "text_task.py",
 )
 """The parts of the package whose behaviour can move a number."""
 

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from .learner import Learner
 
+MODALITIES = ("vector", "labelled", "tokens", "image")
+"""What kinds of examples there are."""
+
 SUPPORTS = (
     "sites",
     "log_prob",
@@ -36,7 +39,7 @@ class TaskCard:
 
     Args:
         title: a short human name.
-        modality: `vector`, `labelled`, `tokens` or `image`.
+        modality: one of `MODALITIES`.
         primary: the metric that is scored; lower is better.
         unit: unit of the primary metric, e.g. `nats/answer`.
         metrics: every metric that `evaluate` returns -> one line saying what it is.

@@ -5,6 +5,8 @@ import pytest
 import torch
 
 from collapsebench import Corpus, PluginError
+from collapsebench.plan import Cell
+from collapsebench.protocol import load_protocol
 from collapsebench.registry import METHODS, TASKS
 
 
@@ -56,10 +58,11 @@ def test_ngrams_spread_over_the_buckets():
     assert counts.sum() == 10_000 and counts.max() < 30 and (counts == 0).sum() < 10
 
 
-def test_what_has_no_tokens_is_skipped():
-    method = METHODS.get("importance_resampling")()
-    assert "no tokens" in method.skip(TASKS.get("gaussian").card)
-    assert method.skip(TASKS.get("categorical").card) is None
+def test_what_has_no_tokens_is_out_of_its_scope():
+    method, rules = METHODS.get("importance_resampling")(), load_protocol("quick")
+    gaussian, categorical = (Cell(rules, TASKS.get(name)(), method, 0) for name in ("gaussian", "categorical"))
+    assert gaussian.unsupported() == "needs tokens, which gaussian does not have"
+    assert categorical.unsupported() is None
     assert method.track == "anchored"
 
 

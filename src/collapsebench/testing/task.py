@@ -9,13 +9,12 @@ import torch
 
 from ..corpus import REAL, Corpus
 from ..learner import Decoding, FitReport
-from ..task import Task
+from ..task import MODALITIES, Task
 from .checks import Checklist, CheckResult, NotApplicable
 from .source import declaration_problems, pickling
 from .tiny import GENERATIONS, difference, run_interrupted, run_whole, tiny_cell
 from .trial import Newest, TaskTrial
 
-_MODALITIES = ("vector", "labelled", "tokens", "image")
 _DECODINGS = {"temperature": Decoding(temperature=0.5), "top_k": Decoding(top_k=1), "top_p": Decoding(top_p=0.5)}
 
 
@@ -37,8 +36,8 @@ def declaration(trial: TaskTrial) -> Iterator[str]:
     """It is a documented frozen dataclass with a complete card, and every size has a plain default."""
     yield from declaration_problems(trial.cls)
     card = trial.cls.card
-    if card.modality not in _MODALITIES:
-        yield f"The card's modality is '{card.modality}'; choose from {', '.join(_MODALITIES)}."
+    if card.modality not in MODALITIES:
+        yield f"The card's modality is '{card.modality}'; choose from {', '.join(MODALITIES)}."
     if not card.unit:
         yield "Give the card the unit of its primary metric."
     for metric, meaning in card.metrics.items():
