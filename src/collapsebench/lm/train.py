@@ -106,7 +106,7 @@ def train(
             stepper.step()
             stepper.zero_grad()
             if (step + 1) % CHECK_EVERY == 0 or step + 1 == len(order):
-                check_finite(loss, step)
+                check_finite(machine.reduce(loss.detach(), "sum"), step)  # all processes stop, or none
     model.eval()
     return int(texts.counts[order].sum()), len(order)
 
