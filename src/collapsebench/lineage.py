@@ -36,7 +36,7 @@ class Lineage:
 
     def __init__(self, cell: Cell, store: Store | None, keep_checkpoints: bool = False) -> None:
         self.cell, self.rules, self._method = cell, cell.rules, cell.method
-        self.task = cell.task.prepared(cell.rules.n, stream("real", cell.task.name, cell.seed))
+        self.task = cell.prepared_task()
         self._conditional = type(cell.task).conditions is not Task.conditions
         self._keep_checkpoints = keep_checkpoints
         self._source = RealSource(self.task, self.rules.n, cell.seed)

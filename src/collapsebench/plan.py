@@ -20,6 +20,7 @@ from .protocol import Protocol, TaskRules
 from .provenance import environment, harness_digest, plugin_digest
 from .records import SCHEMA, CellRecord, Status
 from .registry import METHODS, TASKS, load_plugins
+from .seeds import stream
 from .task import Task
 
 REFERENCES = ("replace", "frozen", "fresh_real")
@@ -74,6 +75,14 @@ class Cell:
     def name(self) -> str:
         """For messages: method, task and seed."""
         return f"{self.method.label} on {self.task.name}, seed {self.seed}"
+
+    def prepared_task(self) -> Task:
+        """The task as this cell's seed sees it.
+
+        Raises:
+            DataError, PluginError: its data are missing or damaged, or its models do not fit them.
+        """
+        return self.task.prepared(self.rules.n, stream("real", self.task.name, self.seed))
 
     @cached_property
     def task_key(self) -> str:

@@ -161,3 +161,12 @@ def test_wrong_options_are_typers_to_explain(console):
     assert console("run", "--seeds", "0").code == 2
     assert console("run", "--executor", "moon").code == 2
     assert console("rum").code == 2
+
+
+def test_missing_data_are_one_message_before_anything_runs(console, monkeypatch, tmp_path):
+    monkeypatch.delenv("COLLAPSEBENCH_DATA", raising=False)
+    ran = console("run", "--protocol", "stories", "--method", "accumulate", "--store", "store")
+    assert ran.code == 2
+    assert ran.err.count("is missing") == 1
+    assert "COLLAPSEBENCH_DATA" in ran.err and "tinystories/" in ran.err
+    assert not list(tmp_path.glob("store/cells/*"))

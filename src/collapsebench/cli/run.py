@@ -17,7 +17,7 @@ from ..errors import UsageError
 from .options import DEFAULT_BOARDS, DEFAULT_STORE, BoardsOption, PluginOption, StoreOption
 
 if TYPE_CHECKING:
-    from ..plan import CellSpec
+    from ..plan import Cell, CellSpec
     from ..protocol import Protocol
     from ..records import CellResult
 
@@ -145,9 +145,16 @@ def _execute(specs: Sequence[CellSpec], store: Path, keep_checkpoints: bool, wor
 
     results: list[CellResult] = []
     remaining: list[CellSpec] = []
+    unprepared: dict[str, Cell] = {}
     for spec in specs:
-        result = finished(resolve(spec), Store(store))
-        results.append(result) if result else remaining.append(spec)
+        cell = resolve(spec)
+        if result := finished(cell, Store(store)):
+            results.append(result)
+        else:
+            remaining.append(spec)
+            unprepared.setdefault(cell.task.name, cell)
+    for cell in unprepared.values():  # missing or damaged data are one message before anything runs
+        cell.prepared_task()
     options = Options(store, keep_checkpoints)
     with LiveProgress(len(specs), done=len(results)) as progress:
         running = run_pool(remaining, options, progress, workers) if workers else run_here(remaining, options, progress)
