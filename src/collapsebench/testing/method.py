@@ -97,12 +97,12 @@ def public_imports(trial: MethodTrial) -> Iterator[str]:
 
 @METHOD_CHECKS.add("declaration")
 def decoding(trial: MethodTrial) -> Iterator[str]:
-    """`decoding(t)` is a Decoding whose features the card's `needs` declare."""
+    """`decoding(t)` is a Decoding whose features the method's `needs` name."""
     for t in range(1, GENERATIONS + 1):
         wanted = trial.method.decoding(t)
         if not isinstance(wanted, Decoding):
             yield f"decoding({t}) is a {type(wanted).__name__}."
-        elif lacking := wanted.features - frozenset(trial.method.card.needs):
+        elif lacking := wanted.features - trial.method.needs():
             yield f"Add {', '.join(sorted(lacking))} to `needs`."
 
 
@@ -111,7 +111,7 @@ def loss_weights(trial: MethodTrial) -> Iterator[str]:
     """`site_weights` gives finite, non-negative weights of the shape of its argument, and `needs` declares it."""
     if not trial.method.weights_sites:
         raise NotApplicable("it leaves the loss alone")
-    if "site_weights" not in frozenset(trial.method.card.needs):
+    if "site_weights" not in trial.method.needs():
         yield "Add site_weights to `needs`."
     log_probs = torch.tensor([[-1e-4, -0.1, -1.0], [-3.0, -10.0, -40.0]])
     state = global_random_state()
