@@ -306,11 +306,12 @@ class TextTask(Task):
         return self.model.partition(" ")[2]
 
     def _config(self) -> dict[str, object]:
+        from .lm.tokenise import vocabulary_size
+
         tokenizer, architecture = self.data.tokenizer, self.model.partition(" ")[0]
-        used = max(i for token, i in tokenizer.get_vocab().items() if token != tokenizer.pad_token) + 1
         return {
             "model_type": architecture,
-            "vocab_size": used,
+            "vocab_size": vocabulary_size(tokenizer),
             "max_position_embeddings": self.context + 1,
             "bos_token_id": tokenizer.bos_token_id,
             "eos_token_id": tokenizer.eos_token_id,

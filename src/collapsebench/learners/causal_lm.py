@@ -15,7 +15,7 @@ from ..lm.device import accelerator
 from ..lm.model import build_model
 from ..lm.sample import generate, resample
 from ..lm.score import log_probs, scored_places
-from ..lm.tokenise import BOS, EOS, marks
+from ..lm.tokenise import BOS, EOS, marks, vocabulary_size
 from ..lm.train import Optimiser, train
 
 if TYPE_CHECKING:
@@ -228,7 +228,7 @@ def _check_fit(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, lengt
             f"Texts of {length} tokens do not fit into the model's context of {context}.",
             "Shorten the texts or give the model a longer context.",
         )
-    used = max(i for token, i in tokenizer.get_vocab().items() if token != tokenizer.pad_token) + 1
+    used = vocabulary_size(tokenizer)
     if used > model.config.vocab_size:
         raise PluginError(
             f"The tokeniser has {used} tokens, the model {model.config.vocab_size}.",

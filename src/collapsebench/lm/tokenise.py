@@ -209,6 +209,12 @@ def _wrapped(backend: Any) -> PreTrainedTokenizerFast:
 # -- texts and token matrices --------------------------------------------------------------------
 
 
+def vocabulary_size(tokenizer: PreTrainedTokenizerFast) -> int:
+    """How many tokens a model of the tokeniser's texts has, padding left out where it comes last."""
+    last: int = max(i for token, i in tokenizer.get_vocab().items() if token != tokenizer.pad_token)
+    return last + 1
+
+
 def encode(
     tokenizer: PreTrainedTokenizerFast, texts: Sequence[str], length: int, end: bool = True, *, cut: bool = False
 ) -> torch.Tensor:
