@@ -1,0 +1,5 @@
+"""A board as Markdown pages for GitHub."""
+
+from .page import readme, track_page
+
+__all__ = ["readme", "track_page"]
