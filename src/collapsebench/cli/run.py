@@ -146,8 +146,11 @@ def _execute(specs: Sequence[CellSpec], store: Path, keep_checkpoints: bool, wor
     results: list[CellResult] = []
     remaining: list[CellSpec] = []
     for spec in specs:
-        result = finished(resolve(spec), Store(store))
-        results.append(result) if result else remaining.append(spec)
+        cell = resolve(spec)
+        if result := finished(cell, Store(store)):
+            results.append(cell.under_this_protocol(result))
+        else:
+            remaining.append(spec)
     options = Options(store, keep_checkpoints)
     with LiveProgress(len(specs), done=len(results)) as progress:
         running = run_pool(remaining, options, progress, workers) if workers else run_here(remaining, options, progress)
