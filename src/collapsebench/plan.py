@@ -7,7 +7,8 @@ import json
 import typing
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,7 +19,7 @@ from .errors import CollapsebenchError, PluginError, ProtocolError, UsageError, 
 from .method import Method, default_of
 from .protocol import Protocol, TaskRules
 from .provenance import environment, harness_digest, plugin_digest
-from .records import SCHEMA, CellRecord, Status
+from .records import SCHEMA, CellRecord, CellResult, Status
 from .registry import METHODS, TASKS, load_plugins
 from .seeds import stream
 from .task import Task
@@ -174,8 +175,13 @@ class Cell:
             status=status,
             reason=reason,
             theory=theory,
-            environment=environment(),
+            environment={**environment(), "date": datetime.now(UTC).date().isoformat()},
         )
+
+    def under_this_protocol(self, result: CellResult) -> CellResult:
+        """A stored result of this cell, whose protocol may have had another version or other tasks when it ran."""
+        protocol = self.record(result.cell.status).protocol
+        return replace(result, cell=replace(result.cell, protocol=protocol))
 
     def _lm_eval(self) -> dict[str, Any]:
         """For the record: what stands in its metrics besides those of the card."""

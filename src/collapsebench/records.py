@@ -62,7 +62,7 @@ class CellRecord:
         status: how the cell ended.
         reason: why, in one sentence, unless it is done.
         theory: the primary metric that a closed form predicts at t = 0..G, empty where none is known.
-        environment: versions, hardware, git commit; differs between machines.
+        environment: versions, hardware, git commit and the day (UTC) of the run; differs between machines and days.
     """
 
     cell: str
