@@ -72,7 +72,7 @@ def _read_model(path: str) -> PreTrainedModel:
     from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM
 
-    arguments = located(Path(path))
+    arguments = local_source(Path(path))
     try:
         with seeded(0), contextlib.redirect_stderr(io.StringIO()):  # no progress bars
             model, found = AutoModelForCausalLM.from_pretrained(
@@ -91,7 +91,7 @@ def _read_model(path: str) -> PreTrainedModel:
     return model.eval()
 
 
-def located(path: Path) -> dict[str, Any]:
+def local_source(path: Path) -> dict[str, Any]:
     """The arguments of `from_pretrained` for a local folder or GGUF file; nothing is fetched.
 
     Raises:

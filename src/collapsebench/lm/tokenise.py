@@ -145,9 +145,9 @@ def pretrained(path: str | Path) -> PreTrainedTokenizerFast:
 def _read_tokenizer(path: Path) -> PreTrainedTokenizerFast:
     from transformers import AutoTokenizer, GPT2Tokenizer
 
-    from .model import located, reason
+    from .model import local_source, reason
 
-    arguments = located(path)
+    arguments = local_source(path)
     try:
         if (path / "merges.txt").exists() and not (path / "tokenizer.json").exists():
             return GPT2Tokenizer.from_pretrained(path)
