@@ -190,6 +190,7 @@ def test_a_plain_task_passes_every_check_that_applies(task_class):
 
 SAMPLE = "def sample(self, n, rng, decoding, conditions=None):\n    "
 EVALUATE = "def evaluate(self, learner, zero, rng):\n    "
+PICTURES = "def pictures(self, corpus):\n    "
 SHARE_OF_ROWS = "    self._mean, self._std = corpus['x'].mean().reshape(1), corpus['x'].std().reshape(1)\n"
 BAD_TASKS = {
     "one row too many": ("real_data", {"body": "def real(self, n, rng):\n    return super().real(n + 1, rng)"}),
@@ -227,6 +228,11 @@ BAD_TASKS = {
     "rewards the whole": (
         "reward",
         {"body": "def reward(self, corpus):\n    return corpus['x'].sum()", "card": ", supports={'reward'}"},
+    ),
+    "pictures in floats": ("pictures", {"body": PICTURES + "return corpus['x'].view(-1, 1, 1)"}),
+    "pictures as bright as the brightest": (
+        "pictures",
+        {"body": PICTURES + "x = corpus['x'].view(-1, 1, 1).abs()\n    return (255 * x / x.max()).to(torch.uint8)"},
     ),
     "has no such verifier": ("verifier", {"card": ", supports={'verifier'}"}),
     "ignores the temperature": ("decoding", {"card": ", supports={'temperature'}"}),

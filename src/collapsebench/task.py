@@ -173,6 +173,10 @@ class Task(ABC):
             "  ".join(f"{name}={_shorten(column[i])}" for name, column in columns.items()) for i in range(len(corpus))
         ]
 
+    def pictures(self, corpus: Corpus) -> torch.Tensor | None:
+        """Each example in grey levels 0..255, uint8 `[n, height, width]`, for sheets of samples; None: no pictures."""
+        return None
+
     def params(self) -> dict[str, object]:
         """Sizes by name, defaults included."""
         return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]

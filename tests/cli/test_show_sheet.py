@@ -1,7 +1,14 @@
 import pytest
 import yaml
 
+from collapsebench.board import stale_pages
+
 RULES = {"n": 30, "budget": {"steps": 3, "batch": 8}, "params": {"width": 8, "latent": 2}}
+
+RUN = (
+    *("run", "--protocol", "small.yaml", "--method", "replace", "--workers", "0"),
+    *("--store", "store", "--boards", "boards"),
+)
 
 
 @pytest.fixture
@@ -9,10 +16,7 @@ def ran(cli, tmp_path, toy_file):
     """A run of two generations on `digits`."""
     protocol = {"name": "small", "version": 1, "description": "Small.", "generations": 2, "seeds": 1}
     (tmp_path / "small.yaml").write_text(yaml.safe_dump({**protocol, "tasks": {"digits": RULES, "gaussian": {"n": 9}}}))
-    cli(
-        *("run", "--protocol", "small.yaml", "--method", "replace", "--workers", "0"),
-        *("--store", "store", "--boards", "boards"),
-    )
+    cli(*RUN)
     return tmp_path
 
 
@@ -29,3 +33,44 @@ def test_what_has_no_pictures_is_said(console, ran):
     shown = console("show", "gaussian/replace/0", "--sheet", "sheet.png", "--store", "store")
     assert shown.code == 2
     assert "The examples of 'gaussian' are no pictures" in shown.err
+
+
+def test_a_run_leaves_a_sheet_of_every_entry_beside_its_board(cli, ran):
+    from PIL import Image
+
+    samples = ran / "boards" / "small" / "samples"
+    references = [f"digits-{name}.png" for name in ("fresh_real", "frozen", "replace")]
+    assert sorted(path.name for path in samples.iterdir()) == references
+    page = (samples.parent / "README.md").read_text(encoding="utf-8")
+    assert all(f"](samples/{name})" in page for name in references)
+    cli("show", "digits/replace/0", "--sheet", "sheet.png", "--store", "store")
+    assert (samples / "digits-replace.png").read_bytes() == (ran / "sheet.png").read_bytes()
+    with Image.open(samples / "digits-frozen.png") as frozen, Image.open(samples / "digits-replace.png") as replace:
+        top = (0, 0, frozen.width, 2 * 34 + 2)  # D_0 and S_1 are the same data
+        assert frozen.crop(top).tobytes() == replace.crop(top).tobytes()
+        assert frozen.tobytes() != replace.tobytes()
+
+
+def test_a_sheet_that_is_missing_is_drawn_by_the_next_run_without_training(cli, ran, monkeypatch):
+    from collapsebench.learners.image.vae import ConditionalVAE
+
+    samples = ran / "boards" / "small" / "samples"
+    before = {path: path.read_bytes() for path in samples.iterdir()}
+    for path in before:
+        path.unlink()
+    monkeypatch.setattr(ConditionalVAE, "fit", None)
+    cli(*RUN)
+    assert {path: path.read_bytes() for path in samples.iterdir()} == before
+    assert stale_pages(samples.parent) == []
+
+
+def test_pictures_that_cannot_be_drawn_cost_nothing_but_the_sheet(cli, ran, monkeypatch):
+    from collapsebench.learners.image.task import ImageTask
+
+    def fail(self, corpus):
+        raise ValueError("too dark")
+
+    monkeypatch.setattr(ImageTask, "pictures", fail)
+    again = cli(*RUN)
+    assert again.code == 0
+    assert "No sheet of samples of replace on digits, seed 0: ValueError: too dark" in again.err

@@ -12,10 +12,11 @@ from ..errors import StoreError
 from ..records import CellResult, read_results
 from ..stats import paired_gap
 from .model import Board, BoardTask, Entry, Key
+from .sheets import find_sheets
 
 
 def load_board(folder: Path) -> Board:
-    """The board of `<folder>/records/*.jsonl`, whatever order the files are read in.
+    """The board of `<folder>/records/*.jsonl`, whatever order the files are read in, and of the sheets beside them.
 
     Raises:
         StoreError: no records, a line that is not a record, a cell that stands twice, or records that were
@@ -31,7 +32,8 @@ def load_board(folder: Path) -> Board:
     protocol = results[0].cell.protocol
     losses = {_key(result): scored_loss(result) for result in results if result.cell.status == "done"}
     tasks = tuple(_board_task(name, results, losses) for name in protocol["tasks"])
-    return Board(protocol, tasks, _entries(results), losses)
+    entries = _entries(results)
+    return Board(protocol, tasks, entries, losses, find_sheets(folder, entries))
 
 
 def scored_loss(result: CellResult) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import shlex
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
 
@@ -116,12 +116,14 @@ class Board:
         tasks: in the order in which the protocol names them.
         entries: references included, in order of label.
         losses: the scored loss (primary metric averaged over the last generations) of every cell that is done.
+        sheets: where a sheet of samples lies below the board's folder, by task and label.
     """
 
     protocol: Mapping[str, Any]
     tasks: tuple[BoardTask, ...]
     entries: tuple[Entry, ...]
     losses: Mapping[Key, float]
+    sheets: Mapping[tuple[str, str], str] = field(default_factory=dict)
 
     @cached_property
     def counting(self) -> tuple[BoardTask, ...]:

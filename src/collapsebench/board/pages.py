@@ -9,6 +9,7 @@ from ..method import TRACKS
 from ..store import write_atomic
 from .load import load_board
 from .model import Board
+from .sheets import stray_sheets
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -67,6 +68,7 @@ def _changes(board: Board, folder: Path) -> dict[Path, str | None]:
         path for path in folder.glob("*.svg") if svg.MARK.encode() in path.read_bytes()
     ]
     changes.update({path: None for path in generated if path.is_file() and path not in known})
+    changes.update(dict.fromkeys(stray_sheets(folder, board.sheets)))
     return changes
 
 

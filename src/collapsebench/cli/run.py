@@ -17,6 +17,7 @@ from ..errors import UsageError
 from .options import DEFAULT_BOARDS, DEFAULT_STORE, BoardsOption, PluginOption, StoreOption
 
 if TYPE_CHECKING:
+    from ..board.sheets import Sheet
     from ..plan import Cell, CellSpec
     from ..protocol import Protocol
     from ..records import CellResult
@@ -69,6 +70,8 @@ def run(
     from ..plan import expand
     from ..protocol import load_protocol
     from ..registry import load_plugins
+    from ..store import Store
+    from .samples import draw_sheets
 
     load_plugins(plugin or [])
     rules = load_protocol(protocol)
@@ -84,9 +87,10 @@ def run(
         _describe(specs, store, explain)
         return
     results = _execute(specs, store, keep_checkpoints, _workers(workers))
+    sheets = list(draw_sheets(specs, Store(store)))
     if not processes.is_main():
         return
-    _publish(rules, results, boards, store)
+    _publish(rules, results, sheets, boards, store)
     failed = [result for result in results if result.cell.status == "failed"]
     if failed:
         _report_failures(failed, store)
@@ -172,18 +176,21 @@ def _say_how_to_resume(done: int, total: int) -> None:
     typer.echo(f"Interrupted: {done} of {total} cells are finished and kept. Resume with:\n  {command}", err=True)
 
 
-def _publish(protocol: Protocol, results: Sequence[CellResult], boards: Path, store: Path) -> None:
+def _publish(
+    protocol: Protocol, results: Sequence[CellResult], sheets: Sequence[Sheet], boards: Path, store: Path
+) -> None:
     from filelock import FileLock
     from rich.console import Console
     from rich.measure import Measurement
 
-    from ..board import summary_table, write_board
+    from ..board import summary_table, write_board, write_sheets
     from ..publish import publish
 
     folder = boards / protocol.name
     store.mkdir(parents=True, exist_ok=True)
     with FileLock(store / f"board-{protocol.name}.lock"):  # two runs that end together take turns
         publish(results, folder)
+        write_sheets(folder, sheets)
         write_board(folder)
     table = summary_table(folder)
     console = Console()

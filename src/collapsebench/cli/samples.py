@@ -10,13 +10,17 @@ from typing import TYPE_CHECKING
 import torch
 import typer
 
+from ..errors import StoreError
+
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
+    from ..board.sheets import Sheet
     from ..corpus import Corpus
     from ..learners.causal_lm import CausalLM
     from ..lineage import Lineage
+    from ..plan import CellSpec
     from ..store import CellFolder, Store
 
 SAMPLES = 4
@@ -75,16 +79,50 @@ def write_sheet(folder: CellFolder, store: Store, count: int, path: Path) -> Non
         UsageError: the task's examples are no pictures.
     """
     from ..errors import UsageError
-    from ..render.sheet import Pictured, png, sheet_of
-    from ..runner import run_cell
+    from ..render.sheet import pictured, png
     from ..store import write_atomic
 
     lineage = lineage_of(folder, store)
-    if not isinstance(lineage.task, Pictured):
+    sheet = _drawn(lineage, count) if pictured(lineage.task) else None
+    if sheet is None:
         raise UsageError(f"The examples of '{lineage.task.name}' are no pictures.", "Use --samples to see them.")
+    write_atomic(path, png(sheet, lineage.cell.digest))
+
+
+def draw_sheets(specs: Iterable[CellSpec], store: Store) -> Iterator[Sheet]:
+    """Sheets for a board, of the cells that are done, from the stages in the store.
+
+    What a plug-in fails to draw is said and left out.
+    """
+    from ..board.sheets import SEED, Sheet
+    from ..lineage import Lineage
+    from ..plan import resolve
+    from ..render.sheet import pictured
+    from ..runner import finished
+
+    for cell in (resolve(spec) for spec in specs if spec.seed == SEED):
+        done = finished(cell, store) if pictured(cell.task) else None
+        if done is None or done.cell.status != "done":
+            continue
+        try:
+            pixels = _drawn(Lineage(cell, store, keep_checkpoints=True), count=None)
+        except StoreError:
+            raise
+        except Exception as error:  # a plug-in may fail in any way; its numbers stand
+            typer.echo(f"No sheet of samples of {cell.name}: {type(error).__name__}: {error}", err=True)
+            continue
+        if pixels is not None:
+            yield Sheet(cell.task.name, cell.method.label, cell.digest, pixels)
+
+
+def _drawn(lineage: Lineage, count: int | None) -> torch.Tensor | None:
+    """The sheet of the first `count` generations, None where there are no pictures."""
+    from ..render.sheet import sheet_of
+    from ..runner import run_cell
+
     for _ in islice(run_cell(lineage), count):
         pass
-    write_atomic(path, png(sheet_of(lineage.task, [corpus.value for corpus in lineage.history])))
+    return sheet_of(lineage.task, [corpus.value for corpus in lineage.history])
 
 
 def _print_continuations(prompts: Sequence[str], continued: Sequence[Sequence[str]]) -> None:

@@ -262,6 +262,21 @@ def reward(trial: TaskTrial) -> Iterator[str]:
         yield "Some rewards are not finite."
 
 
+@TASK_CHECKS.add("declaration", "real_data")
+def pictures(trial: TaskTrial) -> Iterator[str]:
+    """`pictures` gives one grey picture per example, uint8 [n, height, width], the same each time."""
+    drawn, again = trial.task.pictures(trial.real), trial.task.pictures(trial.real)
+    if drawn is None:
+        raise NotApplicable("its examples are no pictures")
+    if drawn.dtype != torch.uint8 or drawn.dim() != 3 or len(drawn) != trial.n:
+        yield f"It gave {drawn.dtype} {tuple(drawn.shape)}, not uint8 [n, height, width]."
+    if again is None or not torch.equal(drawn, again):
+        yield "It gave other pictures for the same examples."
+    few = trial.task.pictures(trial.real.select(torch.arange(trial.n // 2)))
+    if few is None or not torch.equal(few, drawn[: trial.n // 2]):
+        yield "A picture depends on the examples beside it."
+
+
 @TASK_CHECKS.add(*_FITTED)
 def prior(trial: TaskTrial) -> Iterator[str]:
     """`prior(rng)` gives the same model for the same stream, and it samples rows like real ones."""
@@ -282,7 +297,7 @@ def theory(trial: TaskTrial) -> Iterator[str]:
             yield f"For {method}: {values}."
 
 
-_SOUND = (*_FITTED, "sample", "metrics", "log_prob", "sites", "resample", "verifier", "reward", "prior")
+_SOUND = (*_FITTED, "sample", "metrics", "log_prob", "sites", "resample", "verifier", "reward", "prior", "pictures")
 
 
 @TASK_CHECKS.add(*_SOUND)

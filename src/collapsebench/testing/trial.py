@@ -112,6 +112,7 @@ class TaskTrial:
             "fit": lambda: self.fit(real),
             "sample": lambda: self.sample(learner),
             "evaluate": lambda: self.metrics(learner),
+            "pictures": lambda: self.task.pictures(real),
         }
         optional: dict[str, dict[str, Callable[[], object]]] = {
             "log_prob": {"log_prob": lambda: learner.log_prob(real)},

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ...stats import GAP_FACTOR, student_t_interval
 from ..numbers import MISSING, OUTSIDE, measured, number, share
+from .samples import samples
 from .scores import diverged
 from .text import blocks, bullets, linked, plain, table, task_link
 
@@ -56,14 +57,17 @@ def _mean_loss(board: Board, label: str, task: BoardTask) -> str:
 
 
 def task_section(board: Board, task: BoardTask, entries: Sequence[Entry], folded: bool) -> str:
-    """One task: curves, the metrics of every entry, and what the metrics are."""
+    """One task: curves, samples, the metrics of every entry, and what the metrics are."""
     detail = blocks(_detail(board, task, entries), _lm_eval(board, task, entries), _metric_lines(task))
     if folded:
         detail = f"<details><summary>Every entry at the last generation</summary>\n\n{detail}\n\n</details>"
     verdict = "" if task.counts else f" *{task.verdict.capitalize()}: not scored.*"
-    return (
-        f"### {task.name}\n\n{plain(task.title)} (version {task.version}).{verdict}\n\n"
-        f"![{plain(task.primary)} over generations]({task.name}.svg)\n\n{detail}"
+    return blocks(
+        f"### {task.name}",
+        f"{plain(task.title)} (version {task.version}).{verdict}",
+        f"![{plain(task.primary)} over generations]({task.name}.svg)",
+        samples(board, task, entries),
+        detail,
     )
 
 
