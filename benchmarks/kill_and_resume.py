@@ -12,7 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from collapsebench.records import CellResult, read_results
+from collapsebench.record_reader import read_results
+from collapsebench.records import CellResult
 
 KILLS = 5
 TASKS = sys.argv[1] if len(sys.argv) > 1 else "arithmetic,digits,gaussian,categorical"

@@ -16,8 +16,10 @@ import pytest
 import torch
 
 from collapsebench.data import FOLDER
+from collapsebench.ledger import Ledger
 from collapsebench.plan import CellSpec, resolve
 from collapsebench.protocol import Protocol
+from collapsebench.records import CellResult, GenerationRecord
 from collapsebench.registry import METHODS, TASKS, load_file
 from collapsebench.store import Store
 
@@ -92,6 +94,28 @@ def make_spec(toy, make_protocol):
 def make_cell(make_spec):
     """The cell of `make_spec`."""
     return lambda *args, **keywords: resolve(make_spec(*args, **keywords))
+
+
+@pytest.fixture
+def make_result(make_cell):
+    """A whole result without running it: the error of generation t is `error` + t."""
+
+    def make(method="replace", task="toy", seed=0, error=0.5, seconds=1.0, finished=4, status="done", **params):
+        reason = "" if status == "done" else "it is a test"
+        generations = [
+            GenerationRecord(
+                t=t,
+                metrics={"error": error + t, "rows": 4.0},
+                ledger=Ledger(real_examples=4, synthetic_examples=4 * t, trained_tokens=4 * (t + 1)).to_dict(),
+                rows=4,
+                real_share=1.0 if t == 0 else 0.0,
+                seconds={"fit": seconds},
+            )
+            for t in range(finished)
+        ]
+        return CellResult(make_cell(method, task, seed, **params).record(status, reason), tuple(generations))
+
+    return make
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from collapsebench.board import stale_pages
 from collapsebench.plan import Cell, make_method, make_task
 from collapsebench.protocol import load_protocol
-from collapsebench.records import read_results
+from collapsebench.record_reader import read_results
 
 ROOT = Path(__file__).parents[1]
 BOARDS = sorted(path.parent for path in ROOT.glob("leaderboards/*/records"))

@@ -2,49 +2,41 @@ from dataclasses import replace
 
 import pytest
 
+from collapsebench.errors import RecordError
 from collapsebench.publish import publish
-from collapsebench.records import CellResult, GenerationRecord, read_results
-
-
-@pytest.fixture
-def result(make_cell):
-    def make(method="replace", seed=0, error=0.5, seconds=1.0, **changes):
-        cell = replace(make_cell(method, seed=seed).record("done"), **changes)
-        return CellResult(cell, (GenerationRecord(0, {"error": error}, {}, 4, 1.0, {}, {"fit": seconds}),))
-
-    return make
+from collapsebench.record_reader import read_results
+from collapsebench.records import CellResult
 
 
 def contents(folder):
     return {path.name: path.read_bytes() for path in (folder / "records").glob("*")}
 
 
-def test_each_method_has_one_file(result, tmp_path):
-    publish([result("replace"), result("frozen"), result("replace", seed=1)], tmp_path)
+def test_each_method_has_one_file(make_result, tmp_path):
+    publish([make_result("replace"), make_result("frozen"), make_result("replace", seed=1)], tmp_path)
     assert set(contents(tmp_path)) == {"replace.jsonl", "frozen.jsonl"}
     assert [r.cell.seed for r in read_results(tmp_path / "records" / "replace.jsonl")] == [0, 1]
 
 
-def test_the_same_result_keeps_its_bytes(result, tmp_path):
-    publish([result(seconds=1.0)], tmp_path)
+def test_the_same_result_keeps_its_bytes(make_result, tmp_path):
+    publish([make_result(seconds=1.0)], tmp_path)
     before = contents(tmp_path)
-    publish([result(seconds=2.0)], tmp_path)
+    publish([make_result(seconds=2.0)], tmp_path)
     assert contents(tmp_path) == before
 
 
-def test_a_changed_result_replaces_the_old_one_and_leaves_the_others(result, tmp_path):
-    publish([result(seed=0), result(seed=1)], tmp_path)
-    publish([result(seed=1, error=0.75)], tmp_path)
+def test_a_changed_result_replaces_the_old_one_and_leaves_the_others(make_result, tmp_path):
+    publish([make_result(seed=0), make_result(seed=1)], tmp_path)
+    publish([make_result(seed=1, error=0.75)], tmp_path)
     found = read_results(tmp_path / "records" / "replace.jsonl")
     assert [r.generations[0].metrics["error"] for r in found] == [0.5, 0.75]
 
 
-def test_a_run_without_lm_eval_does_not_drop_its_metrics(result, tmp_path):
-    plain = result()
-    (generation,) = plain.generations
+def test_a_run_without_lm_eval_does_not_drop_its_metrics(make_result, tmp_path):
+    plain = make_result()
     asked = CellResult(
-        replace(plain.cell, task={**plain.cell.task, "lm_eval": {"tasks": ["piqa"], "limit": None}}),
-        (replace(generation, metrics={**generation.metrics, "piqa/acc": 0.6}),),
+        replace(plain.cell, task={**plain.cell.task, "lm_eval": {"tasks": ["piqa"], "limit": None, "sources": {}}}),
+        tuple(replace(g, metrics={**g.metrics, "piqa/acc": 0.6}) for g in plain.generations),
     )
     publish([plain], tmp_path)
     publish([asked], tmp_path)
@@ -52,25 +44,60 @@ def test_a_run_without_lm_eval_does_not_drop_its_metrics(result, tmp_path):
     assert b"piqa/acc" in before["replace.jsonl"]
     publish([plain], tmp_path)
     assert contents(tmp_path) == before
-    publish([result(error=0.75)], tmp_path)
+    publish([make_result(error=0.75)], tmp_path)
     assert b"piqa/acc" not in contents(tmp_path)["replace.jsonl"]
 
 
-def test_the_order_of_results_does_not_matter(result, tmp_path):
-    results = [result("replace"), result("frozen"), result("replace", seed=1)]
+def test_the_order_of_results_does_not_matter(make_result, tmp_path):
+    results = [make_result("replace"), make_result("frozen"), make_result("replace", seed=1)]
     publish(results, tmp_path / "a")
     for one in reversed(results):
         publish([one], tmp_path / "b")
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
-def test_records_of_another_protocol_are_removed(result, tmp_path):
-    old = result("frozen")
-    publish([replace(old, cell=replace(old.cell, protocol={**old.cell.protocol, "digest": "older"}))], tmp_path)
-    publish([result("replace")], tmp_path)
+def test_records_of_another_protocol_are_removed(make_result, tmp_path):
+    old = make_result("frozen")
+    publish([replace(old, cell=replace(old.cell, protocol={**old.cell.protocol, "digest": "0" * 64}))], tmp_path)
+    publish([make_result("replace")], tmp_path)
     assert set(contents(tmp_path)) == {"replace.jsonl"}
 
 
 def test_nothing_new_changes_nothing(tmp_path):
     publish([], tmp_path)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_seeds_beyond_the_protocols_stay_off_the_board(make_result, tmp_path):
+    publish([make_result(seed=seed) for seed in (0, 1, 2)], tmp_path)
+    assert [r.cell.seed for r in read_results(tmp_path / "records" / "replace.jsonl")] == [0, 1]
+
+
+def test_sentences_of_plug_ins_and_libraries_become_one_printable_line(make_result, tmp_path):
+    failed = make_result(status="failed", finished=1)
+    method = {**failed.cell.method, "description": "tab\tand \u202ereversed"}
+    reason = "ValueError: first\n  second " + "x" * 5000
+    publish([replace(failed, cell=replace(failed.cell, method=method, reason=reason))], tmp_path)
+    (found,) = read_results(tmp_path / "records" / "replace.jsonl")
+    assert found.cell.method["description"] == "tab and reversed"
+    assert found.cell.reason.startswith("ValueError: first second xxx")
+    assert len(found.cell.reason) == 1000
+
+
+def test_nothing_is_written_that_could_not_be_read(make_result, tmp_path):
+    whole = make_result("frozen")
+    odd = make_result("replace")
+    odd = replace(odd, generations=tuple(replace(g, log={"a\nb": 1.0}) for g in odd.generations))
+    with pytest.raises(RecordError, match=r"replace\.jsonl:2: log\."):
+        publish([whole, odd], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_file_stops_publishing_and_stays(make_result, tmp_path):
+    publish([make_result("frozen")], tmp_path)
+    path = tmp_path / "records" / "frozen.jsonl"
+    path.write_bytes(path.read_bytes()[:-5])
+    before = contents(tmp_path)
+    with pytest.raises(RecordError, match=r"frozen\.jsonl:5: line: "):
+        publish([make_result("replace")], tmp_path)
+    assert contents(tmp_path) == before

@@ -182,7 +182,7 @@ def _git() -> Finding:
 
 
 def _plugins() -> Iterator[Finding]:
-    from .plan import REFERENCES
+    from .records import REFERENCES
     from .registry import METHODS, TASKS
 
     for kind, names, unavailable in (

@@ -66,6 +66,12 @@ class StoreError(CollapsebenchError):
     """The store cannot be read or written (full disk, no permission)."""
 
 
+class RecordError(StoreError):
+    """Records that no run can have written, that are incomplete, or that are not what the installed code gives."""
+
+    exit_code = 3
+
+
 class StaleBoard(CollapsebenchError):
     """A generated page differs from what its records give."""
 

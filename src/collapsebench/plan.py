@@ -16,16 +16,13 @@ from typing import Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from .errors import CollapsebenchError, PluginError, ProtocolError, UsageError, unknown_name
-from .method import Method, default_of
+from .method import Method, default_of, track_of
 from .protocol import Protocol, TaskRules
 from .provenance import environment, harness_digest, plugin_digest
-from .records import SCHEMA, CellRecord, CellResult, Status
+from .records import REFERENCES, SCHEMA, CellRecord, CellResult, Status
 from .registry import METHODS, TASKS, load_plugins
 from .seeds import stream
 from .task import Task
-
-REFERENCES = ("replace", "frozen", "fresh_real")
-"""The lineages that every score is measured against."""
 
 Plugin = TypeVar("Plugin", Method, Task)
 
@@ -168,8 +165,8 @@ class Cell:
                 "title": method.card.title,
                 "description": description(type(method)),
                 "paper": method.card.paper,
-                "track": method.track,
-                "reference": method.card.reference,
+                "track": track_of(method.access()),  # what plug-ins say of themselves is not asked
+                "reference": method.name in REFERENCES,
             },
             seed=self.seed,
             status=status,

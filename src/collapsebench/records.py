@@ -2,6 +2,7 @@
 
 One `CellRecord` per cell, followed by one `GenerationRecord` per generation. Numbers that are not
 finite are written as the strings "nan", "inf" and "-inf", so that every line is standard JSON.
+`record_reader` reads what `write_results` wrote.
 """
 
 from __future__ import annotations
@@ -10,13 +11,13 @@ import json
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
 from typing import Any, Literal
-
-from .errors import StoreError
 
 SCHEMA = 1
 """Version of this file's format; bumped when a field changes its meaning."""
+
+REFERENCES = ("replace", "frozen", "fresh_real")
+"""The lineages that every score is measured against."""
 
 Status = Literal["running", "done", "diverged", "failed", "skipped", "unsupported"]
 """How a cell stands. `skipped`: the method's own `skip` declined the task. `unsupported`: the task lacks what the
@@ -159,28 +160,3 @@ def write_results(results: Iterable[CellResult]) -> str:
     """A records file: cells in order of task, label and seed, each followed by its generations."""
     ordered = sorted(results, key=lambda r: (r.cell.task["name"], r.cell.method["label"], r.cell.seed, r.cell.cell))
     return "".join(line for result in ordered for line in result_lines(result))
-
-
-def read_results(path: Path) -> list[CellResult]:
-    """All cells of a records file.
-
-    Raises:
-        StoreError: a line that is not a record of this schema; the message names file and line.
-    """
-    results: list[tuple[CellRecord, list[GenerationRecord]]] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), start=1):
-        if not line:
-            continue
-        try:
-            content = json.loads(line)
-            kind = content.pop("kind")
-            if kind == "cell":
-                results.append((cell_from_dict(content), []))
-            else:
-                results[-1][1].append(generation_from_dict(content))
-        except (ValueError, KeyError, TypeError, IndexError) as error:
-            raise StoreError(
-                f"{path}:{number} is not a record: {type(error).__name__}: {error}.",
-                "Restore the file, or delete it and run its cells again.",
-            ) from None
-    return [CellResult(cell, tuple(generations)) for cell, generations in results]

@@ -19,9 +19,9 @@ def test_a_curve_is_the_mean_over_seeds(fabricate, tmp_path):
 
 def test_a_line_ends_where_its_first_seed_diverged_and_ignores_failures(fabricate, tmp_path):
     results = fabricate.cells("accumulate", tasks=["gaussian"])
-    results[0] = fabricate.cell("accumulate", "gaussian", 0, status="diverged", finished=3)
+    results[0] = fabricate.cell("accumulate", "gaussian", 0, status="diverged", reason="loss is nan", finished=3)
     results += fabricate.cells("tempered", tasks=["gaussian"], seeds=[0, 1])
-    results += [fabricate.cell("tempered", "gaussian", 2, status="failed", finished=1)]
+    results += [fabricate.cell("tempered", "gaussian", 2, status="failed", reason="ValueError", finished=1)]
     lines = svg.curves(load_board(fabricate.board(tmp_path, results)), "gaussian").lines
     assert [(line.label, len(line.mean), line.diverged) for line in lines] == [
         ("accumulate", 3, True),

@@ -39,7 +39,7 @@ def test_a_damaged_record_is_named(console, board):
     path = board / "records" / "accumulate.jsonl"
     path.write_bytes(path.read_bytes()[:-30])
     ran = console("leaderboard", "--boards", "boards")
-    assert ran.code == 1
+    assert ran.code == 3
     assert str(path) in ran.err
     assert "Traceback" not in ran.err
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from collapsebench.records import read_results
+from collapsebench.record_reader import read_results
 from collapsebench.scoring.lm_eval_sets import SETS
 
 TOY_TEXT = Path(__file__).parents[1] / "toy_text.py"

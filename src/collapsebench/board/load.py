@@ -5,22 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ..errors import StoreError
-from ..records import CellResult, read_results
+from ..errors import RecordError, StoreError
+from ..record_reader import differing_keys, read_results
+from ..records import CellResult
 from ..stats import paired_gap
 from .model import Board, BoardTask, Entry, Key
-from .sheets import find_sheets
 
 
 def load_board(folder: Path) -> Board:
-    """The board of `<folder>/records/*.jsonl`, whatever order the files are read in, and of the sheets beside them.
+    """The board of `<folder>/records/*.jsonl`, whatever order the files are read in.
 
     Raises:
-        StoreError: no records, a line that is not a record, a cell that stands twice, or records that were
-            not made under the same protocol, task and method sources.
+        StoreError: no records.
+        RecordError: a line that is not a record, a cell that stands twice, or records that were not made under the
+            same protocol, task and method sources.
     """
     found = [(path, result) for path in sorted((folder / "records").glob("*.jsonl")) for result in read_results(path)]
     if not found:
@@ -32,8 +34,7 @@ def load_board(folder: Path) -> Board:
     protocol = results[0].cell.protocol
     losses = {_key(result): scored_loss(result) for result in results if result.cell.status == "done"}
     tasks = tuple(_board_task(name, results, losses) for name in protocol["tasks"])
-    entries = _entries(results)
-    return Board(protocol, tasks, entries, losses, find_sheets(folder, entries))
+    return Board(protocol, tasks, _entries(results), losses)
 
 
 def scored_loss(result: CellResult) -> float:
@@ -48,23 +49,32 @@ def _key(result: CellResult) -> Key:
 
 
 def _require_one_source(found: list[tuple[Path, CellResult]]) -> None:
-    """Refuse to pair cells that were run under different rules."""
-    first: dict[tuple[str, str], tuple[str, Path]] = {}
+    """Refuse to pair cells that were run under different rules, or that say different things of the same ones."""
+    first: dict[tuple[str, str], tuple[Mapping[str, Any], Path]] = {}
     for path, result in found:
         cell = result.cell
         parts = (
-            ("protocol", "", cell.protocol["name"], cell.protocol["digest"]),
-            ("task", cell.task["name"], cell.task["name"], cell.task["digest"]),
-            ("method", cell.method["label"], cell.method["label"], cell.method["digest"]),
+            ("protocol", "", cell.protocol["name"], cell.protocol),
+            ("task", cell.task["name"], cell.task["name"], cell.task),
+            ("method", cell.method["label"], cell.method["label"], cell.method),
         )
-        for kind, group, name, digest in parts:
-            known, other = first.setdefault((kind, group), (digest, path))
-            if known != digest:
-                where = f"{path} holds" if path == other else f"{other} and {path} hold"
-                raise StoreError(
-                    f"{where} records of different versions of {kind} '{name}' ({known[:8]} and {digest[:8]}).",
+        for kind, group, name, content in parts:
+            known, other = first.setdefault((kind, group), (content, path))
+            if known["digest"] != content["digest"]:
+                digests = f"{known['digest'][:8]} and {content['digest'][:8]}"
+                raise RecordError(
+                    f"{_where(path, other)} records of different versions of {kind} '{name}' ({digests}).",
                     "Delete the older records and run their cells again.",
                 )
+            if differing := differing_keys(known, content):
+                raise RecordError(
+                    f"{_where(path, other)} records that differ in {kind}.{differing[0]} of {kind} '{name}'.",
+                    "`collapsebench verify` says which of them is not what the installed code gives.",
+                )
+
+
+def _where(path: Path, other: Path) -> str:
+    return f"{path} holds" if path == other else f"{other} and {path} hold"
 
 
 def _require_distinct(found: list[tuple[Path, CellResult]]) -> None:
@@ -72,7 +82,7 @@ def _require_distinct(found: list[tuple[Path, CellResult]]) -> None:
     for path, result in found:
         label, task, seed = key = _key(result)
         if key in seen:
-            raise StoreError(
+            raise RecordError(
                 f"The cell of {label} on {task} with seed {seed} stands twice, in {seen[key]} and in {path}.",
                 "Keep one of them.",
             )
