@@ -8,6 +8,7 @@ from collapsebench.stats import (
     interquartile_mean,
     paired_gap,
     paired_p_value,
+    probability_of_improvement,
     rank_groups,
     resolution_floor,
     stratified_interval,
@@ -49,13 +50,27 @@ def test_interquartile_mean_keeps_the_middle_half():
     assert interquartile_mean([1.0, 2.0, 6.0]) == 3.0  # too few to cut any
 
 
+def test_stratified_interval_of_two_values():
+    # Too few to cut any, so a mean: standard error 1, one degree of freedom; a thousand draws give it to 2 %.
+    interval = stratified_interval([[0.0, 2.0]])
+    assert interval.centre == 1.0
+    assert interval.half_width == pytest.approx(12.706, rel=0.05)
+
+
 def test_stratified_interval_sees_seeds_and_not_tasks():
-    # Two tasks far apart; within each the values are the mean and ± 1, so nothing is cut off by hand:
-    # six values, one cut at either end, winsorised to (0, 0, 1) and (9, 10, 10), variances 1/3 each;
-    # standard error √(3·⅓ + 3·⅓) / 4 kept, and 4 − 2 degrees of freedom.
+    # Two tasks far apart, each its mean and ± 1, six values of which one is cut at either end. Without the seeds'
+    # spread nothing is left, however far apart the tasks are.
     interval = stratified_interval([[-1.0, 0.0, 1.0], [9.0, 10.0, 11.0]])
     assert interval.centre == (0 + 1 + 9 + 10) / 4
-    assert interval.half_width == pytest.approx(T2 * math.sqrt(2) / 4)
+    assert 0 < interval.half_width < T2
+    assert stratified_interval([[0.0, 0.0, 0.0], [10.0, 10.0, 10.0]]).half_width == 0
+
+
+def test_stratified_interval_is_the_same_each_time_and_scales():
+    values = [[0.1, 0.3, 0.2], [0.8, 0.5, 0.9]]
+    once = stratified_interval(values)
+    assert stratified_interval(values) == once
+    assert stratified_interval(10 * np.array(values)).half_width == pytest.approx(10 * once.half_width)
 
 
 def test_stratified_interval_needs_two_seeds_everywhere():
@@ -63,13 +78,13 @@ def test_stratified_interval_needs_two_seeds_everywhere():
     assert math.isnan(stratified_interval([]).centre)
 
 
-@pytest.mark.parametrize("centres", [[0.1, 0.5, 0.9], [-1.7, 0.5, 0.6, 0.8, 0.9, 1.0, 1.1]])
-def test_stratified_interval_covers_what_it_claims(centres):
-    rng = np.random.default_rng(0)
-    draws = np.array(centres)[:, None] + 0.15 * rng.standard_normal((400, len(centres), 3))
-    intervals = [stratified_interval(draw) for draw in draws]
-    expected = np.mean([interval.centre for interval in intervals])
-    assert 0.91 < np.mean([interval.low <= expected <= interval.high for interval in intervals]) < 0.99
+def test_probability_of_improvement_counts_seeds_then_tasks():
+    # 2 of 3 seeds better on the first task, one tie of one seed on the second: (2/3 + 1/2) / 2.
+    ours, theirs = [[1.0, 2.0, 3.0], [5.0]], [[2.0, 3.0, 1.0], [5.0]]
+    assert probability_of_improvement(ours, theirs) == pytest.approx((2 / 3 + 1 / 2) / 2)
+    assert probability_of_improvement(theirs, ours) == pytest.approx((1 / 3 + 1 / 2) / 2)
+    assert probability_of_improvement(ours, ours) == 0.5
+    assert math.isnan(probability_of_improvement([], []))
 
 
 def test_holm_by_hand():
@@ -91,6 +106,14 @@ def test_rank_groups_print_ties_as_ties():
     noise = np.array([0.01, -0.01, 0.02, -0.02])
     same = [0.9 + noise, 0.899 + noise[::-1]]
     assert rank_groups([*same, 0.5 + noise[::-1], 0.1 - noise]) == [1, 1, 3, 4]
+
+
+def test_the_best_of_many_has_to_lead_by_more():
+    # The same difference, p = .04, between first and last: enough for two entries, not for three pairs.
+    first, last = [0.9, 0.9, 0.9, 0.9], [0.6, 0.75, 0.85, 0.7]
+    assert paired_p_value(np.subtract(first, last)) == pytest.approx(0.0437, abs=1e-4)
+    assert rank_groups([first, last]) == [1, 2]
+    assert rank_groups([first, [0.5, 1.2, 0.6, 1.0], last]) == [1, 1, 1]
 
 
 def test_an_entry_is_never_ranked_above_a_better_one_for_being_noisy():
