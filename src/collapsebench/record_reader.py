@@ -76,11 +76,12 @@ def parse_results(content: bytes, path: Path) -> list[LocatedResult]:
     Raises:
         RecordError: as `read_located`.
     """
-    number, known = 0, _Known()
+    *lines, rest = content.split(b"\n")
+    number, known = 1, _Known()
     found: list[tuple[int, CellRecord, list[GenerationRecord]]] = []
     try:
-        for number, line in enumerate(_lines(content), start=1):
-            kind, fields = _parsed(line)
+        for number, line in enumerate(lines, start=1):
+            kind, fields = _parsed(_decoded(line))
             if kind == "cell":
                 cell = cell_from_dict(fields)
                 _refuse_first(_cell_problems(cell, path.stem))
@@ -93,6 +94,9 @@ def parse_results(content: bytes, path: Path) -> list[LocatedResult]:
                 generation = generation_from_dict(fields)
                 _refuse_first(_generation_problems(cell, generations, generation))
                 generations.append(generation)
+        if rest or not lines:
+            number = len(lines) + 1
+            raise _Refusal("line", "the last line is cut off" if rest else "the file is empty")
         results = [LocatedResult(line, CellResult(cell, tuple(generations))) for line, cell, generations in found]
         for located in results:
             number = located.line
@@ -121,18 +125,13 @@ def _refuse_first(problems: Iterator[tuple[str, str]]) -> None:
 # -- from bytes to fields ----------------------------------------------------------------------------
 
 
-def _lines(content: bytes) -> Iterator[str]:
-    """The lines of a file; records are ASCII, so that anything else is the work of another program."""
-    whole = content.endswith(b"\n")
-    parts = content.split(b"\n")
-    for part in parts[:-1] if whole else parts:
-        if not part.isascii():
-            raise _Refusal("line", "has bytes that are not ASCII (a byte order mark, another encoding?)")
-        if b"\r" in part:
-            raise _Refusal("line", "ends in a carriage return")
-        yield part.decode("ascii")
-    if not whole:
-        raise _Refusal("line", "the last line is cut off" if content else "the file is empty")
+def _decoded(line: bytes) -> str:
+    """A line as text; records are ASCII, so that anything else is the work of another program."""
+    if not line.isascii():
+        raise _Refusal("line", "has bytes that are not ASCII (a byte order mark, another encoding?)")
+    if line.endswith(b"\r"):
+        raise _Refusal("line", "ends in a carriage return")
+    return line.decode("ascii")
 
 
 def _parsed(line: str) -> tuple[str, dict[str, Any]]:
