@@ -14,10 +14,11 @@ from ..record_reader import differing_keys, read_results
 from ..records import CellResult
 from ..stats import paired_gap
 from .model import Board, BoardTask, Entry, Key
+from .sheets import find_sheets
 
 
 def load_board(folder: Path) -> Board:
-    """The board of `<folder>/records/*.jsonl`, whatever order the files are read in.
+    """The board of `<folder>/records/*.jsonl`, whatever order the files are read in, and of the sheets beside them.
 
     Raises:
         StoreError: no records.
@@ -34,7 +35,8 @@ def load_board(folder: Path) -> Board:
     protocol = results[0].cell.protocol
     losses = {_key(result): scored_loss(result) for result in results if result.cell.status == "done"}
     tasks = tuple(_board_task(name, results, losses) for name in protocol["tasks"])
-    return Board(protocol, tasks, _entries(results), losses)
+    entries = _entries(results)
+    return Board(protocol, tasks, entries, losses, find_sheets(folder, entries))
 
 
 def scored_loss(result: CellResult) -> float:
