@@ -3,8 +3,10 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from collapsebench.execute import local
+from collapsebench.record_reader import read_results
 from collapsebench.store import Store
 
 
@@ -29,6 +31,22 @@ def test_a_second_run_reuses_everything_and_changes_no_byte(cli, run_toys, monke
     assert cli(*run_toys, "--method", "toy_blend").code == 0
 
     assert {path: path.read_bytes() for path in Path("boards").rglob("*") if path.is_file()} == before
+
+
+def test_a_new_version_of_a_protocol_takes_over_the_cells_whose_rules_stand(cli, run_toys, toys):
+    cli(*run_toys)
+    rules = yaml.safe_load(toys.read_text())
+    longer = {"toy": rules["tasks"]["toy"], "toy_sgd": {**rules["tasks"]["toy_sgd"], "generations": 3}}
+    toys.write_text(yaml.safe_dump({**rules, "version": 2, "tasks": longer}))
+
+    plan = cli(*run_toys, "--dry-run").out.splitlines()
+    assert sorted({line.split(":")[0] for line in plan if " on toy," in line}) == ["done"]
+    assert sorted({line.split(":")[0] for line in plan if " on toy_sgd," in line}) == ["to run"]
+    assert cli(*run_toys).code == 0
+    cells = [r.cell for path in Path("boards/toys/records").glob("*.jsonl") for r in read_results(path)]
+    assert len(cells) == 2 * 2 * 3  # tasks, seeds, references
+    assert {cell.protocol["version"] for cell in cells} == {2}
+    assert len({cell.protocol["digest"] for cell in cells}) == 1
 
 
 def test_tasks_seeds_and_parameters_can_be_chosen(cli, run_toys):
@@ -165,7 +183,7 @@ def test_wrong_options_are_typers_to_explain(console):
 
 def test_missing_data_are_one_message_before_anything_runs(console, monkeypatch, tmp_path):
     monkeypatch.delenv("COLLAPSEBENCH_DATA", raising=False)
-    ran = console("run", "--protocol", "stories", "--method", "accumulate", "--store", "store")
+    ran = console("run", "--protocol", "classic", "--task", "babistories", "--method", "accumulate", "--store", "store")
     assert ran.code == 2
     assert ran.err.count("is missing") == 1
     assert "COLLAPSEBENCH_DATA" in ran.err and "tinystories/" in ran.err

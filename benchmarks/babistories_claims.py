@@ -1,4 +1,4 @@
-"""What the committed `stories` board shows on the real TinyStories text; exits 1 if a claim does not hold.
+"""What the committed `classic` board shows on the real TinyStories text; exits 1 if a claim does not hold.
 
 Ten generations, three seeds: `replace` ends worse than `frozen` by over four paired standard errors; the order of
 losses is that of Gerstgrasser et al. (arXiv:2404.01413): accumulate < accumulate_subsample < replace; sampling at
@@ -11,7 +11,7 @@ from claims import Claims, Measured, board_folder, verdict
 
 COLD = "tempered(temperature=0.3)"
 
-measured = Measured(board_folder("leaderboards/stories"), "babistories")
+measured = Measured(board_folder("leaderboards/classic"), "babistories")
 losses = measured.losses
 collapse, collapses = measured.worse("replace", "frozen")
 freezing, freezes = measured.worse(COLD, "replace")
