@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from collapsebench import Corpus, TaskCard, task
+from collapsebench import Corpus, Learner, PluginError, TaskCard, task
 from collapsebench.learners.image.shape import ImageShape
 from collapsebench.learners.image.task import METRICS, ImageTask, Split, spread
 
@@ -18,17 +19,28 @@ if TYPE_CHECKING:
 
 SHAPE = ImageShape(side=28, levels=4)
 HELD_OUT = 100  # images of each class, of the 10,000 in the test set, that a generation is evaluated on
-MD5 = "6bbc9ace898e44ae57da46a324031adb"  # of the uncompressed training images
+SHA256 = "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"  # of the uncompressed training images
+MODELS = ("vae", "ddpm")
 
 
 @task("mnist")
 @dataclass(frozen=True)
 class MNIST(ImageTask):
-    """MNIST and a conditional variational autoencoder."""
+    """MNIST and a conditional variational autoencoder, or a small conditional diffusion model.
+
+    Args:
+        model: `vae`, to which width, latent and lr belong, or `ddpm`, to which what follows belongs.
+        ddpm_steps: steps of the diffusion.
+        ddpm_width: hidden units of the denoiser.
+        ddpm_lr: its peak learning rate.
+    """
 
     width: int = 256
     latent: int = 16
-    lr: float = 5e-3
+    model: Literal["vae", "ddpm"] = "vae"
+    ddpm_steps: int = 50
+    ddpm_width: int = 256
+    ddpm_lr: float = 2e-3
 
     shape = SHAPE
     card = TaskCard(
@@ -39,10 +51,30 @@ class MNIST(ImageTask):
         metrics=METRICS,
         supports={"sites", "log_prob", "temperature", "verifier", "reward"},
         licence="CC BY-SA 3.0",
-        data=f"MNIST (Y. LeCun, C. Cortes and C. Burges) in grey levels 0..{SHAPE.levels}, MD5 {MD5}",
+        data=f"MNIST (Y. LeCun, C. Cortes and C. Burges) in grey levels 0..{SHAPE.levels}, "
+        f"training images SHA-256 {SHA256}",
         population=60_000,
         shown=("class_entropy", "recall", "frechet", "classifier_error"),
     )
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.model not in MODELS:
+            raise PluginError(f"mnist: there is no model '{self.model}'.", f"Choose from: {', '.join(MODELS)}.")
+        for name, least in (("width", 1), ("latent", 1), ("ddpm_steps", 2), ("ddpm_width", 1)):
+            if getattr(self, name) < least:
+                raise PluginError(f"mnist: {name} must be at least {least}, got {getattr(self, name)}.")
+        for name in ("lr", "ddpm_lr"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise PluginError(f"mnist: {name} must be positive, got {getattr(self, name)}.")
+
+    def learner(self, rng: torch.Generator) -> Learner:
+        if self.model == "vae":
+            return super().learner(rng)
+        from collapsebench.learners.image.ddpm import ConditionalDDPM, DDPMShape
+
+        optimiser = self.optimiser(self.ddpm_lr)
+        return ConditionalDDPM(DDPMShape(self.shape, self.ddpm_steps, self.ddpm_width, optimiser), rng)
 
     def split(self) -> Split:
         return mnist()

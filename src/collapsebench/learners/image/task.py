@@ -15,6 +15,7 @@ from ...task import GenerationZero, Task
 from .shape import ImageShape
 
 if TYPE_CHECKING:
+    from ...lm.train import Optimiser
     from .classifier import Classifier
 
 METRICS = {
@@ -77,6 +78,15 @@ class ImageTask(Task):
     def judge(self) -> Classifier:
         """The fixed classifier, trained on the whole population."""
 
+    def prepared(self, n: int, rng: torch.Generator) -> Task:
+        """This task, its data read and its fixed classifier there: what is wrong with them is said before a cell runs.
+
+        Raises:
+            DataError: missing or damaged data, or a classifier that errs too often.
+        """
+        self.judge()
+        return self
+
     def real(self, n: int, rng: torch.Generator) -> Corpus:
         """`n` images of the population, without replacement."""
         train = self.split().train
@@ -86,11 +96,15 @@ class ImageTask(Task):
 
     def learner(self, rng: torch.Generator) -> Learner:
         """A conditional VAE."""
-        from ...lm.train import Optimiser
         from .vae import ConditionalVAE, VAEShape
 
-        optimiser = Optimiser(lr=self.lr, weight_decay=self.weight_decay, schedule="linear")
-        return ConditionalVAE(VAEShape(self.shape, self.latent, self.width, optimiser), rng)
+        return ConditionalVAE(VAEShape(self.shape, self.latent, self.width, self.optimiser(self.lr)), rng)
+
+    def optimiser(self, lr: float) -> Optimiser:
+        """AdamW with this peak learning rate and the task's weight decay."""
+        from ...lm.train import Optimiser
+
+        return Optimiser(lr=lr, weight_decay=self.weight_decay, schedule="linear")
 
     def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
         """The bound on the held-out images, and measures of as many samples beside them."""
