@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 export OMP_NUM_THREADS := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: setup quickstart test lint format boards clean
+.PHONY: setup browser quickstart test lint format boards clean
 
 setup: $(INSTALLED)
 
@@ -16,6 +16,16 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
+
+# For the tests of the HTML page; any Chromium or Chrome on the path will do.
+BROWSER := $(firstword $(foreach name,chromium chromium-browser google-chrome,$(shell command -v $(name))))
+
+browser:
+ifeq ($(BROWSER),)
+	@test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { echo "No Chromium here: install it with your package manager, e.g. sudo apt-get install chromium." >&2; exit 1; }
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends chromium >/dev/null
+endif
 
 quickstart: setup
 	$(BIN)/collapsebench run --method token_edit

@@ -10,26 +10,64 @@ import typer
 from ..errors import StaleBoard, UsageError, unknown_name
 from .options import DEFAULT_BOARDS, BoardsOption
 
+IN_FRONT = ("quick", "standard", "classic")
+"""Boards in the order in which the HTML page shows them; others follow by name."""
+
 
 def leaderboard(
+    path: Annotated[
+        Path | None, typer.Argument(help="With --html: the file to write.", show_default="<boards>/index.html")
+    ] = None,
     protocol: Annotated[str | None, typer.Option("--protocol", help="Only this board; all by default.")] = None,
     check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 4 if a page is stale.")] = False,
+    html: Annotated[
+        bool, typer.Option("--html", help="Write all boards as one HTML file that needs no network, and nothing else.")
+    ] = False,
     boards: BoardsOption = DEFAULT_BOARDS,
 ) -> None:
     """Regenerate leaderboard pages from their records; the same records give the same bytes."""
-    from ..board import stale_pages, write_board
+    if path and not html:
+        raise UsageError(f"A file, {path}, is only written with --html.", f"`collapsebench leaderboard --html {path}`")
+    if html and check:
+        raise UsageError("--html writes a file and --check writes none.", "Give one of both.")
+    folders = _folders(boards, protocol)
+    if html:
+        _write_html(folders, path or boards / "index.html")
+    elif check:
+        _check(folders)
+    else:
+        _write(folders)
 
-    for folder in _folders(boards, protocol):
-        if not check:
-            for page in write_board(folder):
-                typer.echo(str(page))
-        elif stale := stale_pages(folder):
+
+def _write(folders: list[Path]) -> None:
+    from ..board import write_board
+
+    for folder in folders:
+        for page in write_board(folder):
+            typer.echo(str(page))
+
+
+def _check(folders: list[Path]) -> None:
+    from ..board import stale_pages
+
+    for folder in folders:
+        if stale := stale_pages(folder):
             raise StaleBoard(
                 f"{', '.join(str(page) for page in stale)} differ from what the records give.",
                 "Run `collapsebench leaderboard` and commit the pages with the records.",
             )
-    if check:
-        typer.echo("Boards are up to date.")
+    typer.echo("Boards are up to date.")
+
+
+def _write_html(folders: list[Path], path: Path) -> None:
+    from ..board import load_board
+    from ..render.html import page
+    from ..store import write_atomic
+
+    known = {name: place for place, name in enumerate(IN_FRONT)}
+    folders = sorted(folders, key=lambda folder: (known.get(folder.name, len(known)), folder.name))
+    write_atomic(path, page([load_board(folder) for folder in folders]).encode())
+    typer.echo(str(path))
 
 
 def _folders(boards: Path, protocol: str | None) -> list[Path]:

@@ -1,0 +1,158 @@
+"""The table of scores: ranks, the recovered gap overall and by task, and how far apart entries can be told."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ..markdown.scores import coverage, diverged, rows_of
+from ..numbers import MISSING, OUTSIDE, number, score, span
+from .pieces import Cell, Column, Row, bullets, element, folded, interval_cell, name_cell, plain, plural, table
+
+if TYPE_CHECKING:
+    from ...board import Board, BoardTask, Entry, Standing
+    from ...board.model import Overall
+
+_SCALE = (-0.5, 1.25)
+"""What part of R the small plot beside a score shows."""
+
+
+def scores_section(board: Board, tracks: Sequence[str], order: Sequence[str]) -> str:
+    """Entries by track and rank with R overall and by task; `order` gives an entry's number in the figures."""
+    columns = [
+        Column("rank", ascending=True, about="within its track; shared unless told apart"),
+        Column("entry", numeric=False),
+        Column("track", numeric=False),
+        Column("tasks", about="of the scored tasks, those that the entry covers"),
+        Column("overall R", about="interquartile mean of R over all (task, seed)"),
+        Column(_scale_header(), numeric=False),
+        Column("these tasks", about="95 % interval of overall R for new seeds on these tasks"),
+        Column("tasks like these", about="95 % interval for new tasks, around the mean over tasks"),
+        *(Column(plain(task.name), task=task.name, about=f"R on {plain(task.title)}") for task in board.counting),
+    ]
+    rows = [
+        Row(
+            [*_lead(board, standing, entry), *(_task_cell(board, entry, task) for task in board.counting)],
+            entry=order.index(entry.label),
+            track="" if entry.reference else entry.track,
+            reference=entry.reference,
+        )
+        for standing, entry in rows_of(board, tracks)
+    ]
+    shown = [entry for _, entry in rows_of(board, tracks)]
+    scope = f"Overall R, its intervals and the ranks are over all {plural(len(board.counting), 'scored task')}"
+    caption = f'Recovered gap R <span class="scope">{scope} of an entry’s scope.</span>'
+    return "\n".join(
+        filter(
+            None,
+            (
+                table(caption, columns, rows, "scores"),
+                _resolution(board, tracks),
+                folded("Why n/a, and which scores say nothing", bullets(_remarks(board, shown))),
+                _notes(board, [*shown, *board.entries]),
+            ),
+        )
+    )
+
+
+def _lead(board: Board, standing: Standing | None, entry: Entry) -> list[Cell]:
+    rank = Cell(str(standing.rank), standing.rank) if standing else Cell("" if entry.reference else MISSING, None)
+    overall, complete = board.overall(entry), board.scored(entry)
+    covered = coverage(board, entry)
+    lead = [
+        rank,
+        name_cell(board, entry),
+        Cell("reference" if entry.reference else entry.track, "~" if entry.reference else entry.track, "track"),
+        Cell(covered, float(len(board.scope(entry)))),
+    ]
+    if not complete:
+        return [*lead, Cell(MISSING, None, "missing"), Cell(""), Cell(MISSING), Cell(MISSING)]
+    both = (overall.these_tasks, overall.tasks_like_these)
+    return [
+        *lead,
+        Cell(element("b", score(both[0].centre)), both[0].centre),
+        Cell(_small_plot(overall), kind="drawn"),
+        *(Cell(f"<small>{span(i)}</small>", None if math.isnan(i.half_width) else i.low) for i in both),
+    ]
+
+
+def _task_cell(board: Board, entry: Entry, task: BoardTask) -> Cell:
+    if reason := board.lacks(entry, task):
+        return Cell(f'<abbr title="{plain(reason)}">{OUTSIDE}</abbr>', None, "pair missing")
+    if words := diverged(board, entry, task):
+        return Cell(f"<small>{words}</small>", None, "missing")
+    cell = interval_cell(board.score(entry, task))
+    if twin := board.twin(entry, task):
+        same = f'<abbr title="identical to {plain(twin)} on every seed, to the last bit">=</abbr> '
+        return Cell(same + cell.html, cell.value, cell.kind)
+    return cell
+
+
+def _remarks(board: Board, entries: Sequence[Entry]) -> list[str]:
+    """One line for each entry that has a task outside its scope, or a score that is a reference's own."""
+    lines = []
+    for entry in entries:
+        reasons = [reason for task in board.counting if (reason := board.lacks(entry, task))]
+        reasons += [
+            f"= identical to {twin} on {task.name}, every seed, to the last bit: R says nothing of the method there"
+            for task in board.counting
+            if (twin := board.twin(entry, task))
+        ]
+        if reasons:
+            lines.append(f"{element('b', plain(entry.label))}: {plain('; '.join(reasons))}.")
+    return lines
+
+
+def _notes(board: Board, entries: Sequence[Entry]) -> str:
+    notes = []
+    if not board.counting:
+        notes.append("No task is scored yet, so that R is missing; the losses stand under the tasks.")
+    for reference, tasks in board.missing_references().items():
+        command = f"collapsebench run --method {reference} --task {','.join(tasks)} --protocol {board.protocol['name']}"
+        notes.append(
+            f"The reference {reference} has not run on {plain(', '.join(tasks))}: {element('code', plain(command))}"
+        )
+    if any(board.across_machines(entry) for entry in entries):
+        notes.append(
+            "† Some cells ran on another machine than the references that they are paired with; floating point "
+            "differs between machines, and with it the pairing."
+        )
+    return bullets(notes, "notes")
+
+
+def _resolution(board: Board, tracks: Sequence[str]) -> str:
+    floors = [(track, board.resolution(track)) for track in tracks]
+    known = [f"{track} {number(floor)}" for track, floor in floors if math.isfinite(floor)]
+    words = "Resolution floor, the median 95 % half-width of the paired difference between two entries: "
+    return element("p", f"{words}{', '.join(known)}." if known else "", "note")
+
+
+def _scale_header() -> str:
+    """0 and 1 above the small plots."""
+    marks = "".join(f'<text x="{_at(r):.1f}" y="11">{r:.0f}</text>' for r in (0.0, 1.0))
+    scale = f'<svg class="scale" aria-hidden="true" width="120" height="14">{marks}</svg>'
+    return f'<span class="sr">R and its intervals, drawn</span>{scale}'
+
+
+def _small_plot(overall: Overall) -> str:
+    """R as a dot on a thick interval (these tasks) and a thin one (tasks like these), cut to the scale."""
+    marks = [f'<line class="mark" x1="{_at(r):.1f}" x2="{_at(r):.1f}" y1="0" y2="18"/>' for r in (0.0, 1.0)]
+    for interval, kind in ((overall.tasks_like_these, "thin"), (overall.these_tasks, "thick")):
+        if not math.isnan(interval.half_width):
+            ends = f'x1="{_at(interval.low):.1f}" x2="{_at(interval.high):.1f}"'
+            marks.append(f'<line class="{kind}" {ends} y1="9" y2="9"/>')
+    centre = overall.these_tasks.centre
+    inside = _SCALE[0] <= centre <= _SCALE[1]
+    dot = f'<circle cx="{_at(centre):.1f}" cy="9" r="2.8"/>' if inside else _arrow(centre < 0)
+    return f'<svg aria-hidden="true" width="120" height="18">{"".join(marks)}{dot}</svg>'
+
+
+def _arrow(left: bool) -> str:
+    """Stands for a score beyond the scale."""
+    return f'<path d="{"M7 5 L1 9 L7 13 Z" if left else "M113 5 L119 9 L113 13 Z"}"/>'
+
+
+def _at(value: float) -> float:
+    low, high = _SCALE
+    return 4 + 112 * (min(max(value, low), high) - low) / (high - low)

@@ -1,0 +1,92 @@
+"""One board as a section of the page, complete without a script."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ...method import TRACKS
+from ..markdown.page import SEES
+from ..numbers import MISSING, OUTSIDE
+from .costs import costs_section
+from .entries import entries_section
+from .incomplete import ended_section, incomplete_section
+from .pieces import element, folded, place, plain, plural
+from .scores import scores_section
+from .tasks import measured_table, task_section
+
+if TYPE_CHECKING:
+    from ...board import Board
+
+
+def board_section(board: Board) -> str:
+    """Facts, how to read them, scores, costs, tasks, what is incomplete, and who entered."""
+    tracks = [track for track in TRACKS if board.competitors(track)]
+    entries = [entry for track in tracks for entry in board.competitors(track)]
+    everyone = (*entries, *board.references)
+    order = [entry.label for entry in board.entries]
+    tasks = [task_section(board, task, entries, order) for task in board.tasks if task.primary]
+    seen = "".join(f"<dt>{track}</dt><dd>sees {SEES[track]}</dd>" for track in tracks)
+    parts = {
+        "Scores": scores_section(board, tracks, order)
+        + folded("What a method of each track may see", element("dl", seen, "facts")),
+        "Costs": costs_section(board, tracks, order),
+        "Tasks": "\n".join([measured_table(board), *tasks]),
+        "Incomplete": incomplete_section(board, everyone, order),
+        "Diverged": ended_section(board, everyone),
+        "Entries": entries_section(board, everyone),
+    }
+    sections = "\n".join(_section(board, title, content) for title, content in parts.items() if content)
+    identity, version = place(board), board.protocol["version"]
+    links = "".join(
+        f'<li><a href="#{place(board, title.lower())}">{title}</a></li>' for title, content in parts.items() if content
+    )
+    return (
+        f'<section class="board" id="{identity}" aria-labelledby="{identity}-title">\n'
+        f'<h2 id="{identity}-title">{plain(board.protocol["name"])} <small>version {version}</small></h2>\n'
+        f"{element('p', plain(board.protocol.get('description', '')), 'lead')}\n{_facts(board)}\n"
+        f'{_how_to_read(board)}\n<nav class="parts" aria-label="Parts of this board"><ul>{links}</ul></nav>\n'
+        f'<div class="controls"></div>\n{sections}\n</section>'
+    )
+
+
+def _section(board: Board, title: str, content: str) -> str:
+    identity = place(board, title.lower())
+    return (
+        f'<section id="{identity}" aria-labelledby="{identity}-title">\n<h3 id="{identity}-title">{title}</h3>\n'
+        f"{content}\n</section>"
+    )
+
+
+def _facts(board: Board) -> str:
+    rules = board.protocol
+    methods = sum(not entry.reference for entry in board.entries)
+    facts = {
+        "entries": f"{plural(methods, 'method')}, {plural(len(board.references), 'reference')}",
+        "tasks": f"{len(board.counting)} scored of {len(board.tasks)}",
+        "length": f"{plural(rules['generations'], 'generation')}, {plural(rules['seeds'], 'seed')}",
+        "scored": _window(board),
+        "protocol digest": f"<code>{plain(rules['digest'][:12])}</code>",
+    }
+    return element("dl", "".join(f"<div><dt>{name}</dt><dd>{fact}</dd></div>" for name, fact in facts.items()), "strip")
+
+
+def _window(board: Board) -> str:
+    last = board.protocol["average_last"]
+    return "at the last generation" if last == 1 else f"mean over the last {last} generations"
+
+
+def _how_to_read(board: Board) -> str:
+    lines = (
+        "<b>R</b>, the recovered gap: 0 is as bad as training on synthetic data alone (<em>replace</em>), 1 as good as "
+        "never using it (<em>frozen</em>); above 1, synthetic data helped.",
+        "<b>Overall</b>: the interquartile mean of R over (task, seed). Drawn: thick, its 95 % interval for new seeds "
+        "on these tasks; thin, for new tasks like these.",
+        "<b>±</b> is a 95 % Student-t half-width over seeds. A task counts only where synthetic data alone clearly "
+        "collapses. R does not depend on who else entered.",
+        "<b>Rank</b> is within a track. Entries share one unless a paired t-test over what both ran, after Holm, puts "
+        "them behind the first of it.",
+        f"<b>{OUTSIDE}</b>: the task lacks what the method needs, and has no weight in its score. {MISSING}: missing. "
+        "References, in italics, are never ranked.",
+    )
+    items = "".join(f"<li>{line}</li>" for line in lines)
+    return f'<details class="how" open><summary>How to read this</summary><ul>{items}</ul></details>'

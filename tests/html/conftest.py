@@ -1,0 +1,90 @@
+"""Two fabricated boards, their page, and one browser for all tests that need a real one."""
+
+import importlib.util
+import os
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from collapsebench.board import load_board
+from collapsebench.records import CellResult
+from collapsebench.render.html import page as render
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+
+
+@pytest.fixture(scope="session")
+def fabricate():
+    """What the tests of boards build theirs from."""
+    path = Path(__file__).parents[1] / "board" / "conftest.py"
+    spec = importlib.util.spec_from_file_location("fabricated_boards", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.Fabricate
+
+
+@pytest.fixture(scope="session")
+def boards(fabricate, tmp_path_factory):
+    """`quick` with an entry of every kind, and `standard` with the references and one method."""
+    quick = fabricate.everything()
+    few = [r for r in quick if r.cell.method["name"] in ("replace", "frozen", "fresh_real", "accumulate")]
+    standard = [
+        CellResult(replace(r.cell, protocol={**r.cell.protocol, "name": "standard"}), r.generations) for r in few
+    ]
+    folder = tmp_path_factory.mktemp("boards")
+    return [load_board(fabricate.board(folder / name, rs)) for name, rs in (("quick", quick), ("standard", standard))]
+
+
+@pytest.fixture(scope="session")
+def text(boards):
+    """The page of both boards."""
+    return render(boards)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    """Headless Chromium; without one the tests are skipped, or fail where COLLAPSEBENCH_BROWSER is `required`."""
+    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if executable is None:
+        lacking = f"no browser: none of {', '.join(BROWSERS)} is installed (`make browser`)"
+        (pytest.fail if os.environ.get("COLLAPSEBENCH_BROWSER") == "required" else pytest.skip)(lacking)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=executable, args=list(FLAGS))
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def visit(browser, text, tmp_path):
+    """`visit("#quick", color_scheme="dark", ...)`: the page, which must neither complain nor ask the network.
+
+    Keywords are those of a browser context; `document` shows another page.
+    """
+    contexts, complaints, requests = [], [], []
+
+    def open_page(place="", document=text, **options):
+        path = tmp_path / "index.html"
+        path.write_text(document, encoding="utf-8")
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(60_000)
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(path.as_uri() + place)
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert complaints == []
+    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []

@@ -1,0 +1,203 @@
+"""The HTML page as people use it, in a real browser."""
+
+from dataclasses import replace
+
+import pytest
+
+from collapsebench.render.html import page as render
+from collapsebench.render.numbers import measured
+from collapsebench.stats import student_t_interval
+
+pytestmark = pytest.mark.browser
+
+SCORES = "#quick table.scores"
+
+
+def rows(page, table=SCORES):
+    return page.locator(f"{table} tbody tr:visible th").all_inner_texts()
+
+
+def column(page, title):
+    """What a column of the score table shows, top to bottom."""
+    titles = page.locator(f"{SCORES} thead th").all_inner_texts()
+    place = next(i for i, text in enumerate(titles, start=1) if text.strip() == title)
+    return page.locator(f"{SCORES} tbody tr:visible > :nth-child({place})").all_inner_texts()
+
+
+def values(texts):
+    """The means that cells show, of those that show one."""
+    numbers = [text.removeprefix("= ").split()[0].replace("−", "-") for text in texts]
+    return [float(number) for number in numbers if number.lstrip("-")[0].isdigit()]
+
+
+def chip(page, kind, name):
+    return page.locator(f'#quick [aria-label="Filter by {kind}"] [data-name="{name}"]')
+
+
+def background(page):
+    return page.evaluate("getComputedStyle(document.body).backgroundColor")
+
+
+def test_a_header_sorts_both_ways_and_says_so(visit):
+    page = visit()
+    header = page.locator(f"{SCORES} thead th", has_text="arithmetic")
+    assert header.get_attribute("aria-sort") is None
+    header.locator("button").click()
+    assert header.get_attribute("aria-sort") == "descending"
+    falling = values(column(page, "arithmetic"))
+    assert falling == sorted(falling, reverse=True)
+    header.locator("button").press("Enter")
+    assert header.get_attribute("aria-sort") == "ascending"
+    rising = column(page, "arithmetic")
+    assert values(rising) == sorted(falling)
+    assert values(rising[-1:]) == []  # what has no value is last, whichever way
+    page.locator(f"{SCORES} thead button", has_text="entry").click()
+    assert header.get_attribute("aria-sort") is None
+    assert rows(page) == sorted(rows(page))
+
+
+def test_tracks_are_filtered_in_tables_curves_and_descriptions(visit):
+    page = visit()
+    everyone = rows(page)
+    chip(page, "track", "anchored").click()
+    assert chip(page, "track", "anchored").get_attribute("aria-pressed") == "true"
+    assert rows(page) == ["real_mix", "fresh_real", "frozen", "replace"]
+    assert page.locator("#quick .status").inner_text().startswith("2 of 8 methods")
+    lines = page.locator("#quick-task-gaussian .plot").first.locator("g.entry")
+    assert lines.count() == 5  # two methods and three references
+    assert page.locator("#quick-entry-accumulate").is_hidden()
+    chip(page, "track", "").click()
+    assert rows(page) == everyone
+
+
+def test_tasks_are_filtered_and_the_overall_score_says_what_it_is_over(visit):
+    page = visit()
+    before = column(page, "overall R")
+    chip(page, "task", "gaussian").click()
+    assert page.locator(f"{SCORES} thead th[data-task]:visible").all_inner_texts() == ["gaussian"]
+    assert page.locator("#quick section.task:visible").count() == 1
+    assert column(page, "overall R") == before
+    assert "stay over all scored tasks" in page.locator("#quick .status").inner_text()
+
+
+def test_hovering_a_curve_shows_the_value_of_the_records(visit, boards):
+    page, label = visit("#quick-task-gaussian"), "tempered(temperature=0.9, top_p=0.9)"
+    index, entry = next((i, e) for i, e in enumerate(boards[0].entries) if e.label == label)
+    page.locator("#quick-task-gaussian .plot").first.locator(f'g[data-entry="{index}"] .marker').nth(3).hover()
+    tip = page.locator("#tip").inner_text().splitlines()
+    expected = student_t_interval([r.generations[3].metrics["w2_squared"] for r in entry.results("gaussian")])
+    assert tip == [f"{label}, t = 3", f"{measured(expected)} squared W2"]
+    page.mouse.move(2, 2)
+    assert page.locator("#tip").is_hidden()
+
+
+def test_arrow_keys_read_a_chart_with_its_closed_form(visit):
+    page = visit("#quick-task-gaussian")
+    plot = page.locator("#quick-task-gaussian .plot").first
+    assert "arrow keys" in plot.get_attribute("aria-label")
+    plot.focus()
+    for key in ["ArrowRight"] * 5 + ["ArrowUp"] * 12:
+        plot.press(key)
+    assert page.locator("#tip").inner_text().splitlines()[::2] == ["replace, t = 4", "closed form 2.60 squared W2"]
+    plot.press("Escape")
+    assert page.locator("#tip").is_hidden()
+
+
+def test_an_entry_is_singled_out_on_all_charts_by_its_legend(visit):
+    page = visit("#quick-task-gaussian")
+    button = page.locator("#quick-task-gaussian .legend button", has_text="token_edit")
+    button.click()
+    page.mouse.move(2, 2)
+    assert button.get_attribute("aria-pressed") == "true"
+    other = page.locator("#quick-task-arithmetic .legend button", has_text="token_edit")
+    assert other.get_attribute("aria-pressed") == "true"
+    assert page.locator("#quick-task-arithmetic .plot").first.locator("g.entry.strong").count() == 1
+
+
+def test_a_metric_beside_the_loss_and_a_cost_are_chosen(visit, boards):
+    page = visit()
+    beside = page.locator("#quick-task-arithmetic figure").nth(1)
+    beside.locator("select").select_option(label="distinct_questions")
+    assert beside.locator(".plot").get_attribute("aria-label").startswith("distinct_questions over generations")
+    plot = page.locator("#quick .cost-plot")
+    plot.locator("select").select_option(label="scored tokens")
+    index = [entry.label for entry in boards[0].entries].index("accumulate")
+    plot.locator(f'g[data-entry="{index}"] .marker').hover()
+    assert page.locator("#tip").inner_text().splitlines()[-1] == "0 scored tokens"
+
+
+def test_boards_are_switched_and_have_addresses(visit):
+    page = visit()
+    assert page.locator(".board:visible").get_attribute("id") == "quick"
+    page.locator(".boards a", has_text="standard").click()
+    assert page.locator(".board:visible").get_attribute("id") == "standard"
+    assert page.locator(".boards [aria-current=page]").inner_text() == "standard"
+    page.go_back()
+    assert page.locator(".board:visible").get_attribute("id") == "quick"
+    assert visit("#standard-task-gaussian").locator(".board:visible").get_attribute("id") == "standard"
+
+
+def test_light_and_dark_follow_the_system_until_one_is_chosen_and_remembered(visit):
+    light, dark = (background(visit(color_scheme=scheme)) for scheme in ("light", "dark"))
+    assert light != dark
+    page = visit(color_scheme="light")
+    page.get_by_role("button", name="Switch to dark colours").click()
+    assert background(page) == dark
+    page.reload()
+    assert background(page) == dark
+    page.get_by_role("button", name="Switch to light colours").click()
+    assert background(page) == light
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_as_wcag_aa_asks(visit, scheme):
+    page = visit(color_scheme=scheme)
+    colour = """(name) => { const probe = document.createElement("i"); probe.style.color = `var(--${name})`;
+        document.body.append(probe); return getComputedStyle(probe).color.match(/\\d+/g).map(Number); }"""
+
+    def luminance(name):
+        parts = [c / 255 for c in page.evaluate(colour, name)]
+        red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    for ground in ("paper", "raised", "marked"):
+        for ink in ("ink", "quiet", "accent"):
+            low, high = sorted((luminance(ground), luminance(ink)))
+            assert (high + 0.05) / (low + 0.05) >= 4.5, f"{ink} on {ground}"
+
+
+def test_on_a_phone_only_tables_scroll_sideways(visit):
+    for board in ("#quick", "#standard"):
+        page = visit(board, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
+        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+        assert page.evaluate("document.documentElement.scrollWidth") == 360
+        box = page.locator(f"{board} .scroll").first
+        assert box.evaluate("(box) => box.scrollWidth > box.clientWidth")
+        box.evaluate("(box) => { box.scrollLeft = 400; }")
+        assert page.locator(f"{board} table.scores tbody th").first.bounding_box()["x"] >= 0  # names stay in sight
+
+
+def test_without_script_every_board_is_a_plain_readable_table(visit):
+    page = visit(java_script_enabled=False)
+    assert page.locator(".board:visible").count() == 2
+    assert page.locator("table.scores:visible").count() == 2
+    assert page.locator(".controls:visible, #theme:visible").count() == 0
+    assert "accumulate" in page.locator(SCORES).inner_text()
+
+
+def test_tables_and_charts_have_names(visit):
+    page = visit()
+    for table in page.locator("table").all():
+        assert table.locator("caption").text_content().strip()
+    assert page.evaluate("[...document.querySelectorAll('th')].every((th) => th.scope)")
+    identities = page.evaluate("[...document.querySelectorAll('[id]')].map((one) => one.id)")
+    assert len(identities) == len(set(identities))
+
+
+def test_an_attack_in_a_description_is_inert(visit, boards):
+    attack = "</script><img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
+    entries = tuple(replace(entry, description=attack, title=attack) for entry in boards[0].entries)
+    page = visit(document=render([replace(boards[0], entries=entries)]))
+    assert page.title() == "collapsebench: leaderboards"
+    assert page.locator("img").count() == 0
+    assert attack in page.locator("#quick-entry-accumulate").inner_text()
