@@ -32,6 +32,7 @@ _SIZES: Mapping[str, Mapping[str, Any]] = {
     # Operands 0 and 1: four lines, so that a few steps teach enough for verifiers to keep something.
     "arithmetic": {"n": 48, "budget": {"steps": 60, "batch": 16}, "params": {"max_operand": 2, "heldout": 8}},
     "digits": {"n": 60, "budget": {"steps": 20, "batch": 16}, "params": {"latent": 2, "width": 16}},
+    "mixture2d": {"n": 40, "params": {"heldout": 32, "width": 16}},
     "storyworld": {"n": 48, "budget": {"steps": 40, "batch": 8}, "params": {"heldout": 8, "samples": 16}},
 }
 _ANY_SIZE: Mapping[str, Any] = {"n": 32, "budget": {"steps": 8, "batch": 8}}
