@@ -151,6 +151,11 @@ class MnistLabels(Task):
             for image, label in zip(images, corpus["label"].tolist(), strict=True)
         ]
 
+    def pictures(self, corpus: Corpus) -> torch.Tensor:
+        """The images; a sheet of samples puts each under the label that it was given."""
+        side = _shape().side
+        return corpus["image"].view(len(corpus), side, side)
+
 
 class Parts(NamedTuple):
     """The training images, half of them for real examples, and the test images."""

@@ -127,6 +127,13 @@ def test_samples_are_shown_with_their_real_labels(fake):
     assert line.startswith(f"{(digit + 1) % 10}, really {digit}: image ")
 
 
+def test_pictures_are_the_images(fake):
+    real = labels().real(2, rng())
+    pictures = labels().pictures(real)
+    assert pictures.shape == (2, 28, 28)
+    assert torch.equal(pictures.flatten(1), real["image"])
+
+
 @pytest.mark.parametrize(
     "bad",
     [
