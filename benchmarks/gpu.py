@@ -6,9 +6,9 @@ import torch
 
 from collapsebench import Corpus, Decoding, Training
 from collapsebench.learners.causal_lm import CausalLM, LMShape
+from collapsebench.learners.gradient import Optimiser
 from collapsebench.lm.sample import generate
 from collapsebench.lm.tokenise import BOS, EOS, PAD, Marks, byte_tokenizer
-from collapsebench.lm.train import Optimiser
 
 PEAK = {"H100": 989e12, "H200": 989e12, "A100": 312e12, "L40S": 362e12, "4090": 165e12}
 """Dense bfloat16 FLOP/s that the makers state."""

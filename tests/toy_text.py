@@ -39,7 +39,7 @@ class ToyText(Task):
 
     def learner(self, rng):
         from collapsebench.learners.causal_lm import CausalLM, LMShape
-        from collapsebench.lm.train import Optimiser
+        from collapsebench.learners.gradient import Optimiser
 
         shape = LMShape(len(tokenizer()), LENGTH, width=16, heads=2)
         return CausalLM(shape.build(rng), tokenizer(), LENGTH, Optimiser(lr=1e-2))

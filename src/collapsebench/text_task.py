@@ -297,7 +297,7 @@ class TextTask(Task):
 
     def _around(self, model: PreTrainedModel) -> CausalLM:
         from .learners.causal_lm import CausalLM
-        from .lm.train import Optimiser
+        from .learners.gradient import Optimiser
 
         return CausalLM(model, self.data.tokenizer, self.context, Optimiser(lr=self.lr, clip=1.0), ends=self.ends)
 

@@ -28,7 +28,7 @@ class Letters(Task):
     def learner(self, rng):
         from collapsebench.learners.causal_lm import CausalLM, LMShape
         from collapsebench.lm.tokenise import symbol_tokenizer
-        from collapsebench.lm.train import Optimiser
+        from collapsebench.learners.gradient import Optimiser
 
         model = LMShape(vocabulary=6, context=4, width=8, layers=1, heads=1).build(rng)
         return CausalLM(model, symbol_tokenizer("abc"), 4, Optimiser(), ends=False)

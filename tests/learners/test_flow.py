@@ -5,7 +5,7 @@ import torch
 
 from collapsebench import Corpus, Decoding, PluginError, Training
 from collapsebench.learners.flow import FlowMatching, FlowShape
-from collapsebench.lm.train import Optimiser
+from collapsebench.learners.gradient import Optimiser
 
 FAST = Optimiser(lr=2e-2, betas=(0.9, 0.99), weight_decay=0.0)
 

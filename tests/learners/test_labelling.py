@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Decoding, Diverged, PluginError, Training
+from collapsebench.learners.gradient import Optimiser
 from collapsebench.learners.image.shape import ImageShape
 from collapsebench.learners.labelling import RandomFeatures, TwoLayerNetwork, random_features
-from collapsebench.lm.train import Optimiser
 
 PIXEL = ImageShape(side=1, levels=255, classes=2)
 QUADRANTS = ImageShape(side=2, levels=255, classes=4)

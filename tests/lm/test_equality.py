@@ -6,11 +6,11 @@ import torch.nn.functional as F
 
 from collapsebench import Corpus, Decoding, Training
 from collapsebench.learners.causal_lm import CausalLM, LMShape
+from collapsebench.learners.gradient import Optimiser
 from collapsebench.lm.pack import Packer, rows_of
 from collapsebench.lm.sample import generate
 from collapsebench.lm.score import next_token_logits, token_log_probs
 from collapsebench.lm.tokenise import BOS, EOS, PAD, Marks, symbol_tokenizer
-from collapsebench.lm.train import Optimiser
 
 MARKS = Marks(BOS, EOS, PAD)
 VOCABULARY, LENGTH = 19, 14

@@ -8,9 +8,9 @@ import torch
 
 from collapsebench import Corpus, Task, TaskCard
 from collapsebench.learners.causal_lm import CausalLM, LMShape
+from collapsebench.learners.gradient import Optimiser
 from collapsebench.lineage import Lineage
 from collapsebench.lm.tokenise import symbol_tokenizer
-from collapsebench.lm.train import Optimiser
 from collapsebench.registry import METHODS
 from collapsebench.runner import run_cell
 from collapsebench.testing.tiny import tiny_cell

@@ -6,8 +6,8 @@ import torch
 
 from collapsebench import Corpus, Training
 from collapsebench.learners.causal_lm import CausalLM, LMShape
+from collapsebench.learners.gradient import Optimiser
 from collapsebench.lm.tokenise import encode, symbol_tokenizer
-from collapsebench.lm.train import Optimiser
 from collapsebench.scoring.lm_eval import Suite
 
 TEXTS = ["ab-ba", "aa-aa", "ba-ab", "bb-bb", "ab-ba"]

@@ -6,8 +6,8 @@ import torch
 
 from collapsebench import Corpus, Decoding, GenerationZero, PluginError, Task, Training
 from collapsebench.learners.causal_lm import CausalLM
+from collapsebench.learners.gradient import Optimiser
 from collapsebench.learners.grammar.learner import GrammarLearner
-from collapsebench.lm.train import Optimiser
 from collapsebench.registry import TASKS
 from collapsebench.seeds import stream
 

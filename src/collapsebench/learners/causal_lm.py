@@ -16,7 +16,8 @@ from ..lm.model import build_model
 from ..lm.sample import generate, resample
 from ..lm.score import log_probs, scored_places
 from ..lm.tokenise import BOS, EOS, marks, vocabulary_size
-from ..lm.train import Optimiser, train
+from ..lm.train import train
+from .gradient import Optimiser
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast

@@ -12,8 +12,7 @@ import torch
 from ..corpus import Corpus
 from ..errors import Diverged, PluginError
 from ..learner import Decoding, FitReport, Learner, Training
-from ..lm.train import Optimiser, batches
-from .image.generator import initialised
+from .gradient import Optimiser, batches, initialised
 
 FREQUENCIES = 4
 """Sines and cosines of the time that the network sees, π to 8π."""

@@ -13,8 +13,7 @@ from torch.nn import functional as F
 from ..corpus import Corpus
 from ..errors import Diverged, PluginError
 from ..learner import Decoding, FitReport, Learner, Sites, Training
-from ..lm.train import Optimiser, batches
-from .image.generator import initialised
+from .gradient import Optimiser, batches, initialised
 from .image.shape import ImageShape
 
 CHUNK = 2000

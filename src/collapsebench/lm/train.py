@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 
 from ..errors import Diverged, PluginError
+from ..learners.gradient import Optimiser, batches
 from .device import accelerator, seeded
 from .pack import Packer
 from .score import scored_places, text_lengths
@@ -23,47 +22,6 @@ if TYPE_CHECKING:
 
 CHECK_EVERY = 200
 """Steps between looks at the loss; each look waits for the device."""
-
-
-@dataclass(frozen=True)
-class Optimiser:
-    """AdamW with linear warm-up and decay to zero.
-
-    Args:
-        lr: peak learning rate.
-        betas: decay rates of the moments.
-        weight_decay: decoupled decay of matrices; vectors (biases, normalisation) are not decayed.
-        warmup: share of the steps in which the rate rises.
-        clip: largest norm of the gradient, or None.
-        schedule: shape of the decay.
-    """
-
-    lr: float = 3e-3
-    betas: tuple[float, float] = (0.9, 0.98)
-    weight_decay: float = 0.05
-    warmup: float = 0.05
-    clip: float | None = None
-    schedule: Literal["cosine", "linear"] = "cosine"
-
-    def __post_init__(self) -> None:
-        if self.schedule not in ("cosine", "linear"):
-            raise PluginError(f"Unknown learning-rate schedule '{self.schedule}'.", "Choose cosine or linear.")
-
-    def rate(self, step: int, steps: int) -> float:
-        """Learning rate of step 0, 1, ..., steps - 1."""
-        rising = max(1, round(self.warmup * steps))
-        left = min(1.0, (steps - step) / max(1, steps - rising))
-        decayed = left if self.schedule == "linear" else 0.5 - 0.5 * math.cos(math.pi * left)
-        return self.lr * min((step + 1) / rising, decayed)
-
-    def build(self, model: torch.nn.Module) -> torch.optim.AdamW:
-        """The optimiser over a model's trainable parameters."""
-        parameters = [p for p in model.parameters() if p.requires_grad]
-        groups = [
-            {"params": [p for p in parameters if p.dim() > 1], "weight_decay": self.weight_decay},
-            {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
-        ]
-        return torch.optim.AdamW(groups, lr=self.lr, betas=self.betas, fused=True)
 
 
 def train(
@@ -179,22 +137,6 @@ def _add_up_gradients(parameters: Sequence[torch.nn.Parameter]) -> None:
     total = machine.reduce(torch.cat([gradient.flatten() for gradient in gradients]), "sum")
     for gradient, part in zip(gradients, total.split([g.numel() for g in gradients]), strict=True):
         gradient.copy_(part.view_as(gradient))
-
-
-def batches(corpus: Corpus, training: Training) -> torch.Tensor:
-    """Row indices of every step, int64 `[steps, batch]`.
-
-    Rows without weights come in passes over the corpus, each in a new random order; rows with
-    weights are drawn independently, in proportion to their weight.
-    """
-    rows, steps = len(corpus), training.steps_for(len(corpus))
-    wanted = steps * training.batch
-    if (weights := corpus.weights) is not None:
-        index = torch.multinomial(weights.double(), wanted, replacement=True, generator=training.rng)
-    else:
-        passes = -(-wanted // rows)
-        index = torch.cat([torch.randperm(rows, generator=training.rng) for _ in range(passes)])[:wanted]
-    return index.view(steps, training.batch)
 
 
 def check_finite(loss: torch.Tensor, step: int) -> None:

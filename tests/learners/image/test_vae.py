@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Decoding, Diverged, PluginError, Training
+from collapsebench.learners.gradient import Optimiser
 from collapsebench.learners.image.generator import batches
 from collapsebench.learners.image.shape import ImageShape
 from collapsebench.learners.image.vae import ConditionalVAE, VAEShape, beta_binomial_log_pmf
-from collapsebench.lm.train import Optimiser
 
 TINY = VAEShape(ImageShape(side=2, levels=1, classes=2), latent=1, width=8)
 

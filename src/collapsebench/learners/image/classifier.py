@@ -22,10 +22,10 @@ from safetensors.torch import save
 from ... import cache
 from ...corpus import Corpus
 from ...errors import DataError, StoreError
-from ...lm.train import Optimiser
 from ...seeds import generator
 from ...store import write_atomic
-from .generator import batches, initialised
+from ..gradient import Optimiser, initialised
+from .generator import batches
 from .shape import ImageShape
 
 log = logging.getLogger("collapsebench")

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterator, Mapping
 
 import torch
 
 from ...corpus import Corpus
 from ...errors import Diverged
 from ...learner import Decoding, FitReport, Learner, Sites, Training
+from ..gradient import Optimiser
 from .shape import ImageShape
-
-if TYPE_CHECKING:
-    from ...lm.train import Optimiser
 
 SMOOTHING = 0.01
 """Examples added to every label's count: a label that died out has a large but finite loss."""
@@ -139,17 +136,6 @@ class ImageGenerator(Learner):
 
     def _label_posterior(self, corpus: Corpus) -> torch.Tensor:
         return (self._label_log_prob + self.label_scores(corpus["image"])).log_softmax(1)
-
-
-N = TypeVar("N", bound=torch.nn.Module)
-
-
-def initialised(build: Callable[[], N], rng: torch.Generator) -> N:
-    """A new network whose initial weights come from `rng`; global random state stays as it was."""
-    seed = int(torch.randint(2**62, (1,), generator=rng))
-    with torch.random.fork_rng(devices=[]):
-        torch.default_generator.manual_seed(seed)
-        return build()
 
 
 def batches(n: int, size: int, steps: int, rng: torch.Generator) -> Iterator[torch.Tensor]:

@@ -15,7 +15,7 @@ from ...task import GenerationZero, Task
 from .shape import ImageShape
 
 if TYPE_CHECKING:
-    from ...lm.train import Optimiser
+    from ..gradient import Optimiser
     from .classifier import Classifier
 
 METRICS = {
@@ -102,7 +102,7 @@ class ImageTask(Task):
 
     def optimiser(self, lr: float) -> Optimiser:
         """AdamW with this peak learning rate and the task's weight decay."""
-        from ...lm.train import Optimiser
+        from ..gradient import Optimiser
 
         return Optimiser(lr=lr, weight_decay=self.weight_decay, schedule="linear")
 

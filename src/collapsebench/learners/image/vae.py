@@ -10,9 +10,9 @@ import torch
 from torch.nn import functional as F
 
 from ...corpus import Corpus
-from ...lm.train import Optimiser
 from ...seeds import generator
-from .generator import ImageGenerator, initialised
+from ..gradient import Optimiser, initialised
+from .generator import ImageGenerator
 from .shape import ImageShape
 
 SAMPLES = 8
