@@ -161,8 +161,9 @@ def test_random_features_learn_mnist(real_data, forget):
     assert found["label_error"] == pytest.approx(found["error"], abs=0.03)
 
 
-def test_the_task_keeps_its_contract(fake, monkeypatch):
-    cls, sizes = TASKS.get("mnist_labels"), {"width": 6, "heldout": 40, "prior_rows": 40}
+@pytest.mark.parametrize("model", ["features", "network"])
+def test_the_task_keeps_its_contract(fake, monkeypatch, model):
+    cls, sizes = TASKS.get("mnist_labels"), {"model": model, "width": 6, "heldout": 40, "prior_rows": 40}
     monkeypatch.setattr(cls, "card", replace(cls.card, population=300))
     monkeypatch.setitem(tiny._SIZES, "mnist_labels", {"n": 40, "params": sizes})
     for result in task_results(cls):
