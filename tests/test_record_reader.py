@@ -239,7 +239,7 @@ def test_the_name_of_the_file_is_the_methods(records):
 def test_links_and_huge_files_are_not_read(records, tmp_path):
     link = tmp_path / "link.jsonl"
     link.symlink_to(records)
-    with pytest.raises(RecordError, match="is not a file"):
+    with pytest.raises(RecordError, match="is not a records file"):
         read_results(link)
     with records.open("r+b") as file:
         file.truncate(MOST_BYTES + 1)

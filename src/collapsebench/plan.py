@@ -84,14 +84,13 @@ class Cell:
 
     @cached_property
     def task_key(self) -> str:
-        """Digest of the task: name, version, data, source and sizes."""
-        card = self.task.card
-        return _digest([self.task.name, card.version, card.data, plugin_digest(type(self.task)), self.task.params()])
+        """Digest of the task, as `task_key`."""
+        return task_key(self.task)
 
     @cached_property
     def method_key(self) -> str:
-        """Digest of the method: name, source and hyper-parameters."""
-        return _digest([self.method.name, plugin_digest(type(self.method)), self.method.params()])
+        """Digest of the method, as `method_key`."""
+        return method_key(self.method)
 
     @cached_property
     def digest(self) -> str:
@@ -141,13 +140,7 @@ class Cell:
             theory = tuple(task.theory(method.name, self.rules.n, self.rules.generations))
         return CellRecord(
             cell=self.digest,
-            protocol={
-                **protocol.model_dump(
-                    include={"name", "version", "description", "generations", "seeds", "average_last"}
-                ),
-                "digest": protocol.digest(),
-                "tasks": list(protocol.tasks),
-            },
+            protocol=described(protocol),
             task={
                 "name": task.name,
                 "digest": self.task_key,
@@ -177,8 +170,7 @@ class Cell:
 
     def under_this_protocol(self, result: CellResult) -> CellResult:
         """A stored result of this cell, whose protocol may have had another version or other tasks when it ran."""
-        protocol = self.record(result.cell.status).protocol
-        return replace(result, cell=replace(result.cell, protocol=protocol))
+        return replace(result, cell=replace(result.cell, protocol=described(self.protocol)))
 
     def _lm_eval(self) -> dict[str, Any]:
         """For the record: what stands in its metrics besides those of the card."""
@@ -186,6 +178,22 @@ class Cell:
             return {}
         sources = {name: source for name, _, source in self.beside_the_score}
         return {"lm_eval": {"tasks": list(sources), "limit": self.rules.lm_eval_limit, "sources": sources}}
+
+
+def described(protocol: Protocol) -> dict[str, Any]:
+    """The `protocol` part of a record."""
+    named = {"name", "version", "description", "generations", "seeds", "average_last"}
+    return {**protocol.model_dump(include=named), "digest": protocol.digest(), "tasks": list(protocol.tasks)}
+
+
+def task_key(task: Task) -> str:
+    """Digest of a task: name, version, data, source and sizes."""
+    return _digest([task.name, task.card.version, task.card.data, plugin_digest(type(task)), task.params()])
+
+
+def method_key(method: Method) -> str:
+    """Digest of a method: name, source and hyper-parameters."""
+    return _digest([method.name, plugin_digest(type(method)), method.params()])
 
 
 def expand(

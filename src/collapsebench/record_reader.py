@@ -60,7 +60,7 @@ def read_located(path: Path) -> list[LocatedResult]:
         RecordError: anything that a run cannot have written; the message names file, line and field.
     """
     if path.is_symlink() or not path.is_file():
-        raise RecordError(f"{path} is not a file.", "Records are plain files; links are not followed.")
+        raise RecordError(f"{path} is not a records file.", "It has to be a plain file; links are not followed.")
     if path.stat().st_size > MOST_BYTES:
         raise RecordError(f"{path} has more than {MOST_BYTES // 2**20} MiB.", "No run writes that much.")
     return parse_results(path.read_bytes(), path)

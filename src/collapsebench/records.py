@@ -87,14 +87,15 @@ class CellResult:
 
     def same_result(self, other: CellResult) -> bool:
         """Whether two runs gave the same records, timings and environment aside."""
-        return _without_timings(self) == _without_timings(other)
+        return canonical(self) == canonical(other)
 
     def includes(self, other: CellResult) -> bool:
         """Whether this is the same result, and perhaps has metrics from lm-eval that the other was not asked for."""
         return (self if "lm_eval" in other.cell.task else _without_lm_eval(self)).same_result(other)
 
 
-def _without_timings(result: CellResult) -> str:
+def canonical(result: CellResult) -> str:
+    """What two runs of a cell must agree in: everything but timings and environment."""
     cell = {**asdict(result.cell), "environment": {}}
     generations = [{**vars(g), "seconds": {}} for g in result.generations]
     return to_line({"cell": cell, "generations": generations})

@@ -13,6 +13,7 @@ from ..errors import RecordError, StoreError
 from ..record_reader import differing_keys, read_results
 from ..records import CellResult
 from ..stats import paired_gap
+from ..submission.verification import badges
 from .model import Board, BoardTask, Entry, Key
 from .sheets import find_sheets
 
@@ -35,7 +36,7 @@ def load_board(folder: Path) -> Board:
     protocol = results[0].cell.protocol
     losses = {_key(result): scored_loss(result) for result in results if result.cell.status == "done"}
     tasks = tuple(_board_task(name, results, losses) for name in protocol["tasks"])
-    entries = _entries(results)
+    entries = _entries(results, badges(folder, results))
     return Board(protocol, tasks, entries, losses, find_sheets(folder, entries))
 
 
@@ -113,7 +114,7 @@ def _board_task(name: str, results: list[CellResult], losses: Mapping[Key, float
     )
 
 
-def _entries(results: list[CellResult]) -> tuple[Entry, ...]:
+def _entries(results: list[CellResult], marks: Mapping[str, str]) -> tuple[Entry, ...]:
     entries = []
     for label in sorted({result.cell.method["label"] for result in results}):
         own = [result for result in results if result.cell.method["label"] == label]
@@ -129,6 +130,7 @@ def _entries(results: list[CellResult]) -> tuple[Entry, ...]:
                 reference=method["reference"],
                 params=method["params"],
                 cells={(result.cell.task["name"], result.cell.seed): result for result in own},
+                badge=marks[label],
             )
         )
     return tuple(entries)

@@ -53,6 +53,8 @@ class Entry:
     reference: bool
     params: Mapping[str, Any]
     cells: Mapping[tuple[str, int], CellResult]
+    badge: str = "self-reported"
+    """`verified`, `self-reported` or `stale` (see `collapsebench.submission`), and whether its source is not here."""
 
     def results(self, task: str) -> list[CellResult]:
         """Cells of a task in order of seed."""

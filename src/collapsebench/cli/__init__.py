@@ -18,7 +18,9 @@ from .list import list_plugins
 from .new import new
 from .run import run
 from .show import show
+from .submit import submit
 from .validate import validate
+from .verify import verify
 
 app = typer.Typer(
     name="collapsebench",
@@ -53,6 +55,8 @@ app.command()(leaderboard)
 app.command()(show)
 app.add_typer(new, name="new")
 app.command()(check)
+app.command()(submit)
+app.command()(verify)
 app.command()(doctor)
 app.command()(validate)
 

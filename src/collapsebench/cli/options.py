@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+
+from ..errors import UsageError
 
 StoreOption = Annotated[
     Path,
@@ -19,3 +22,16 @@ PluginOption = Annotated[list[Path] | None, typer.Option("--plugin", help="Load 
 
 DEFAULT_STORE = Path(".collapsebench")
 DEFAULT_BOARDS = Path("leaderboards")
+
+
+def parse_settings(options: Sequence[str]) -> dict[str, Any]:
+    """Hyper-parameters by name, from `--set NAME=VALUE`.
+
+    Raises:
+        UsageError: an option that is not of that form.
+    """
+    pairs = [option.partition("=") for option in options]
+    for key, equals, value in pairs:
+        if not (key and equals and value):
+            raise UsageError(f"--set {key}{equals}{value} is not NAME=VALUE.", "For example: --set threshold=0.999")
+    return {key: value for key, _, value in pairs}

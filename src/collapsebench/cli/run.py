@@ -8,13 +8,13 @@ import sys
 from collections.abc import Sequence
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from .. import processes
 from ..errors import UsageError
-from .options import DEFAULT_BOARDS, DEFAULT_STORE, BoardsOption, PluginOption, StoreOption
+from .options import DEFAULT_BOARDS, DEFAULT_STORE, BoardsOption, PluginOption, StoreOption, parse_settings
 
 if TYPE_CHECKING:
     from ..board.sheets import Sheet
@@ -78,7 +78,7 @@ def run(
     plugins = [str(path.resolve()) for path in plugin or []]
     tasks = task.split(",") if task else None
     rules = _with_lm_eval(rules, tasks, lm_eval.split(",") if lm_eval else [], lm_eval_limit)
-    names, params = _methods(method or []), _settings(settings or [])
+    names, params = _methods(method or []), parse_settings(settings or [])
     if params and not names:
         raise UsageError("--set is given without a method.", "Name the method with --method.")
     lineup = [(name, params) for name in names]
@@ -130,14 +130,6 @@ def _with_lm_eval(rules: Protocol, tasks: Sequence[str] | None, names: Sequence[
 
         check(wanted)
     return rules
-
-
-def _settings(options: Sequence[str]) -> dict[str, Any]:
-    pairs = [option.partition("=") for option in options]
-    for key, equals, value in pairs:
-        if not (key and equals and value):
-            raise UsageError(f"--set {key}{equals}{value} is not NAME=VALUE.", "For example: --set threshold=0.999")
-    return {key: value for key, _, value in pairs}
 
 
 def _execute(specs: Sequence[CellSpec], store: Path, keep_checkpoints: bool, workers: int) -> list[CellResult]:
@@ -197,6 +189,8 @@ def _publish(
     needed = Measurement.get(console, console.options.update(max_width=1000), table).maximum
     Console(width=max(console.width, needed)).print(table)  # a narrow terminal wraps lines rather than figures
     typer.echo(f"Board: {folder / 'README.md'}")
+    if beyond := sorted({r.cell.seed for r in results if r.cell.seed >= protocol.seeds}):
+        typer.echo(f"Seeds beyond the protocol's {protocol.seeds} are in the store, not on the board: {beyond}.")
 
 
 def _report_failures(failed: Sequence[CellResult], store: Path) -> None:

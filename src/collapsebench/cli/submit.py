@@ -1,0 +1,83 @@
+"""`collapsebench submit`: write the records of a method that is complete, for a pull request."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ..errors import UsageError
+from .options import DEFAULT_BOARDS, DEFAULT_STORE, BoardsOption, PluginOption, StoreOption, parse_settings
+
+if TYPE_CHECKING:
+    from ..submission.collect import Submission
+
+
+def submit(
+    name: Annotated[str, typer.Argument(help="Name of the method.")],
+    protocol: Annotated[str, typer.Option("--protocol", help="A shipped protocol or a YAML file.")] = "quick",
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", help="Hyper-parameter, as it was given to run; repeatable.")
+    ] = None,
+    plugin: PluginOption = None,
+    methods: Annotated[
+        Path, typer.Option("--methods", help="Folder that a plug-in file is copied to, if it is there.")
+    ] = Path("methods"),
+    store: StoreOption = DEFAULT_STORE,
+    boards: BoardsOption = DEFAULT_BOARDS,
+) -> None:
+    """Write a method's records and the pages of its board, from finished cells; nothing is run.
+
+    Every task and seed of the protocol must be there, and the references. Exits with 3 if they are not, with the
+    command that completes them. Records of other methods on the board stay as they are.
+    """
+    from ..board import write_board
+    from ..protocol import load_protocol
+    from ..publish import publish
+    from ..registry import load_plugins
+    from ..store import Store
+    from ..submission.collect import collect
+
+    load_plugins(plugin or [])
+    folder = boards / load_protocol(protocol).name
+    entry = collect(protocol, name, parse_settings(settings or []), plugin or [], Store(store), folder)
+    target = _place_of_plugin(name, methods)
+    publish([*entry.own, *entry.references], folder)
+    write_board(folder)
+    _report(entry, folder / "records" / f"{name}.jsonl")
+    if target is not None:
+        source, copy = target
+        shutil.copyfile(source, copy)
+        typer.echo(f"Copied {source.name} to {copy}; work on it there from now on.")
+
+
+def _place_of_plugin(name: str, methods: Path) -> tuple[Path, Path] | None:
+    """A plug-in file that is neither built in nor part of a package, and where it goes.
+
+    Raises:
+        UsageError: another file stands there.
+    """
+    import inspect
+    import sys
+
+    from ..registry import METHODS
+
+    cls = METHODS.get(name)
+    source = Path(inspect.getfile(cls))
+    if not methods.is_dir() or cls.__module__.partition(".")[0] in sys.modules or source.parent == methods.resolve():
+        return None
+    copy = methods / source.name  # under its own name, which is part of the digest
+    if copy.exists() and copy.read_bytes() != source.read_bytes():
+        raise UsageError(f"{copy} exists already and is another file.", "Rename the plug-in, or remove that file.")
+    return source, copy
+
+
+def _report(entry: Submission, path: Path) -> None:
+    typer.echo(f"{entry.label}: {len(entry.own)} cells are complete.")
+    typer.echo(f"Records: {path}")
+    typer.echo(f"Board: {path.parents[1] / 'README.md'}")
+    if entry.references:
+        names = sorted({result.cell.method["label"] for result in entry.references})
+        typer.echo(f"The board lacked reference cells, so those of this machine were added: {', '.join(names)}.")

@@ -1,0 +1,133 @@
+"""`collapsebench verify`: whether records are what this source gives."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+
+from ..errors import RecordError, UsageError
+from .options import PluginOption
+
+if TYPE_CHECKING:
+    from ..protocol import Protocol
+    from ..records import CellResult
+    from ..submission.rerun import Rerun
+
+
+def verify(
+    records: Annotated[list[Path], typer.Argument(help="Records files, or folders of boards.")],
+    protocol: Annotated[
+        str | None, typer.Option("--protocol", help="The YAML file of a protocol that is not shipped.")
+    ] = None,
+    plugin: PluginOption = None,
+    cells: Annotated[int, typer.Option("--cells", min=0, help="Cells of each file to run again.")] = 1,
+    tolerance: Annotated[
+        float,
+        typer.Option(
+            "--tolerance", min=0, help="Largest relative difference of what is scored, between different machines."
+        ),
+    ] = 0.1,
+    partial: Annotated[
+        bool, typer.Option("--partial", help="Accept entries that lack cells; their board says so.")
+    ] = False,
+    sign: Annotated[
+        bool, typer.Option("--sign", help="On success mark the records as verified, and write the pages anew.")
+    ] = False,
+    workers: Annotated[
+        int, typer.Option("--workers", min=0, max=1, help="1: cells run in a process of their own; 0: in this one.")
+    ] = 1,
+) -> None:
+    """Check records against the installed source, aggregate their board, and run a sample of their cells again.
+
+    Which cells are run again follows from the content of the file. Exits with 3 at the first record that is
+    malformed, stale, forged or missing, naming file, line and field.
+    """
+    from ..board import load_board, write_board
+    from ..registry import load_plugins
+
+    if sign and not cells:
+        raise UsageError("--sign with --cells 0 would mark records that nobody ran again.", "Leave one of them out.")
+    load_plugins(plugin or [])
+    files = [_checked(path, protocol, partial) for path in _paths(records)]
+    boards = {file.board for file in files if file.board is not None}
+    for folder in sorted(boards):
+        load_board(folder)
+    for file in files:
+        reruns = list(_rerun(file, cells, [str(path.resolve()) for path in plugin or []], tolerance, workers))
+        if sign:
+            _sign(file, reruns, tolerance)
+    for folder in sorted(boards) if sign else ():
+        write_board(folder)
+
+
+class _File(NamedTuple):
+    """A records file that is as the installed source writes it."""
+
+    path: Path
+    rules: Protocol
+    results: list[CellResult]
+
+    @property
+    def board(self) -> Path | None:
+        """The folder of its board, if it lies in one."""
+        return self.path.parent.parent if self.path.parent.name == "records" else None
+
+
+def _paths(paths: Sequence[Path]) -> Iterator[Path]:
+    for path in paths:
+        if not path.is_dir():
+            yield path
+        elif found := sorted((path / "records").glob("*.jsonl")):
+            yield from found
+        else:
+            raise UsageError(f"No records in {path}.", "Name a records file, or a folder that holds records/.")
+
+
+def _checked(path: Path, protocol: str | None, partial: bool) -> _File:
+    """A file, once its format, its source and its completeness are in order."""
+    from ..protocol import load_protocol, shipped_protocols
+    from ..record_reader import read_located
+    from ..submission.collect import in_words, missing_places, run_command
+    from ..submission.source import check_source
+
+    located = read_located(path)
+    line, first = located[0]
+    name = first.cell.protocol["name"]
+    if protocol is None and name not in shipped_protocols():
+        raise RecordError(
+            f"{path}:{line}: protocol.name: {name!r} is not shipped.", "Pass its file with --protocol path.yaml."
+        )
+    rules = load_protocol(protocol or name)
+    check_source(path, located, rules)
+    results = [result for _, result in located]
+    if (missing := missing_places(results, rules)) and not partial:
+        method, tasks = first.cell.method["name"], [task for _, task, _ in missing]
+        raise RecordError(
+            f"{path} is not complete: {in_words(missing)}.",
+            f"{run_command(method, {}, tasks, protocol or name)}; or accept it with --partial.",
+        )
+    typer.echo(f"{path}: {len(results)} cells, as the installed source writes them.")
+    return _File(path, rules, results)
+
+
+def _rerun(file: _File, cells: int, plugins: list[str], tolerance: float, workers: int) -> Iterator[Rerun]:
+    from ..submission.rerun import rerun, sample
+
+    drawn = sample(file.results, cells)
+    for result in rerun(file.path, drawn, file.rules, plugins, tolerance, workers):
+        typer.echo(f"  run again: {result}")
+        yield result
+
+
+def _sign(file: _File, reruns: list[Rerun], tolerance: float) -> None:
+    from ..submission.verification import sign
+
+    if file.board is None:
+        raise UsageError(f"{file.path} is not in the records/ of a board.", "Only a board has a place for the mark.")
+    if not reruns:
+        typer.echo("  not signed: no cell of it ran to an end")
+        return
+    typer.echo(f"  signed: {sign(file.board, file.path.stem, file.results, reruns, tolerance)}")

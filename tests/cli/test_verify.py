@@ -1,0 +1,159 @@
+"""Records held against the installed source, and a sample of cells run again."""
+
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from collapsebench.board import load_board
+from collapsebench.records import REFERENCES, to_line
+
+RECORDS = Path("boards/toys/records")
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """Where a board that was run once is kept for the other tests."""
+    return tmp_path_factory.mktemp("kept") / "boards"
+
+
+@pytest.fixture
+def board(cli, run_toys, kept):
+    """A board of both toy tasks, as a run leaves it."""
+    if not kept.is_dir():
+        assert cli(*run_toys, "--method", "toy_blend").code == 0
+        shutil.copytree("boards", kept)
+    elif not Path("boards").is_dir():
+        shutil.copytree(kept, "boards")
+    return RECORDS.parent
+
+
+@pytest.fixture
+def verify(toys, toy_file):
+    """The words that verify in this process."""
+    return ("verify", "--protocol", toys, "--plugin", toy_file, "--workers", "0")
+
+
+def forge(path, line, field, value):
+    contents = [json.loads(text) for text in path.read_text().splitlines()]
+    *parts, last = field.split(".")
+    target = contents[line - 1]
+    for part in parts:
+        target = target[part]
+    target[last] = value
+    path.write_text("".join(to_line(content) + "\n" for content in contents))
+
+
+def test_a_fresh_board_is_verified_to_the_byte_and_nothing_is_written(cli, board, verify):
+    before = {path: path.read_bytes() for path in board.rglob("*") if path.is_file()}
+    ran = cli(*verify, board, "--cells", "2")
+    lines = ran.out.splitlines()
+    assert ran.code == 0
+    assert f"{RECORDS / 'toy_blend.jsonl'}: 4 cells, as the installed source writes them." in lines
+    again = [line for line in lines if line.startswith("  run again: ")]
+    assert len(again) == 4 * 2  # methods
+    assert all(line.endswith("equal to the byte") for line in again)
+    assert {path: path.read_bytes() for path in board.rglob("*") if path.is_file()} == before
+
+
+FORGED = {
+    "cell": ("0" * 64, "cell: is not the digest of its parts"),
+    "protocol.digest": ("0" * 64, "protocol.digest: stale"),
+    "protocol.generations": (7, "protocol.generations: must be 2, not 7"),
+    "protocol.tasks": (["toy_sgd", "toy"], "protocol.tasks: must be"),
+    "task.digest": ("0" * 64, "task.digest: stale"),
+    "task.unit": ("points", "task.unit: must be 'distance', not 'points'"),
+    "task.metrics.error": ("smaller is worse", "task.metrics: must be"),
+    "method.digest": ("0" * 64, "method.digest: stale"),
+    "method.track": ("blind", "method.track: must be 'anchored', not 'blind'"),
+    "method.title": ("The best method", "method.title: must be 'Blend', not 'The best method'"),
+    "method.description": ("<b>Wins</b>", "method.description: must be"),
+    "method.params.share": (0.25, "method.digest: stale"),
+    "method.params.speed": (9, "method: Unknown parameter 'speed'"),
+    "theory": ([0.0, 0.0, 0.0], "theory: is not what the closed form gives"),
+}
+
+
+@pytest.mark.parametrize("field", FORGED)
+def test_what_the_source_would_not_have_written_is_named(console, board, verify, field):
+    value, message = FORGED[field]
+    path = RECORDS / "toy_blend.jsonl"
+    path.write_text("".join(path.read_text().splitlines(True)[:4]))  # one cell, so that the file agrees with itself
+    forge(path, 1, field, value)
+    ran = console(*verify, path, "--partial")
+    assert ran.code == 3
+    assert ran.err.startswith(f"Error: {path}:1: {message}")
+
+
+def test_nobody_declares_a_task_out_of_reach(console, board, verify):
+    path = RECORDS / "toy_blend.jsonl"
+    cell = path.read_text().splitlines()[0]
+    path.write_text(cell + "\n")
+    forge(path, 1, "status", "unsupported")
+    forge(path, 1, "reason", "needs luck, which toy does not have")
+    ran = console(*verify, path, "--partial")
+    assert ran.code == 3
+    assert f"{path}:1: status: this cell can be run" in ran.err
+
+
+def test_forged_numbers_are_found_when_their_cell_is_run_again(console, board, verify):
+    path = RECORDS / "toy_blend.jsonl"
+    forge(path, 4, "metrics.error", 0.0)
+    ran = console(*verify, path, "--cells", "4")
+    assert ran.code == 3
+    assert "toy_blend on toy, seed 0: error differs by 1" in ran.err
+
+
+def test_a_file_that_lacks_cells_is_refused_unless_that_is_accepted(console, board, verify):
+    path = RECORDS / "toy_blend.jsonl"
+    path.write_text("".join(path.read_text().splitlines(True)[:4]))
+    ran = console(*verify, path)
+    assert ran.code == 3
+    assert "lacks seed 1; toy_blend on toy_sgd lacks seeds 0, 1" in ran.err
+    assert "collapsebench run --method toy_blend" in ran.err
+    assert console(*verify, path, "--partial").code == 0
+
+
+def test_a_protocol_or_plug_in_that_is_not_here_is_asked_for(console, board, toys):
+    path = RECORDS / "replace.jsonl"
+    ran = console("verify", path)
+    assert ran.code == 3
+    assert "protocol.name: 'toys' is not shipped" in ran.err
+
+
+def test_a_signed_file_is_verified_until_its_records_change(cli, board, verify, run_toys):
+    path = RECORDS / "toy_blend.jsonl"
+    assert "  signed: boards/toys/verified/toy_blend.json" in cli(*verify, path, "--sign").out.splitlines()
+    note = json.loads((board / "verified" / "toy_blend.json").read_text())
+    assert [cell["equal"] for cell in note["cells"]] == [True]
+    assert note["date"][:2] == "20"
+    assert badges(board) == {"toy_blend": "verified, source not here"} | dict.fromkeys(REFERENCES, "self-reported")
+
+    cli(*run_toys, "--method", "toy_blend")  # the same records, though another day
+    assert badges(board)["toy_blend"] == "verified, source not here"
+    forge(path, 4, "metrics.error", 0.0)
+    assert badges(board)["toy_blend"] == "self-reported, source not here"
+
+
+def test_a_reference_whose_source_has_changed_is_stale(board):
+    path = RECORDS / "frozen.jsonl"
+    path.write_text(re.sub(r'"digest":"[0-9a-f]{64}","label"', f'"digest":"{"0" * 64}","label"', path.read_text()))
+    assert badges(board)["frozen"] == "stale"
+
+
+def test_a_mark_that_verify_did_not_write_is_refused(console, board):
+    (board / "verified").mkdir()
+    (board / "verified" / "frozen.json").write_text('{"method": "frozen", "records": true}')
+    ran = console("leaderboard", "--boards", "boards")
+    assert ran.code == 3
+    assert "frozen.json: records: " in ran.err
+
+
+def test_what_nobody_ran_again_cannot_be_signed(console, board, verify):
+    assert console(*verify, board, "--cells", "0", "--sign").code == 2
+
+
+def badges(board):
+    return {entry.label: entry.badge for entry in load_board(board).entries}
