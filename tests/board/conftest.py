@@ -114,7 +114,7 @@ def cell(method: str, task: str, seed: int, *, recovered: float | None = None, *
         "theory": tuple(0.2 + 0.6 * t for t in range(GENERATIONS + 1))
         if (method, task) == ("replace", "gaussian")
         else (),
-        "environment": {"machine": "one CPU", "python": "3.11"},
+        "environment": {"machine": "one CPU", "python": "3.11", "date": f"2026-03-0{1 + seed}"},
     }
     return CellResult(CellRecord(**{**fields, **changes}), tuple(generations))
 

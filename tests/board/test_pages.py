@@ -13,6 +13,12 @@ from collapsebench.records import write_results
 GOLDEN = Path(__file__).parents[1] / "golden" / "board"
 
 
+THAW = {
+    **{"name": "thaw", "label": "thaw", "digest": 64 * "b", "title": "Thaw"},
+    **{"description": "Returns D_0.", "paper": "", "track": "anchored", "reference": False},
+}
+
+
 @pytest.fixture(scope="module")
 def folder(fabricate, tmp_path_factory):
     folder = fabricate.board(tmp_path_factory.mktemp("quick"), fabricate.everything())
@@ -41,7 +47,7 @@ def test_every_track_with_entries_has_a_page_and_every_task_its_curves(folder):
     names = {path.name for path in folder.iterdir() if path.is_file()}
     assert names == {
         *("README.md", "blind.md", "anchored.md", "fresh.md", "assisted.md"),
-        *("gaussian.svg", "kde.svg", "arithmetic.svg"),
+        *("gaussian.svg", "kde.svg", "arithmetic.svg", "cost.svg"),
     }
 
 
@@ -77,6 +83,26 @@ def test_what_is_outside_an_entrys_scope_and_what_says_nothing_are_noted(folder)
     assert "sup" not in arithmetic
     assert row(scores, "real_mix")[-1] == "1.00<sup>1</sup>"
     assert "<sup>1</sup> identical to frozen on every seed" in scores
+
+
+def test_the_head_names_protocol_digest_and_newest_record(folder):
+    for name in ("README.md", "anchored.md"):
+        head = (folder / name).read_text(encoding="utf-8").partition("## Scores")[0]
+        assert "protocol digest `22c72aa82ce7` · newest record 2026-03-03" in head
+        assert len([line for line in section(head, "How to read this").splitlines() if line.startswith("- ")]) == 5
+
+
+def test_a_method_that_returns_the_real_data_is_said_to_be_a_copy_of_frozen(fabricate, tmp_path):
+    # Its cells have the losses of `frozen` to the bit, as those of a method whose D_t is D_0 do.
+    thaw = [replace(r, cell=replace(r.cell, method={**r.cell.method, **THAW})) for r in fabricate.cells("frozen")]
+    references = [r for name in ("replace", "frozen") for r in fabricate.cells(name)]
+    write_board(fabricate.board(tmp_path, [*references, *thaw]))
+    page = (tmp_path / "README.md").read_text(encoding="utf-8")
+    rank, _, _, _, overall, *_ = row(section(page, "Scores"), "thaw")
+    assert (rank, overall) == ("1", "1.00")
+    assert "[thaw](#entry-thaw) = *frozen* |" in section(page, "Scores")
+    assert row(section(page, "Scores"), "thaw")[7] == "level, 50 %"
+    assert "**thaw**: Thaw. Returns D_0. Here a copy of *frozen*" in section(page, "Entries")
 
 
 def test_lm_eval_metrics_stand_in_a_table_of_their_own(fabricate, tmp_path):

@@ -3,8 +3,11 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 
+import pytest
+
 from collapsebench.board import load_board
 from collapsebench.render import svg
+from collapsebench.render.figure import digest
 from collapsebench.stats import student_t_interval
 
 
@@ -39,8 +42,17 @@ def test_drawing_twice_gives_the_same_well_formed_svg(fabricate, tmp_path):
     figure = svg.curves(load_board(fabricate.board(tmp_path, fabricate.everything())), "arithmetic")
     drawn = svg.draw(figure)
     assert drawn == svg.draw(figure)
-    assert svg.digest(figure) in drawn
+    assert digest(figure) in drawn
     assert ET.fromstring(drawn).tag.endswith("svg")
+
+
+def test_the_other_metrics_are_drawn_beside_the_loss(fabricate, tmp_path):
+    runs = fabricate.cells("accumulate", tasks=["arithmetic"])
+    figure = svg.curves(load_board(fabricate.board(tmp_path, runs)), "arithmetic")
+    assert [panel.metric for panel in figure.beside] == ["exact_match", "distinct_questions"]
+    last = [r.generations[-1].metrics["distinct_questions"] for r in runs]
+    assert figure.beside[1].lines[0].mean[-1] == pytest.approx(sum(last) / 3, rel=1e-5)
+    assert ">distinct_questions</text>" in svg.draw(figure)
 
 
 def test_numbers_that_cannot_be_drawn_are_left_out():

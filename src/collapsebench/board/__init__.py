@@ -1,5 +1,6 @@
 """Board: from record files to scores, ranks and leaderboard pages. Records are its only input."""
 
+from .against import Against, against, copy_of
 from .load import load_board
 from .model import COSTS, Board, BoardTask, Entry, Standing, State
 from .pages import stale_pages, summary_table, write_board
@@ -7,12 +8,15 @@ from .sheets import Sheet, write_sheets
 
 __all__ = [
     "COSTS",
+    "Against",
     "Board",
     "BoardTask",
     "Entry",
     "Sheet",
     "Standing",
     "State",
+    "against",
+    "copy_of",
     "load_board",
     "stale_pages",
     "summary_table",

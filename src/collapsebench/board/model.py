@@ -133,6 +133,12 @@ class Board:
         return tuple(task for task in self.tasks if task.counts)
 
     @cached_property
+    def newest(self) -> str:
+        """The day (UTC) of the newest record, "" where none carries one."""
+        results = (result for entry in self.entries for result in entry.cells.values())
+        return max((str(result.cell.environment.get("date", "")) for result in results), default="")
+
+    @cached_property
     def references(self) -> tuple[Entry, ...]:
         """The reference lineages, in order of label."""
         return tuple(entry for entry in self.entries if entry.reference)
@@ -204,6 +210,11 @@ class Board:
         """Whether the entry has an overall score: it is complete, and a task in its scope counts."""
         return bool(self.counting and self.scope(entry)) and self.state(entry) == "done"
 
+    @cached_property
+    def complete(self) -> tuple[Entry, ...]:
+        """Entries with an overall score, references included."""
+        return tuple(entry for entry in self.entries if self.scored(entry))
+
     def standings(self, track: str) -> list[Standing]:
         """Complete entries of a track, best first, with ranks that two entries share unless told apart."""
         complete = [entry for entry in self.competitors(track) if self.scored(entry)]
@@ -222,11 +233,12 @@ class Board:
 
     def twin(self, entry: Entry, task: BoardTask) -> str:
         """The reference whose scored loss an entry has on every seed to the bit, or ""."""
-        losses = self._losses(entry, task)
-        twins = (other.label for other in self.references if self._losses(other, task) == losses)
+        losses = self.losses_of(entry, task)
+        twins = (other.label for other in self.references if self.losses_of(other, task) == losses)
         return next(twins, "") if losses and not entry.reference else ""
 
-    def _losses(self, entry: Entry, task: BoardTask) -> dict[int, float]:
+    def losses_of(self, entry: Entry, task: BoardTask) -> dict[int, float]:
+        """The scored losses of an entry on a task by seed."""
         keys = [(entry.label, task.name, seed) for name, seed in entry.cells if name == task.name]
         return {key[2]: self.losses[key] for key in keys if key in self.losses}
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..method import TRACKS
+from ..render.figure import MARK, digest
 from ..store import write_atomic
 from .load import load_board
 from .model import Board
@@ -13,6 +14,9 @@ from .sheets import stray_sheets
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+
+COST_PLOT = "cost.svg"
 
 
 def write_board(folder: Path) -> list[Path]:
@@ -44,32 +48,45 @@ def stale_pages(folder: Path) -> list[Path]:
 
 def _page_names(board: Board) -> list[str]:
     tracks = [f"{track}.md" for track in TRACKS if board.competitors(track)]
-    return ["README.md", *tracks, *(f"{task.name}.svg" for task in board.tasks if task.primary)]
+    figures = [f"{task.name}.svg" for task in board.tasks if task.primary]
+    return ["README.md", *tracks, *figures, *([COST_PLOT] if board.complete else [])]
 
 
 def _changes(board: Board, folder: Path) -> dict[Path, str | None]:
     """New content of every file that has to change; None for one that has to go."""
-    from ..render import markdown, svg
-
     changes: dict[Path, str | None] = {}
     for name in _page_names(board):
         path = folder / name
-        old = path.read_bytes() if path.is_file() else None
-        if path.suffix == ".svg":
-            curves = svg.curves(board, path.stem)
-            if old is None or svg.digest(curves).encode() not in old:
-                changes[path] = svg.draw(curves)
-        else:
-            new = markdown.readme(board) if name == "README.md" else markdown.track_page(board, path.stem)
-            if new.encode() != old:
-                changes[path] = new
+        old = path.read_bytes() if path.is_file() else b""
+        new = _figure(board, path.stem, old) if path.suffix == ".svg" else _page(board, path.stem, old)
+        if new is not None:
+            changes[path] = new
     known = {folder / name for name in _page_names(board)}
     generated = [folder / f"{track}.md" for track in TRACKS] + [
-        path for path in folder.glob("*.svg") if svg.MARK.encode() in path.read_bytes()
+        path for path in folder.glob("*.svg") if MARK.encode() in path.read_bytes()
     ]
     changes.update({path: None for path in generated if path.is_file() and path not in known})
     changes.update(dict.fromkeys(stray_sheets(folder, board.sheets)))
     return changes
+
+
+def _page(board: Board, name: str, old: bytes) -> str | None:
+    """A page, or None if it is as it was."""
+    from ..render import markdown
+
+    page = markdown.readme(board) if name == "README" else markdown.track_page(board, name)
+    return None if page.encode() == old else page
+
+
+def _figure(board: Board, name: str, old: bytes) -> str | None:
+    """A figure, or None if the old one shows the same."""
+    from ..render import cost_plot, svg
+
+    if f"{name}.svg" == COST_PLOT:
+        costs = cost_plot.cost_plot(board)
+        return None if digest(costs).encode() in old else cost_plot.draw(costs)
+    curves = svg.curves(board, name)
+    return None if digest(curves).encode() in old else svg.draw(curves)
 
 
 def summary_table(folder: Path) -> Table:

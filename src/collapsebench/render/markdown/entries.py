@@ -6,22 +6,24 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from .text import anchor, bullets, plain
+from ...board.against import copy_of
+from .text import anchor, bullets, code, plain
 
 if TYPE_CHECKING:
-    from ...board import Entry
+    from ...board import Board, Entry
 
 
-def descriptions(entries: Sequence[Entry]) -> str:
+def descriptions(board: Board, entries: Sequence[Entry]) -> str:
     """One item for each entry: title, description, paper and parameters."""
-    return bullets([_description(entry) for entry in entries])
+    return bullets([_description(board, entry) for entry in entries])
 
 
-def _description(entry: Entry) -> str:
+def _description(board: Board, entry: Entry) -> str:
     name = f"*{plain(entry.label)}*" if entry.reference else f"**{plain(entry.label)}**"
     facts = [f"{plain(entry.title)}.", plain(entry.description), _paper(entry.paper)]
-    if entry.params:
-        facts.append("; ".join(f"`{key} = {value}`" for key, value in entry.params.items()))
+    facts.append("; ".join(code(f"{key} = {value}") for key, value in entry.params.items()))
+    if original := copy_of(board, entry):
+        facts.append(f"Here a copy of *{plain(original)}*: the same loss on every task and seed, to the last bit.")
     return f'<a id="{anchor(entry)}"></a>{name}: {" ".join(filter(None, facts))}'
 
 

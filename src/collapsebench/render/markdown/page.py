@@ -47,7 +47,7 @@ def readme(board: Board) -> str:
         measured_tasks(board),
         *(task_section(board, task, entries, folded=True) for task in board.tasks if task.primary),
         "## Entries",
-        descriptions((*entries, *board.references)),
+        descriptions(board, (*entries, *board.references)),
     )
 
 
@@ -57,6 +57,7 @@ def track_page(board: Board, track: str) -> str:
     return _page(
         f"# {track.capitalize()} track: {plain(board.protocol['name'])} v{board.protocol['version']}",
         f"A method of this track sees {SEES[track]}. [All tracks](README.md)",
+        _facts(board),
         _how_to_read(board),
         "## Scores",
         scores_section(board, [track], with_track=False),
@@ -67,7 +68,7 @@ def track_page(board: Board, track: str) -> str:
         "## Tasks",
         *(task_section(board, task, entries, folded=False) for task in board.tasks if task.primary),
         "## Entries",
-        descriptions((*entries, *board.references)),
+        descriptions(board, (*entries, *board.references)),
     )
 
 
@@ -76,28 +77,36 @@ def _page(*parts: str) -> str:
 
 
 def _about(board: Board) -> str:
+    return blocks(plain(board.protocol.get("description", "")), _facts(board))
+
+
+def _facts(board: Board) -> str:
     rules = board.protocol
-    sizes = f"{plural(rules['generations'], 'generation')} · {plural(rules['seeds'], 'seed')}"
-    facts = f"{sizes} · scored {_window(board)} · protocol digest `{rules['digest'][:12]}`"
-    return blocks(plain(rules.get("description", "")), facts)
+    facts = [
+        plural(rules["generations"], "generation"),
+        plural(rules["seeds"], "seed"),
+        f"scored {_window(board)}",
+        f"protocol digest `{rules['digest'][:12]}`",
+        f"newest record {plain(board.newest)}" if board.newest else "",
+    ]
+    return " · ".join(filter(None, facts))
 
 
 def _how_to_read(board: Board) -> str:
-    return bullets(
-        [
-            "**R**, the recovered gap, is (L<sub>replace</sub> − L) / (L<sub>replace</sub> − L<sub>frozen</sub>) of "
-            f"the held-out real loss L {_window(board)}: 0 is as bad as training on synthetic data alone, 1 as good "
-            "as never using it, above 1 means that synthetic data helped. It does not depend on who else entered.",
-            "**Overall** is the interquartile mean of R over all (task, seed). Its 95 % interval for *these tasks* is "
-            "for new seeds; the one for *tasks like these* is for new tasks, around the mean over tasks. ± is a 95 % "
-            "Student-t half-width over seeds.",
-            f"**Tasks**: how many of the scored tasks the entry covers. {OUTSIDE}: the task lacks what the method "
-            "declares to need (sites, a reward, ...), and has no weight in its score.",
-            "**Rank** is within a track. Entries share a rank unless a paired t-test over the (task, seed) that both "
-            "have, after Holm, puts them behind the first of it. References are in *italics* and never ranked; "
-            f"{MISSING} is missing.",
-        ]
-    )
+    lines = [
+        "**R**, the recovered gap, is (L<sub>replace</sub> − L) / (L<sub>replace</sub> − L<sub>frozen</sub>) of the "
+        f"held-out real loss L {_window(board)}: 0 is as bad as training on synthetic data alone, 1 as good as never "
+        "using it. It does not depend on who else entered.",
+        "**Overall R** is the interquartile mean over (task, seed). Its 95 % intervals are for new seeds on *these "
+        "tasks* and for the mean over new *tasks like these*; ± is a 95 % Student-t half-width over seeds.",
+        "**Rank** is within a track. Entries share it unless a paired t-test over (task, seed), after Holm over all "
+        "pairs of the track, puts one behind the first. References, in *italics*, are never ranked.",
+        "**Against frozen**: better, level or worse by the same test, and how often the loss is lower than "
+        "`frozen`'s: share of seeds, mean over tasks, ties half (the probability of improvement).",
+        f"**Tasks**: how many of the scored tasks the entry covers. {OUTSIDE}: the task lacks what the method needs, "
+        f"and has no weight. {MISSING} is missing.",
+    ]
+    return blocks("## How to read this", bullets(lines))
 
 
 def _window(board: Board) -> str:

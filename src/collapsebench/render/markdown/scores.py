@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
+from ...board.against import against, copy_of
 from ..numbers import MISSING, OUTSIDE, measured, number, score, span
 from .text import Footnotes, blocks, linked, plain, plural, table, task_link
 
@@ -35,20 +36,32 @@ def scores_section(board: Board, tracks: Sequence[str], with_track: bool) -> str
     """Entries by track and rank with R overall and by task, and what has to be said about them."""
     tasks, notes = board.counting, Footnotes()
     lead = ["rank", *(["track"] if with_track else []), "entry"]
-    header = [*lead, "tasks", "overall R", "these tasks", "tasks like these"]
+    header = [*lead, "tasks", "overall R", "these tasks", "tasks like these", "against frozen"]
     rows = []
     for standing, entry in rows_of(board, tracks):
         overall = board.overall(entry)
         complete = board.scored(entry)
         row = [str(standing.rank) if standing else "" if entry.reference else MISSING]
         row += ["" if entry.reference else entry.track] if with_track else []
-        row += [linked(board, entry), coverage(board, entry)]
+        row += [linked(board, entry) + _copy_mark(board, entry), coverage(board, entry)]
         row += [score(overall.these_tasks.centre) if complete else MISSING]
         row += [span(overall.these_tasks), span(overall.tasks_like_these)] if complete else [MISSING, MISSING]
+        row += [against_frozen(board, entry)]
         rows.append(row + [_noted_score(board, entry, task, notes) for task in tasks])
     scores = table([*header, *(task_link(task) for task in tasks)], rows, left=len(lead))
     entries = [entry for track in tracks for entry in board.competitors(track)]
     return blocks(scores, str(notes), _notes(board, entries))
+
+
+def _copy_mark(board: Board, entry: Entry) -> str:
+    original = copy_of(board, entry)
+    return f" = *{plain(original)}*" if original else ""
+
+
+def against_frozen(board: Board, entry: Entry) -> str:
+    """`worse, 5 %`: the verdict beside `frozen`, and the probability of improvement over it."""
+    standing = against(board, entry)
+    return f"{standing.verdict}, {100 * standing.improvement:.0f} %" if standing else MISSING
 
 
 def coverage(board: Board, entry: Entry) -> str:

@@ -55,6 +55,11 @@ def plain(text: str) -> str:
     return re.sub(r"([\\|*<>\[\]`])", r"\\\1", " ".join(text.split()))
 
 
+def code(text: str) -> str:
+    """Text as code; a backtick in it would end it."""
+    return f"`{' '.join(text.split()).replace('`', chr(39))}`"
+
+
 def linked(board: Board, entry: Entry) -> str:
     """An entry's label with a link to its description; references in italics."""
     link = f"[{plain(entry.label)}](#{anchor(entry)})"
