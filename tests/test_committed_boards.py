@@ -1,13 +1,16 @@
 """The boards in the repository are what this code gives, and the README shows them as they are."""
 
+import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from collapsebench.board import stale_pages
+from collapsebench.board import stale_pages, write_board
 from collapsebench.plan import Cell, make_method, make_task
 from collapsebench.protocol import load_protocol
 from collapsebench.record_reader import read_results
+from collapsebench.records import write_results
 
 ROOT = Path(__file__).parents[1]
 BOARDS = sorted(path.parent for path in ROOT.glob("leaderboards/*/records"))
@@ -30,6 +33,37 @@ def test_records_were_made_by_the_tasks_methods_and_protocol_that_stand_here(fol
 @pytest.mark.parametrize("folder", BOARDS, ids=lambda folder: folder.name)
 def test_pages_follow_from_their_records(folder):
     assert stale_pages(folder) == []
+
+
+def rebuilt(folder, target):
+    """The pages and figures that follow from a copy of a board's records and sheets, by name."""
+    for inputs in ("records", "samples"):
+        if (folder / inputs).is_dir():
+            shutil.copytree(folder / inputs, target / inputs)
+    write_board(target)
+    return {path.name: path.read_bytes() for path in target.iterdir() if path.is_file()}
+
+
+def test_the_quick_board_is_rebuilt_from_its_records(tmp_path):
+    """Twice, elsewhere, to the byte; figures are compared by what they show where matplotlib is another version."""
+    committed = ROOT / "leaderboards" / "quick"
+    once = rebuilt(committed, tmp_path / "once")
+    assert once == rebuilt(committed, tmp_path / "twice")
+    assert set(once) == {path.name for path in committed.iterdir() if path.is_file()}
+    assert all(once[name] == (committed / name).read_bytes() for name in once if name.endswith(".md"))
+
+
+def test_one_changed_number_in_a_record_makes_a_board_stale(tmp_path):
+    folder = tmp_path / "quick"
+    shutil.copytree(ROOT / "leaderboards" / "quick", folder)
+    path = folder / "records" / "accumulate.jsonl"
+    first, *others = read_results(path)
+    *generations, last = first.generations
+    primary = first.cell.task["primary"]
+    last = replace(last, metrics={**last.metrics, primary: 1.1 * last.metrics[primary]})
+    path.write_text(write_results([replace(first, generations=(*generations, last)), *others]), encoding="utf-8")
+    stale = {page.name for page in stale_pages(folder)}
+    assert stale >= {"README.md", "blind.md", f"{first.cell.task['name']}.svg"}
 
 
 def test_the_board_in_the_readme_is_the_board():

@@ -35,6 +35,18 @@ def test_check_ends_with_4_on_a_stale_page_and_writes_nothing(console, board):
     assert page.read_text() == "Edited by hand."
 
 
+def test_check_ends_with_4_after_a_record_or_a_template_changed(console, board, monkeypatch):
+    path = board / "records" / "accumulate.jsonl"
+    records = path.read_text()
+    path.write_text(records.replace('"description":"Train', '"description":"Trained'))
+    assert console("leaderboard", "--check", "--boards", "boards").code == 4
+    path.write_text(records)
+    assert console("leaderboard", "--check", "--boards", "boards").code == 0
+    monkeypatch.setattr("collapsebench.render.numbers.MISSING", "none")
+    monkeypatch.setattr("collapsebench.render.markdown.page.MISSING", "none")
+    assert console("leaderboard", "--check", "--boards", "boards").code == 4
+
+
 def test_a_damaged_record_is_named(console, board):
     path = board / "records" / "accumulate.jsonl"
     path.write_bytes(path.read_bytes()[:-30])
