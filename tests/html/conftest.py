@@ -62,29 +62,47 @@ def browser():
         chromium.close()
 
 
+@pytest.fixture(scope="session")
+def open_tab(browser):
+    """A new page, and two lists that fill with what it complains about and what it asks for."""
+
+    def make(**options):
+        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
+        context.set_default_timeout(60_000)  # a busy machine is no failure
+        page, complaints, requests = context.new_page(), [], []
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        return page, complaints, requests
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def usual_tab(open_tab):
+    """The tab of all tests that want nothing special of it; opening one takes longer than a test."""
+    return open_tab()
+
+
 @pytest.fixture
-def visit(browser, text, tmp_path):
+def visit(open_tab, usual_tab, text, tmp_path):
     """`visit("#quick", color_scheme="dark", ...)`: the page, which must neither complain nor ask the network.
 
     Keywords are those of a browser context; `document` shows another page.
     """
-    contexts, complaints, requests = [], [], []
+    tabs = []
 
-    def open_page(place="", document=text, **options):
+    def go(place="", document=text, **options):
         path = tmp_path / "index.html"
         path.write_text(document, encoding="utf-8")
-        context = browser.new_context(**{"viewport": {"width": 1280, "height": 900}, **options})
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(60_000)
-        page.on("console", lambda message: complaints.append(message.text))
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("request", lambda request: requests.append(request.url))
-        page.goto(path.as_uri() + place)
+        tabs.append(open_tab(**options) if options else usual_tab)
+        page = tabs[-1][0]
+        page.goto(f"{path.as_uri()}?{len(tabs)}{place}")  # another address, so that it is loaded anew
         return page
 
-    yield open_page
-    for context in contexts:
-        context.close()
-    assert complaints == []
-    assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+    yield go
+    for page, complaints, requests in tabs:
+        assert complaints == []
+        assert [url for url in requests if not url.startswith(("file:", "data:"))] == []
+        if page is not usual_tab[0]:
+            page.context.close()

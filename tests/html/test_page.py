@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from collapsebench.board import load_board
-from collapsebench.render import svg
+from collapsebench.render.figure import COLOURS
 from collapsebench.render.html import page
 from collapsebench.render.numbers import measured
 from collapsebench.stats import student_t_interval
@@ -141,9 +141,25 @@ def test_an_empty_page_is_not_asked_for_but_a_board_without_references_stands(fa
 
 def test_colours_are_those_of_the_figures_beside_the_markdown_pages():
     style = resources.files("collapsebench.render.html").joinpath("board.css").read_text(encoding="utf-8")
-    assert re.findall(r"--c\d: light-dark\((#\w{6})", style) == list(svg._COLOURS)
+    assert re.findall(r"--c\d: light-dark\((#\w{6})", style) == list(COLOURS)
 
 
 def test_the_committed_boards_fit_into_one_and_a_half_megabytes():
     folders = sorted(path.parent for path in ROOT.glob("leaderboards/*/records"))
     assert len(page([load_board(folder) for folder in folders]).encode()) < 1_500_000
+
+
+def test_badges_stand_beside_the_entries_that_have_one(boards):
+    given = {"accumulate": "verified", "accumulate_subsample": "stale"}
+    entries = [replace(entry, badge=given.get(entry.label, "self-reported")) for entry in boards[0].entries]
+    text = page([replace(boards[0], entries=tuple(entries))])
+    assert text.count('<span class="badge verified">✓ verified</span>') == 1
+    assert text.count('<span class="badge stale">stale</span>') == 1
+    assert "Without a mark: self-reported" in text
+    assert "blind, verified" in text and "anchored, self-reported" in text
+
+
+def test_how_entries_stand_against_frozen_and_when_they_ran_is_on_the_page(boards):
+    words = "".join(Elements(page([boards[0]])).words)
+    assert "worse, 0 %" in words
+    assert (boards[0].newest in words) and ("newest record" in words) == bool(boards[0].newest)

@@ -1,13 +1,14 @@
 // Boards: which one is shown, which tracks and tasks of it, and which entries are singled out.
 
 class Board {
-  constructor(figures) {
-    Object.assign(this, figures);
-    this.section = document.getElementById(figures.id);
+  constructor(own) {
+    Object.assign(this, own);
+    this.section = document.getElementById(own.id);
     this.chosen = { track: new Set(), task: new Set() };
     this.pinned = new Set();
     this.pointed = null;
-    this.drawings = [];
+    this.drawings = new Map();
+    this.sizes = new ResizeObserver((changes) => this.resize(changes));
     this.makeControls();
     this.makeCharts();
     this.makeCostPlot();
@@ -86,12 +87,11 @@ class Board {
     const titles = charts.map(({ metric, unit }) => (unit ? `${metric} (${unit})` : metric));
     const box = element("div", { class: "plot", tabindex: 0, role: "application" });
     let title = element("span", {}, titles[0]), shown = 0;
-    const draw = () => {
+    this.addDrawing(box, (width) => {
       box.setAttribute("aria-label", `${titles[shown]} over generations; arrow keys read the values`);
-      drawCurves(box, charts[shown], this);
-    };
-    if (charts.length > 1) title = this.makeSelect("Metric beside the loss", titles, (index) => { shown = index; draw(); this.paint(); });
-    this.observe(box, draw);
+      drawCurves(box, width, charts[shown], this);
+    });
+    if (charts.length > 1) title = this.makeSelect("Metric beside the loss", titles, (index) => { shown = index; this.draw(box); });
     return element("figure", {}, element("figcaption", {}, title), box);
   }
 
@@ -105,15 +105,14 @@ class Board {
     const place = this.section.querySelector(".cost-plot");
     if (!this.costs.points.length) return;
     const { names } = this.costs;
-    let shown = Math.max(0, names.indexOf("seconds"));
+    let shown = names.indexOf("synthetic examples");
     const box = element("div", { class: "plot", tabindex: 0, role: "application" });
-    const draw = () => {
+    this.addDrawing(box, (width) => {
       box.setAttribute("aria-label", `Overall R over ${names[shown]}; arrow keys read the values`);
-      drawCosts(box, this.costs, names[shown], this);
-    };
-    const select = this.makeSelect("Overall R over", names, (index) => { shown = index; draw(); this.paint(); });
+      drawCosts(box, width, this.costs, shown, this);
+    });
+    const select = this.makeSelect("Overall R over", names, (index) => { shown = index; this.draw(box); });
     select.lastElementChild.value = shown;
-    this.observe(box, draw);
     place.append(element("figure", {}, element("figcaption", {}, select), box));
   }
 
@@ -137,19 +136,27 @@ class Board {
     return list;
   }
 
-  observe(box, draw) {
-    this.drawings.push(draw);
-    let width = 0;
-    new ResizeObserver(() => {
-      if (box.clientWidth === width) return;
-      width = box.clientWidth;
-      draw();
-      this.paint();
-    }).observe(box);
+  /* Drawn once its size is known, and again whenever that changes: nothing here asks for a layout. */
+  addDrawing(box, draw) {
+    this.drawings.set(box, { width: 0, draw });
+    this.sizes.observe(box);
   }
 
-  draw() {
-    this.drawings.forEach((draw) => draw());
+  resize(changes) {
+    for (const { target, contentRect } of changes) {
+      const drawing = this.drawings.get(target);
+      if (drawing.width === contentRect.width) continue;
+      drawing.width = contentRect.width;
+      drawing.draw(drawing.width);
+    }
+    this.paint();
+  }
+
+  draw(...boxes) {
+    for (const box of boxes.length ? boxes : this.drawings.keys()) {
+      const { width, draw } = this.drawings.get(box);
+      if (width) draw(width);
+    }
     this.paint();
   }
 
@@ -182,7 +189,10 @@ class Board {
   }
 }
 
-/* The board that the address names, or the first. */
+const boards = new Map();
+const figures = JSON.parse(document.getElementById("figures").textContent);
+
+/* The board that the address names, or the first; it is set up when it is first shown. */
 function showBoard() {
   const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
   const board = target?.closest(".board") ?? document.querySelector(".board");
@@ -191,6 +201,7 @@ function showBoard() {
     if (link.hash === `#${board.id}`) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
+  if (!boards.has(board.id)) boards.set(board.id, new Board(figures.find(({ id }) => id === board.id)));
   if (target && target !== board) target.scrollIntoView();
   else window.scrollTo(0, 0);
 }
@@ -211,6 +222,5 @@ function makeThemeButton() {
 }
 
 makeThemeButton();
-JSON.parse(document.getElementById("figures").textContent).forEach((figures) => new Board(figures));
 addEventListener("hashchange", showBoard);
 showBoard();

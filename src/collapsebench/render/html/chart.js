@@ -123,11 +123,10 @@ function path(points) {
 }
 
 /* One metric over generations: lines, the closed form dotted, and each line's interval for when it is singled out. */
-function drawCurves(box, chart, board) {
+function drawCurves(box, width, chart, board) {
   const lines = chart.lines.filter((line) => board.shows(line.entry));
   const values = lines.flatMap((line) => [...line.points, ...line.theory]).map(([value]) => value).filter((v) => v !== null);
-  if (!values.length || !box.clientWidth) return box.replaceChildren();
-  const width = box.clientWidth;
+  if (!values.length || !width) return box.replaceChildren();
   const last = Math.max(...lines.map((line) => Math.max(line.points.length, line.theory.length))) - 1;
   const x = { at: (t) => FRAME.left + 6 + ((width - FRAME.left - FRAME.right - 12) * t) / Math.max(1, last) };
   const y = makeScale(values, HEIGHT - FRAME.bottom, FRAME.top);
@@ -171,19 +170,19 @@ function drawLine(line, entry, x, y) {
   return group;
 }
 
-/* R of every complete entry over one cost. */
-function drawCosts(box, costs, name, board) {
-  const points = costs.points.filter(({ entry, r, costs: spent }) => board.shows(entry) && r !== null && spent[name][0] !== null);
-  if (!points.length || !box.clientWidth) return box.replaceChildren();
-  const width = box.clientWidth;
-  const spent = points.map((point) => point.costs[name][0]);
-  const x = makeScale(spent, FRAME.left + 6, width - FRAME.right - 6);
-  const y = makeScale([0, 1, ...points.map(({ r }) => r)], HEIGHT - FRAME.bottom, FRAME.top);
-  const picture = makeFrame(width, x, y, x.ticks.filter((tick) => tick >= 0), name);
-  const sorted = [...points].sort((a, b) => a.costs[name][0] - b.costs[name][0] || a.r - b.r);
-  const readings = sorted.map(({ entry, r, words, costs: own }, column) => ({
-    entry, column, x: x.at(own[name][0]), y: y.at(r),
-    words: [board.entries[entry].label, `R ${words}`, `${own[name][1]} ${name}`],
+/* R of every complete entry over one cost, as a multiple of what `replace` spends; what lies below the floor stands on
+   it, else it would squeeze all others together. */
+function drawCosts(box, width, { names, floor, points: all }, kind, board) {
+  const points = all.filter(({ entry, r, costs }) => board.shows(entry) && r !== null && costs[kind][0] !== null);
+  if (!points.length || !width) return box.replaceChildren();
+  const spent = points.map(({ costs }) => costs[kind][0]);
+  const x = makeScale([0.8, 1.25, ...spent], FRAME.left + 6, width - FRAME.right - 6);
+  const y = makeScale([0, 1, ...points.map(({ r }) => Math.max(r, floor))], HEIGHT - FRAME.bottom, FRAME.top);
+  const picture = makeFrame(width, x, y, x.ticks.filter((tick) => tick >= 0), `${names[kind]}, × replace`);
+  const sorted = [...points].sort((a, b) => a.costs[kind][0] - b.costs[kind][0] || a.r - b.r);
+  const readings = sorted.map(({ entry, r, words, costs }, column) => ({
+    entry, column, x: x.at(costs[kind][0]), y: y.at(Math.max(r, floor)),
+    words: [board.entries[entry].label, `R ${words}`, `${costs[kind][1]} ${names[kind]}`],
   }));
   for (const reading of readings) {
     const entry = board.entries[reading.entry];

@@ -13,8 +13,7 @@ from .pieces import Cell, Column, Row, name_cell, number_cell, table
 if TYPE_CHECKING:
     from ...board import Board
 
-COST_COLUMNS = (*COSTS, "seconds")
-"""What a board counts, in the order in which it is shown."""
+_COLUMNS = (*COSTS, "seconds")
 
 
 def costs_section(board: Board, tracks: Sequence[str], order: Sequence[str]) -> str:
@@ -22,7 +21,7 @@ def costs_section(board: Board, tracks: Sequence[str], order: Sequence[str]) -> 
     columns = [
         Column("entry", numeric=False),
         Column("tasks"),
-        *(Column(name, ascending=True) for name in COST_COLUMNS),
+        *(Column(name, ascending=True) for name in _COLUMNS),
         Column("real rows", about="share of the rows trained on after generation 0 that are real"),
     ]
     rows = []
@@ -32,7 +31,7 @@ def costs_section(board: Board, tracks: Sequence[str], order: Sequence[str]) -> 
         cells = [
             name_cell(board, entry),
             Cell(coverage(board, entry), float(len(board.scope(entry)))),
-            *(number_cell(count(spent.get(name)), spent.get(name)) for name in COST_COLUMNS),
+            *(number_cell(count(spent.get(name)), spent.get(name)) for name in _COLUMNS),
             number_cell(share(real) if spent else MISSING, real),
         ]
         track = "" if entry.reference else entry.track

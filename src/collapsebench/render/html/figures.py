@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...stats import Interval
-from ..numbers import count, measured, number, span
-from ..svg import curves
-from .costs import COST_COLUMNS
+from ..cost_plot import FLOOR, KINDS, cost_plot
+from ..numbers import measured, number, score, span
+from ..svg import Curve, curves
 from .pieces import place
 
 if TYPE_CHECKING:
-    from ...board import Board, BoardTask, Entry
+    from ...board import Board, BoardTask
 
 
 def figures(board: Board) -> dict[str, Any]:
@@ -36,7 +37,7 @@ def figures(board: Board) -> dict[str, Any]:
             {
                 "name": task.name,
                 "id": place(board, "task", task.name),
-                "charts": [_primary(board, task), *(_secondary(board, task, metric) for metric in task.shown)],
+                "charts": _charts(board, task),
             }
             for task in board.tasks
             if task.primary
@@ -45,46 +46,37 @@ def figures(board: Board) -> dict[str, Any]:
     }
 
 
-def _primary(board: Board, task: BoardTask) -> dict[str, Any]:
+def _charts(board: Board, task: BoardTask) -> list[dict[str, Any]]:
+    """The loss, then the metrics beside it."""
     labels = [entry.label for entry in board.entries]
-    lines = [
+    figure = curves(board, task.name)
+    beside = [{"metric": panel.metric, "unit": "", "lines": _lines(panel.lines, labels)} for panel in figure.beside]
+    return [{"metric": task.primary, "unit": task.unit, "lines": _lines(figure.lines, labels)}, *beside]
+
+
+def _lines(lines: Sequence[Curve], labels: Sequence[str]) -> list[dict[str, Any]]:
+    return [
         {
             "entry": labels.index(line.label),
             "points": [_point(Interval(*pair)) for pair in zip(line.mean, line.half_width, strict=True)],
             "theory": [[_finite(value), number(value)] for value in line.theory],
             "diverged": line.diverged,
         }
-        for line in curves(board, task.name).lines
+        for line in lines
     ]
-    return {"metric": task.primary, "unit": task.unit, "lines": lines}
-
-
-def _secondary(board: Board, task: BoardTask, metric: str) -> dict[str, Any]:
-    """A metric beside the loss, over the seeds that are done."""
-    lines = []
-    for index, entry in enumerate(board.entries):
-        points = [_point(board.metric(entry, task.name, metric, t)) for t in range(_length(board, entry, task))]
-        if any(value is not None for value, _, _ in points):
-            lines.append({"entry": index, "points": points, "theory": [], "diverged": False})
-    return {"metric": metric, "unit": "", "lines": lines}
-
-
-def _length(board: Board, entry: Entry, task: BoardTask) -> int:
-    done = [len(result.generations) for result in entry.results(task.name) if result.cell.status == "done"]
-    return min(done, default=0)
 
 
 def _costs(board: Board) -> dict[str, Any]:
-    """R of every complete entry with its interval for these tasks, and what it cost."""
+    """R of every complete entry with its interval for these tasks, over costs as multiples of what `replace` spends."""
+    entries = {entry.label: (index, entry) for index, entry in enumerate(board.entries)}
     points = []
-    for index, entry in enumerate(board.entries):
-        spent = board.costs(entry)
-        if spent and board.scored(entry):
-            overall = board.overall(entry).these_tasks
-            costs = {name: [_finite(spent[name]), count(spent[name])] for name in COST_COLUMNS}
-            words = f"{number(overall.centre)} {span(overall)}"
-            points.append({"entry": index, "r": _finite(overall.centre), "words": words, "costs": costs})
-    return {"names": COST_COLUMNS, "points": points}
+    for dot in cost_plot(board).dots:
+        index, entry = entries[dot.label]
+        overall = board.overall(entry).these_tasks
+        costs = [[_finite(cost), f"×{number(cost)}"] for cost in dot.costs]
+        words = f"{score(overall.centre)} {span(overall)}"
+        points.append({"entry": index, "r": _finite(dot.recovered), "words": words, "costs": costs})
+    return {"names": list(KINDS), "floor": FLOOR, "points": points}
 
 
 def _point(interval: Interval) -> list[float | str | None]:

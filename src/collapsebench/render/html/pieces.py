@@ -98,6 +98,13 @@ def folded(summary: str, content: str) -> str:
     return f"<details><summary>{summary}</summary>\n{content}\n</details>" if content else ""
 
 
+def badge(entry: Entry) -> str:
+    """A mark for records that were verified or are stale; what is self-reported has none."""
+    words = {"verified": "✓ verified", "stale": "stale"}
+    standing = entry.badge.partition(",")[0]
+    return f' <span class="badge {standing}">{words[standing]}</span>' if standing in words else ""
+
+
 def name_cell(board: Board, entry: Entry, extra: str = "") -> Cell:
     """An entry's label with a link to its description; references in italics."""
     words = re.sub("([_(,=])", r"\1<wbr>", plain(entry.label))

@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..markdown.scores import coverage, diverged, rows_of
+from ...board.against import against, copy_of
+from ..markdown.scores import against_frozen, coverage, diverged, rows_of
 from ..numbers import MISSING, OUTSIDE, number, score, span
-from .pieces import Cell, Column, Row, bullets, element, folded, interval_cell, name_cell, plain, plural, table
+from .pieces import Cell, Column, Row, badge, bullets, element, folded, interval_cell, name_cell, plain, plural, table
 
 if TYPE_CHECKING:
     from ...board import Board, BoardTask, Entry, Standing
@@ -28,7 +29,8 @@ def scores_section(board: Board, tracks: Sequence[str], order: Sequence[str]) ->
         Column("overall R", about="interquartile mean of R over all (task, seed)"),
         Column(_scale_header(), numeric=False),
         Column("these tasks", about="95 % interval of overall R for new seeds on these tasks"),
-        Column("tasks like these", about="95 % interval for new tasks, around the mean over tasks"),
+        Column("tasks like these", about="95 % interval of the mean of R over new tasks like these"),
+        Column("against frozen", about="better, level or worse by a paired t-test, and the probability of improvement"),
         *(Column(plain(task.name), task=task.name, about=f"R on {plain(task.title)}") for task in board.counting),
     ]
     rows = [
@@ -62,19 +64,30 @@ def _lead(board: Board, standing: Standing | None, entry: Entry) -> list[Cell]:
     covered = coverage(board, entry)
     lead = [
         rank,
-        name_cell(board, entry),
+        name_cell(board, entry, _copy_mark(board, entry) + badge(entry)),
         Cell("reference" if entry.reference else entry.track, "~" if entry.reference else entry.track, "track"),
         Cell(covered, float(len(board.scope(entry)))),
     ]
     if not complete:
-        return [*lead, Cell(MISSING, None, "missing"), Cell(""), Cell(MISSING), Cell(MISSING)]
+        return [*lead, Cell(MISSING, None, "missing"), Cell(""), *[Cell(MISSING, None, "missing")] * 3]
     both = (overall.these_tasks, overall.tasks_like_these)
     return [
         *lead,
         Cell(element("b", score(both[0].centre)), both[0].centre),
         Cell(_small_plot(overall), kind="drawn"),
         *(Cell(f"<small>{span(i)}</small>", None if math.isnan(i.half_width) else i.low) for i in both),
+        _against_frozen(board, entry),
     ]
+
+
+def _copy_mark(board: Board, entry: Entry) -> str:
+    original = copy_of(board, entry)
+    return f" = <em>{plain(original)}</em>" if original else ""
+
+
+def _against_frozen(board: Board, entry: Entry) -> Cell:
+    standing = against(board, entry)
+    return Cell(against_frozen(board, entry), standing.improvement if standing else None, "" if standing else "missing")
 
 
 def _task_cell(board: Board, entry: Entry, task: BoardTask) -> Cell:
@@ -106,6 +119,11 @@ def _remarks(board: Board, entries: Sequence[Entry]) -> list[str]:
 
 def _notes(board: Board, entries: Sequence[Entry]) -> str:
     notes = []
+    if any(badge(entry) for entry in entries):
+        notes.append(
+            "✓ verified: a maintainer ran a sample of exactly these records again. Stale: protocol, task or method "
+            "have changed since. Without a mark: self-reported."
+        )
     if not board.counting:
         notes.append("No task is scored yet, so that R is missing; the losses stand under the tasks.")
     for reference, tasks in board.missing_references().items():

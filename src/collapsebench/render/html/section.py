@@ -65,9 +65,11 @@ def _facts(board: Board) -> str:
         "tasks": f"{len(board.counting)} scored of {len(board.tasks)}",
         "length": f"{plural(rules['generations'], 'generation')}, {plural(rules['seeds'], 'seed')}",
         "scored": _window(board),
-        "protocol digest": f"<code>{plain(rules['digest'][:12])}</code>",
+        "newest record": plain(board.newest),
+        "protocol digest": element("code", plain(rules["digest"][:12])),
     }
-    return element("dl", "".join(f"<div><dt>{name}</dt><dd>{fact}</dd></div>" for name, fact in facts.items()), "strip")
+    items = (f"<div><dt>{name}</dt><dd>{fact}</dd></div>" for name, fact in facts.items() if fact)
+    return element("dl", "".join(items), "strip")
 
 
 def _window(board: Board) -> str:
@@ -77,16 +79,16 @@ def _window(board: Board) -> str:
 
 def _how_to_read(board: Board) -> str:
     lines = (
-        "<b>R</b>, the recovered gap: 0 is as bad as training on synthetic data alone (<em>replace</em>), 1 as good as "
-        "never using it (<em>frozen</em>); above 1, synthetic data helped.",
-        "<b>Overall</b>: the interquartile mean of R over (task, seed). Drawn: thick, its 95 % interval for new seeds "
-        "on these tasks; thin, for new tasks like these.",
-        "<b>±</b> is a 95 % Student-t half-width over seeds. A task counts only where synthetic data alone clearly "
-        "collapses. R does not depend on who else entered.",
-        "<b>Rank</b> is within a track. Entries share one unless a paired t-test over what both ran, after Holm, puts "
-        "them behind the first of it.",
+        "<b>R</b>, the recovered gap of the held-out real loss: 0 is as bad as training on synthetic data alone "
+        "(<em>replace</em>), 1 as good as never using it (<em>frozen</em>).",
+        "<b>Overall R</b>: interquartile mean over (task, seed). Drawn beside it: thick, its 95 % interval for new "
+        "seeds; thin, for new tasks like these. ± is a half-width over seeds.",
+        "<b>Rank</b> is within a track. Entries share it unless a paired t-test, after Holm over all pairs of the "
+        "track, puts one behind the first. References, in italics, are never ranked.",
+        "<b>Against frozen</b>: better, level or worse by the same test, and how often the loss is lower than "
+        "<em>frozen</em>’s: the probability of improvement.",
         f"<b>{OUTSIDE}</b>: the task lacks what the method needs, and has no weight in its score. {MISSING}: missing. "
-        "References, in italics, are never ranked.",
+        "A task counts only where <em>replace</em> clearly collapses.",
     )
     items = "".join(f"<li>{line}</li>" for line in lines)
     return f'<details class="how" open><summary>How to read this</summary><ul>{items}</ul></details>'
