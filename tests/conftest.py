@@ -10,11 +10,13 @@ os.environ.pop("COLLAPSEBENCH_DEBUG", None)
 import json
 import lzma
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 import torch
 
+from collapsebench import cache
 from collapsebench.data import FOLDER
 from collapsebench.ledger import Ledger
 from collapsebench.plan import CellSpec, resolve
@@ -26,6 +28,14 @@ from collapsebench.store import Store
 torch.set_num_threads(1)
 
 TOY = Path(__file__).parent / "toy.py"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_this_session():
+    """Fixed classifiers are trained once per session (and process), and nothing is put in the user's cache."""
+    with tempfile.TemporaryDirectory(prefix="collapsebench-tests-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv(cache.VARIABLE, folder)
+        yield
 
 
 @pytest.fixture

@@ -70,6 +70,15 @@ def test_data_folder(findings, tmp_path, monkeypatch):
     assert findings()["COLLAPSEBENCH_DATA"].found.endswith("1 entries")
 
 
+def test_cache_folder(findings, tmp_path, monkeypatch):
+    monkeypatch.setenv("COLLAPSEBENCH_CACHE", str(tmp_path / "cache"))
+    assert findings()["COLLAPSEBENCH_CACHE"].level == "ok"
+    assert str(tmp_path / "cache") in findings()["COLLAPSEBENCH_CACHE"].found
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("COLLAPSEBENCH_CACHE", str(tmp_path / "file" / "cache"))
+    assert findings()["COLLAPSEBENCH_CACHE"].level == "warn"
+
+
 def test_a_plugin_that_cannot_be_imported_and_missing_references_fail(findings, monkeypatch):
     monkeypatch.setattr(METHODS, "unavailable", lambda: {"mine": "ImportError: no module named x"})
     monkeypatch.setattr(METHODS, "names", lambda: ["replace", "frozen"])

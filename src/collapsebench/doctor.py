@@ -53,6 +53,7 @@ def examine(store: Path) -> list[Finding]:
         _writable(store),
         _disk(store),
         _data(),
+        _cache(),
         _hub(),
         _git(),
         *_plugins(),
@@ -163,6 +164,17 @@ def _data() -> Finding:
         found = f"{folder} is no folder"
         return Finding("COLLAPSEBENCH_DATA", "fail", found, "Set it to a folder of data sets, or unset it.")
     return Finding("COLLAPSEBENCH_DATA", "ok", f"{folder}, {sum(1 for _ in Path(folder).iterdir())} entries")
+
+
+def _cache() -> Finding:
+    from . import cache
+
+    folder, named = cache.folder(), "" if os.environ.get(cache.VARIABLE) else ", by default"
+    above = _nearest(folder)
+    if not above.is_dir() or not os.access(above, os.W_OK):
+        found = f"{folder} cannot be written"
+        return Finding(cache.VARIABLE, "warn", found, "Image tasks keep a classifier there; name another folder.")
+    return Finding(cache.VARIABLE, "ok", f"{folder}{named}; image tasks keep their fixed classifiers there")
 
 
 def _hub() -> Finding:
