@@ -9,6 +9,7 @@ from rich.console import Console
 
 from collapsebench.board import stale_pages, summary_table, write_board
 from collapsebench.records import write_results
+from collapsebench.submission.verification import sign
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "board"
 
@@ -102,7 +103,7 @@ def test_a_method_that_returns_the_real_data_is_said_to_be_a_copy_of_frozen(fabr
     assert (rank, overall) == ("1", "1.00")
     assert "[thaw](#entry-thaw) = *frozen* |" in section(page, "Scores")
     assert row(section(page, "Scores"), "thaw")[7] == "level, 50 %"
-    assert "**thaw**: Thaw. Returns D_0. Here a copy of *frozen*" in section(page, "Entries")
+    assert "**thaw** (self-reported): Thaw. Returns D_0. Here a copy of *frozen*" in section(page, "Entries")
 
 
 def test_lm_eval_metrics_stand_in_a_table_of_their_own(fabricate, tmp_path):
@@ -197,3 +198,26 @@ def test_the_terminal_table_has_every_entry(folder):
     assert re.search(r"blind\s+1\s+accumulate\s", text)
     assert re.search(r"anchored\s+incomplete\s+token_edit", text)
     assert all(name in text for name in ("fresh_mix", "verify_filter", "replace", "frozen", "fresh_real"))
+
+
+def test_marks_stand_beside_the_entries_that_have_one(folder):
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    assert "(stale)" in row(section(page, "Scores"), "tempered(temperature=0.9, top_p=0.9)")[2]
+    assert "Stale: protocol, task or method have changed since." in section(page, "Scores")
+    assert "**tempered(temperature=0.9, top_p=0.9)** (stale): " in section(page, "Entries")
+    assert section(page, "Entries").count(" (self-reported): ") == 10
+
+
+def test_a_verified_entry_keeps_its_mark_while_its_records_stand(fabricate, tmp_path):
+    def shown():
+        write_board(tmp_path)
+        page = (tmp_path / "README.md").read_text(encoding="utf-8")
+        return row(section(page, "Scores"), "accumulate")[2]
+
+    fabricate.board(tmp_path, [r for name in ("replace", "frozen", "accumulate") for r in fabricate.cells(name)])
+    sign(tmp_path, "accumulate", fabricate.cells("accumulate"), [], 0.1)
+    assert shown().endswith(" ✓")
+    fabricate.board(tmp_path, fabricate.cells("accumulate", environment={"machine": "another"}))
+    assert "✓" in shown()
+    fabricate.board(tmp_path, fabricate.cells("accumulate", recovered=0.9))
+    assert "✓" not in shown()

@@ -24,7 +24,7 @@ def _description(board: Board, entry: Entry) -> str:
     facts.append("; ".join(code(f"{key} = {value}") for key, value in entry.params.items()))
     if original := copy_of(board, entry):
         facts.append(f"Here a copy of *{plain(original)}*: the same loss on every task and seed, to the last bit.")
-    return f'<a id="{anchor(entry)}"></a>{name}: {" ".join(filter(None, facts))}'
+    return f'<a id="{anchor(entry)}"></a>{name} ({entry.badge}): {" ".join(filter(None, facts))}'
 
 
 def _paper(paper: str) -> str:

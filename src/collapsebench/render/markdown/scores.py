@@ -43,7 +43,7 @@ def scores_section(board: Board, tracks: Sequence[str], with_track: bool) -> str
         complete = board.scored(entry)
         row = [str(standing.rank) if standing else "" if entry.reference else MISSING]
         row += ["" if entry.reference else entry.track] if with_track else []
-        row += [linked(board, entry) + _copy_mark(board, entry), coverage(board, entry)]
+        row += [linked(board, entry) + _copy_mark(board, entry) + _badge(entry), coverage(board, entry)]
         row += [score(overall.these_tasks.centre) if complete else MISSING]
         row += [span(overall.these_tasks), span(overall.tasks_like_these)] if complete else [MISSING, MISSING]
         row += [against_frozen(board, entry)]
@@ -56,6 +56,11 @@ def scores_section(board: Board, tracks: Sequence[str], with_track: bool) -> str
 def _copy_mark(board: Board, entry: Entry) -> str:
     original = copy_of(board, entry)
     return f" = *{plain(original)}*" if original else ""
+
+
+def _badge(entry: Entry) -> str:
+    """A mark for records that were verified or are stale; what is self-reported has none."""
+    return {"verified": " ✓", "stale": " (stale)"}.get(entry.badge.partition(",")[0], "")
 
 
 def against_frozen(board: Board, entry: Entry) -> str:
@@ -93,6 +98,11 @@ def diverged(board: Board, entry: Entry, task: BoardTask) -> str:
 
 def _notes(board: Board, entries: Sequence[Entry]) -> str:
     notes = []
+    if any(_badge(entry) for entry in (*entries, *board.references)):
+        notes.append(
+            "✓ verified: a maintainer ran a sample of exactly these records again. Stale: protocol, task or method "
+            "have changed since. Without a mark: self-reported."
+        )
     if not board.counting:
         notes.append("No task is scored yet, so that R is missing; the losses stand under the tasks.")
     for reference, tasks in board.missing_references().items():

@@ -50,9 +50,18 @@ def plural(number_of: int, noun: str) -> str:
     return f"{number_of} {noun}" if number_of == 1 else f"{number_of} {noun}s"
 
 
+_MARKUP = re.compile(
+    r"[\\|*<>\[\]`&$~@]"  # code, links, HTML and its entities, formulas, tables
+    r"|(?<![^\W_])_|_(?![^\W_])"  # emphasis, which an underscore inside a word does not begin
+    r"|(?<=:)/(?=/)|(?<=\bwww)\."  # addresses, which would become links by themselves
+    r"|^[#+=-]|(?<=^\d)[.)]"  # headings, rules and lists at the start
+)
+
+
 def plain(text: str) -> str:
-    """Plain text in Markdown: nothing in it ends a table cell or starts markup."""
-    return re.sub(r"([\\|*<>\[\]`])", r"\\\1", " ".join(text.split()))
+    """Plain text in Markdown: nothing in it ends a table cell, starts markup, becomes a link or turns the line."""
+    printable = "".join(c if c.isprintable() else " " for c in text)
+    return _MARKUP.sub(r"\\\g<0>", " ".join(printable.split()))
 
 
 def code(text: str) -> str:
