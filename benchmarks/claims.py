@@ -23,16 +23,25 @@ class Measured:
         """A metric of an entry at generation t, seed by seed."""
         return [cell.generations[t].metrics[name] for cell in self.cells[label]]
 
+    def logged(self, label: str, name: str, t: int = -1) -> list[float]:
+        """What an entry's method logged at generation t, seed by seed."""
+        return [cell.generations[t].log[name] for cell in self.cells[label]]
+
     def worse(self, worse: str, better: str) -> tuple[float, list[float]]:
         """By how many paired standard errors one entry loses to another, and the differences by seed."""
-        gaps = [a - b for a, b in zip(self.losses[worse], self.losses[better], strict=True)]
-        error = statistics.stdev(gaps) / len(gaps) ** 0.5
-        return statistics.mean(gaps) / error, gaps
+        return paired(self.losses[worse], self.losses[better])
 
     def between(self, label: str, better: str, worse: str) -> bool:
         """Whether an entry lies between two others in every seed."""
         rows = zip(self.losses[better], self.losses[label], self.losses[worse], strict=True)
         return all(low < middle < high for low, middle, high in rows)
+
+
+def paired(larger: list[float], smaller: list[float]) -> tuple[float, list[float]]:
+    """By how many paired standard errors one list is larger than another, and the differences by seed."""
+    gaps = [a - b for a, b in zip(larger, smaller, strict=True)]
+    error = statistics.stdev(gaps) / len(gaps) ** 0.5
+    return statistics.mean(gaps) / error, gaps
 
 
 def board_folder(default: str) -> Path:
