@@ -30,15 +30,23 @@ def fabricate():
 
 
 @pytest.fixture(scope="session")
-def boards(fabricate, tmp_path_factory):
-    """`quick` with an entry of every kind, and `standard` with the references and one method."""
+def folder(fabricate, tmp_path_factory):
+    """Boards: `quick` with an entry of every kind, and `standard` with the references and one method."""
     quick = fabricate.everything()
     few = [r for r in quick if r.cell.method["name"] in ("replace", "frozen", "fresh_real", "accumulate")]
     standard = [
         CellResult(replace(r.cell, protocol={**r.cell.protocol, "name": "standard"}), r.generations) for r in few
     ]
     folder = tmp_path_factory.mktemp("boards")
-    return [load_board(fabricate.board(folder / name, rs)) for name, rs in (("quick", quick), ("standard", standard))]
+    for name, results in (("quick", quick), ("standard", standard)):
+        fabricate.board(folder / name, results)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def boards(folder):
+    """The boards of the folder."""
+    return [load_board(folder / name) for name in ("quick", "standard")]
 
 
 @pytest.fixture(scope="session")

@@ -42,7 +42,7 @@ def background(page):
 
 def test_a_header_sorts_both_ways_and_says_so(visit):
     page = visit()
-    header = page.locator(f"{SCORES} thead th", has_text="arithmetic")
+    header, before = page.locator(f"{SCORES} thead th", has_text="arithmetic"), rows(page)
     assert header.get_attribute("aria-sort") is None
     header.locator("button").click()
     assert header.get_attribute("aria-sort") == "descending"
@@ -56,6 +56,8 @@ def test_a_header_sorts_both_ways_and_says_so(visit):
     page.locator(f"{SCORES} thead button", has_text="entry").click()
     assert header.get_attribute("aria-sort") is None
     assert rows(page) == sorted(rows(page))
+    page.locator(f"{SCORES} thead button", has_text="rank").click()
+    assert rows(page) == before  # by track and rank, as the board stands
 
 
 def test_tracks_are_filtered_in_tables_curves_and_descriptions(visit):

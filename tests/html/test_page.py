@@ -10,6 +10,7 @@ from importlib import resources
 from pathlib import Path
 
 import pytest
+from hatchling.builders.wheel import WheelBuilder
 
 from collapsebench.board import load_board
 from collapsebench.render.figure import COLOURS
@@ -163,3 +164,10 @@ def test_how_entries_stand_against_frozen_and_when_they_ran_is_on_the_page(board
     words = "".join(Elements(page([boards[0]])).words)
     assert "worse, 0 %" in words
     assert (boards[0].newest in words) and ("newest record" in words) == bool(boards[0].newest)
+
+
+def test_styles_scripts_and_template_ship_in_the_wheel():
+    shipped = {file.distribution_path for file in WheelBuilder(str(ROOT)).recurse_included_files()}
+    beside = {path.name for path in Path(resources.files("collapsebench.render.html")).glob("*.*")}
+    assert beside >= {"board.html", "board.css", "board.js", "chart.js", "table.js", "theme.js"}
+    assert {f"collapsebench/render/html/{name}" for name in beside} <= shipped

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...board.against import against, copy_of
+from ...method import TRACKS
 from ..markdown.scores import against_frozen, coverage, diverged, rows_of
 from ..numbers import MISSING, OUTSIDE, number, score, span
 from .pieces import Cell, Column, Row, badge, bullets, element, folded, interval_cell, name_cell, plain, plural, table
@@ -24,13 +25,12 @@ def scores_section(board: Board, tracks: Sequence[str], order: Sequence[str]) ->
     columns = [
         Column("rank", ascending=True, about="within its track; shared unless told apart"),
         Column("entry", numeric=False),
-        Column("track", numeric=False),
-        Column("tasks", about="of the scored tasks, those that the entry covers"),
         Column("overall R", about="interquartile mean of R over all (task, seed)"),
         Column(_scale_header(), numeric=False),
         Column("these tasks", about="95 % interval of overall R for new seeds on these tasks"),
         Column("tasks like these", about="95 % interval of the mean of R over new tasks like these"),
         Column("against frozen", about="better, level or worse by a paired t-test, and the probability of improvement"),
+        Column("tasks", about="of the scored tasks, those that the entry covers"),
         *(Column(plain(task.name), task=task.name, about=f"R on {plain(task.title)}") for task in board.counting),
     ]
     rows = [
@@ -59,25 +59,29 @@ def scores_section(board: Board, tracks: Sequence[str], order: Sequence[str]) ->
 
 
 def _lead(board: Board, standing: Standing | None, entry: Entry) -> list[Cell]:
-    rank = Cell(str(standing.rank), standing.rank) if standing else Cell("" if entry.reference else MISSING, None)
     overall, complete = board.overall(entry), board.scored(entry)
-    covered = coverage(board, entry)
-    lead = [
-        rank,
-        name_cell(board, entry, _copy_mark(board, entry) + badge(entry)),
-        Cell("reference" if entry.reference else entry.track, "~" if entry.reference else entry.track, "track"),
-        Cell(covered, float(len(board.scope(entry)))),
-    ]
+    covered = Cell(coverage(board, entry), float(len(board.scope(entry))))
+    lead = [_rank(standing, entry), name_cell(board, entry, _copy_mark(board, entry) + badge(entry))]
     if not complete:
-        return [*lead, Cell(MISSING, None, "missing"), Cell(""), *[Cell(MISSING, None, "missing")] * 3]
+        return [*lead, Cell(MISSING, None, "missing"), Cell(""), *[Cell(MISSING, None, "missing")] * 3, covered]
     both = (overall.these_tasks, overall.tasks_like_these)
     return [
         *lead,
         Cell(element("b", score(both[0].centre)), both[0].centre),
         Cell(_small_plot(overall), kind="drawn"),
-        *(Cell(f"<small>{span(i)}</small>", None if math.isnan(i.half_width) else i.low) for i in both),
+        *(Cell(element("small", span(i)), None if math.isnan(i.half_width) else i.low) for i in both),
         _against_frozen(board, entry),
+        covered,
     ]
+
+
+def _rank(standing: Standing | None, entry: Entry) -> Cell:
+    """`blind 1`, sorted by track and rank, so that a click brings back the order of the board."""
+    track = element("small", "reference" if entry.reference else entry.track)
+    if entry.reference:
+        return Cell(track)
+    place, shown = (standing.rank, str(standing.rank)) if standing else (999, MISSING)
+    return Cell(f"{track} {shown}", f"{TRACKS.index(entry.track)}.{place:03}")
 
 
 def _copy_mark(board: Board, entry: Entry) -> str:
