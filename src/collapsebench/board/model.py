@@ -177,8 +177,17 @@ class Board:
 
     def overall(self, entry: Entry) -> Overall:
         """R over the counting tasks that the entry has, whether it is complete or not."""
-        strata = [values for task in self.counting if (values := self._values(entry, task))]
-        return Overall(stratified_interval(strata), student_t_interval([np.mean(values) for values in strata]))
+        return self._overall[entry.label]
+
+    @cached_property
+    def _overall(self) -> Mapping[str, Overall]:
+        strata = {
+            e.label: [values for task in self.counting if (values := self._values(e, task))] for e in self.entries
+        }
+        return {
+            label: Overall(stratified_interval(tasks), student_t_interval([np.mean(values) for values in tasks]))
+            for label, tasks in strata.items()
+        }
 
     def cell_state(self, entry: Entry, task: str, seed: int) -> State:
         """How one cell stands; one that ran to the end with a loss that is not finite counts as diverged."""
