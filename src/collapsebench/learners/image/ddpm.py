@@ -140,7 +140,7 @@ class ConditionalDDPM(ImageGenerator):
             for step in range(self._steps - 1, 0, -1):
                 mean = schedule.on_start[step] * self._expected(x, labels, step) + schedule.on_current[step] * x
                 x = mean + (temperature * schedule.variance[step]).sqrt() * torch.randn(size, generator=rng)
-            chance = (self._level_log_probs(x, labels, torch.zeros_like(labels)) / temperature).softmax(-1)
+            chance = (self._logits(x, labels, torch.zeros_like(labels)) / temperature).softmax(-1)
         drawn = torch.multinomial(chance.flatten(0, 1), 1, generator=rng)
         return drawn.view(size).to(torch.uint8)
 
@@ -159,7 +159,7 @@ class ConditionalDDPM(ImageGenerator):
             last = self._log_prob_of_levels(images, labels, torch.zeros_like(labels), noise[-1]).sum(-1)
             signal, spread = self._schedule.signal[-1].square(), self._schedule.noise[-1].square()
             prior = 0.5 * (signal * self._scaled(images).square() + spread - 1 - spread.log()).sum(-1)
-            return last - self._divergence(images, labels, steps, noise) - prior
+            return last - self._divergence(images, labels, steps, noise[:-1]) - prior
 
     def _divergence(
         self, images: torch.Tensor, labels: torch.Tensor, steps: torch.Tensor, noise: torch.Tensor
@@ -167,7 +167,7 @@ class ConditionalDDPM(ImageGenerator):
         """KL of the model's normal steps from the posteriors that know the image, times their number; `[n]`."""
         schedule, start, total = self._schedule, self._scaled(images), torch.zeros(len(images))
         with torch.no_grad():
-            for step, of_one in zip(steps.expand(-1, len(images)), noise, strict=False):
+            for step, of_one in zip(steps.expand(-1, len(images)), noise, strict=True):
                 error = start - self._expected(self._noised(images, step, of_one), labels, step)
                 total += schedule.on_start[step].square() / (2 * schedule.variance[step]) * error.square().sum(-1)
         return total * (self._steps - 1) / len(steps)
@@ -175,21 +175,20 @@ class ConditionalDDPM(ImageGenerator):
     def _log_prob_of_levels(
         self, images: torch.Tensor, labels: torch.Tensor, step: torch.Tensor, noise: torch.Tensor
     ) -> torch.Tensor:
-        log_probs = self._level_log_probs(self._noised(images, step, noise), labels, step)
+        log_probs = self._logits(self._noised(images, step, noise), labels, step).log_softmax(-1)
         return log_probs.gather(-1, images.long().unsqueeze(-1)).squeeze(-1)
 
     def _expected(self, x: torch.Tensor, labels: torch.Tensor, step: torch.Tensor | int) -> torch.Tensor:
         """The expected image behind x, in [-1, 1]."""
-        chance = self._level_log_probs(x, labels, torch.as_tensor(step).expand(len(x))).exp()
-        return chance @ self._grey
+        return self._logits(x, labels, torch.as_tensor(step).expand(len(x))).softmax(-1) @ self._grey
 
-    def _level_log_probs(self, x: torch.Tensor, labels: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
-        """Log-probability of every grey level of every pixel behind x at steps `[n]`, `[n, pixels, levels + 1]`."""
+    def _logits(self, x: torch.Tensor, labels: torch.Tensor, step: torch.Tensor) -> torch.Tensor:
+        """Logits of the grey levels of every pixel behind x at steps `[n]`, `[n, pixels, levels + 1]`."""
         signal, noise = (sizes[step].view(-1, 1, 1) for sizes in (self._schedule.signal, self._schedule.noise))
         slope, bend = self._denoiser(x, step, labels).unsqueeze(-1).chunk(2, dim=1)
         surprise = ((x.unsqueeze(-1) - signal * self._grey) / noise).square() / 2
         logits: torch.Tensor = slope * self._grey + bend * self._grey.square() - surprise
-        return logits.log_softmax(-1)
+        return logits
 
     def _noised(self, images: torch.Tensor, step: torch.Tensor, noise: torch.Tensor) -> torch.Tensor:
         signal, spread = self._schedule.signal[step].unsqueeze(1), self._schedule.noise[step].unsqueeze(1)
