@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from collapsebench.board import load_board
 from collapsebench.render.html import page as render
 from collapsebench.render.numbers import measured
 from collapsebench.stats import student_t_interval
@@ -177,15 +178,31 @@ def test_text_stands_out_as_wcag_aa_asks(visit):
                 assert (high + 0.05) / (low + 0.05) >= 4.5, f"{ink} on {ground}, {scheme}"
 
 
+PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True, "is_mobile": True}
+OPEN_ALL = "document.querySelectorAll('details').forEach((one) => { one.open = true; })"
+
+
 def test_on_a_phone_only_tables_scroll_sideways(visit):
-    for board in ("#quick", "#standard"):
-        page = visit(board, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
-        page.evaluate("document.querySelectorAll('details').forEach((one) => { one.open = true; })")
+    page = visit(**PHONE)
+    page.evaluate(OPEN_ALL)
+    for board in ("quick", "standard"):
+        page.locator(".boards a", has_text=board).tap()
         assert page.evaluate("document.documentElement.scrollWidth") == 360
-        box = page.locator(f"{board} .scroll").first
+        box = page.locator(f"#{board} .scroll").first
         assert box.evaluate("(box) => box.scrollWidth > box.clientWidth")
         box.evaluate("(box) => { box.scrollLeft = 400; }")
-        assert page.locator(f"{board} table.scores tbody th").first.bounding_box()["x"] >= 0  # names stay in sight
+        assert page.locator(f"#{board} table.scores tbody th").first.bounding_box()["x"] >= 0  # names stay in sight
+
+
+def test_endless_words_do_not_widen_a_phone(visit, fabricate, tmp_path):
+    long = {"params": {"a_parameter_with_quite_a_name": 0.123456789, "b" * 70: "c" * 70}}
+    results = [r for name in ("replace", "frozen") for r in fabricate.cells(name)] + fabricate.cells("tempered", **long)
+    board = load_board(fabricate.board(tmp_path, results))
+    entries = tuple(replace(entry, title="t" * 300, description="d" * 300) for entry in board.entries)
+    protocol = {**board.protocol, "description": "p" * 300, "name": "q" * 64}
+    page = visit(document=render([replace(board, entries=entries, protocol=protocol)]), **PHONE)
+    page.evaluate(OPEN_ALL)
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
 
 
 def test_without_script_every_board_is_a_plain_readable_table(visit):
