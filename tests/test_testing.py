@@ -151,6 +151,15 @@ def test_a_capability_that_is_not_in_needs_fails_on_the_task_without_it(method_c
     assert failed(method_results(declared, ["gaussian"])) == []
 
 
+@pytest.mark.parametrize("card", [", needs={'sites', 'log_prob'}", ", access={'reward'}"])
+def test_what_would_keep_tasks_out_of_the_score_has_to_be_used(method_class, card):
+    results = method_results(method_class("return synthetic", card=card), ["gaussian"])
+    assert failed(results) == ["used_needs"]
+    body = "ctx.model.sites(synthetic)\nctx.reward(synthetic)\nreturn synthetic"
+    card = ", needs={'sites', 'log_prob'}, access={'reward'}"
+    assert failed(method_results(method_class(body, card=card, name="used"), ["gaussian"])) == []
+
+
 def test_a_method_that_supports_no_task_does_not_pass(method_class):
     results = method_results(method_class("return synthetic", card=", needs={'site_weights'}"), ["gaussian"])
     assert failed(results) == ["runs"]

@@ -11,6 +11,7 @@ from ..learner import Decoding
 from ..method import Method
 from ..plan import Cell
 from ..records import CellResult
+from ..task import MODALITIES
 from .checks import Checklist, CheckResult, NotApplicable
 from .random_state import global_random_state
 from .source import declaration_problems, pickling, submodule_imports
@@ -145,6 +146,18 @@ def used_access(trial: MethodTrial) -> Iterator[str]:
     """It uses every access that it declares; an unused one puts it in a stronger track for nothing."""
     asked = set[str]().union(*(observation.asked for observation in trial.observations))
     if unused := trial.method.access() - asked:
+        yield f"Never used on the tiny tasks: {', '.join(sorted(unused))}."
+
+
+@METHOD_CHECKS.add("declaration", "decoding", "declared_access", "runs")
+def used_needs(trial: MethodTrial) -> Iterator[str]:
+    """It uses all that it declares and some tasks lack; else it would keep those tasks out of its score for nothing."""
+    method = trial.method
+    used = {feature for t in range(1, GENERATIONS + 1) for feature in method.decoding(t).features}
+    used |= {"site_weights"} if method.weights_sites else set()
+    used.update(*(observation.asked | observation.touched for observation in trial.observations))
+    narrowing = method.needs() | (method.access() & {"verifier", "reward", "prior"})
+    if unused := narrowing - used - set(MODALITIES):  # on which kind of examples it relies cannot be seen
         yield f"Never used on the tiny tasks: {', '.join(sorted(unused))}."
 
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
+from ..context import MeteredModel
 from ..corpus import Corpus
 from ..errors import Diverged, PluginError
+from ..learner import PLAIN, Decoding
 from ..lineage import Lineage, check_corpus, check_values
 from ..method import ACCESSES, Method
 from ..plan import Cell
@@ -29,17 +33,49 @@ class _Granted(frozenset[str]):
         return True
 
 
+_TOUCHES = {"log_prob": {"log_prob"}, "sites": {"sites", "log_prob"}, "resample": {"sites"}}
+"""Questions to a model and the capabilities of which one is enough to ask them."""
+
+
+@contextmanager
+def _watched_models(touched: set[str]) -> Iterator[None]:
+    """Remember which capabilities the method's models are asked for."""
+    originals = {name: getattr(MeteredModel, name) for name in (*_TOUCHES, "generate")}
+
+    def ask(name: str) -> Callable[..., Any]:
+        def asked(model: MeteredModel, *args: Any, **options: Any) -> Any:
+            touched.update(_TOUCHES[name])
+            return originals[name](model, *args, **options)
+
+        return asked
+
+    def generate(model: MeteredModel, k: int, decoding: Decoding | None = None) -> Corpus:
+        touched.update((decoding or PLAIN).features)
+        corpus: Corpus = originals["generate"](model, k, decoding)
+        return corpus
+
+    for name, watched in {**{name: ask(name) for name in _TOUCHES}, "generate": generate}.items():
+        setattr(MeteredModel, name, watched)
+    try:
+        yield
+    finally:
+        for name, original in originals.items():
+            setattr(MeteredModel, name, original)
+
+
 class Observation:
     """What a method did in one cell, run with every access granted so that one problem does not hide another.
 
     Attributes:
         asked: accesses that were used.
+        touched: capabilities of models that were used.
         problems: problems by the name of the check that they belong to.
         records: the generations, for comparison with a run of the same cell through a store.
     """
 
     def __init__(self, cell: Cell) -> None:
         self.asked: set[str] = set()
+        self.touched: set[str] = set()
         self.problems: dict[str, list[str]] = defaultdict(list)
         self.records: list[GenerationRecord] = []
         self._cell = cell
@@ -64,7 +100,8 @@ class Observation:
     def _curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
         inputs, state = self._inputs(synthetic, ctx), global_random_state()
         try:
-            corpus = self._cell.method.curate(synthetic, ctx)
+            with _watched_models(self.touched):
+                corpus = self._cell.method.curate(synthetic, ctx)
         except Exception as error:
             self._note("runs", f"Generation {ctx.t}: {said(error)}")
             raise
