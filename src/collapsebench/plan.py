@@ -15,6 +15,8 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
+from .checksum import content_digest
+from .data import located
 from .errors import CollapsebenchError, PluginError, ProtocolError, UsageError, unknown_name
 from .method import Method, default_of, track_of
 from .protocol import Protocol, TaskRules
@@ -25,6 +27,9 @@ from .seeds import stream
 from .task import Task
 
 Plugin = TypeVar("Plugin", Method, Task)
+
+_PRETRAINED = ("base", "external_prior")
+"""Parameters of tasks that are paths of models."""
 
 
 @dataclass(frozen=True)
@@ -187,8 +192,12 @@ def described(protocol: Protocol) -> dict[str, Any]:
 
 
 def task_key(task: Task) -> str:
-    """Digest of a task: name, version, data, source and sizes."""
-    return _digest([task.name, task.card.version, task.card.data, plugin_digest(type(task)), task.params()])
+    """Digest of a task: name, version, data, source and sizes; of pretrained models the content, wherever they lie."""
+    sizes = {
+        name: content_digest(located(str(value))) or value if name in _PRETRAINED and value else value
+        for name, value in task.params().items()
+    }
+    return _digest([task.name, task.card.version, task.card.data, plugin_digest(type(task)), sizes])
 
 
 def method_key(method: Method) -> str:
