@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from ..markdown.text import plural
 from ..numbers import MISSING, OUTSIDE
-from .pieces import Cell, Column, Row, bullets, element, interval_cell, name_cell, plain, plural, table
+from .pieces import Cell, Column, Row, bullets, element, interval_cell, name_cell, plain, table
 
 if TYPE_CHECKING:
     from ...board import Board, BoardTask, Entry, State

@@ -63,11 +63,6 @@ def plain(text: str) -> str:
     return html.escape(" ".join(text.split()))
 
 
-def plural(number_of: int, noun: str) -> str:
-    """`1 seed`, `2 seeds`."""
-    return f"{number_of} {noun}" if number_of == 1 else f"{number_of} {noun}s"
-
-
 def slug(*parts: str) -> str:
     """An id: letters, digits and hyphens."""
     return "-".join(re.sub(r"[^A-Za-z0-9]+", "-", part).strip("-") for part in parts)

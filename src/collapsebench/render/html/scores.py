@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 from ...board.against import against, copy_of
 from ...method import TRACKS
-from ..markdown.scores import against_frozen, coverage, diverged, rows_of
-from ..numbers import MISSING, OUTSIDE, number, score, span
-from .pieces import Cell, Column, Row, badge, bullets, element, folded, interval_cell, name_cell, plain, plural, table
+from ..markdown.scores import against_frozen, coverage, diverged, resolution_line, rows_of
+from ..markdown.text import plural
+from ..numbers import MISSING, OUTSIDE, score, span
+from .pieces import Cell, Column, Row, badge, bullets, element, folded, interval_cell, name_cell, plain, table
 
 if TYPE_CHECKING:
     from ...board import Board, BoardTask, Entry, Standing
@@ -50,7 +51,7 @@ def scores_section(board: Board, tracks: Sequence[str], order: Sequence[str]) ->
             None,
             (
                 table(caption, columns, rows, "scores"),
-                _resolution(board, tracks),
+                element("p", plain(resolution_line(board, tracks)), "note"),
                 folded("Why n/a, and which scores say nothing", bullets(_remarks(board, shown))),
                 _notes(board, [*shown, *board.entries]),
             ),
@@ -141,13 +142,6 @@ def _notes(board: Board, entries: Sequence[Entry]) -> str:
             "differs between machines, and with it the pairing."
         )
     return bullets(notes, "notes")
-
-
-def _resolution(board: Board, tracks: Sequence[str]) -> str:
-    floors = [(track, board.resolution(track)) for track in tracks]
-    known = [f"{track} {number(floor)}" for track, floor in floors if math.isfinite(floor)]
-    words = "Resolution floor, the median 95 % half-width of the paired difference between two entries: "
-    return element("p", f"{words}{', '.join(known)}." if known else "", "note")
 
 
 def _scale_header() -> str:

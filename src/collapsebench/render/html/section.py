@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from ...method import TRACKS
 from ..markdown.page import SEES
+from ..markdown.text import plural
 from ..numbers import MISSING, OUTSIDE
 from .costs import costs_section
 from .entries import entries_section
 from .incomplete import ended_section, incomplete_section
-from .pieces import element, folded, place, plain, plural
+from .pieces import element, folded, place, plain
 from .scores import scores_section
 from .tasks import measured_table, task_section
 
