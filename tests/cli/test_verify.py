@@ -106,6 +106,21 @@ def test_forged_numbers_are_found_when_their_cell_is_run_again(console, board, v
     assert "toy_blend on toy, seed 0: error differs by 1" in ran.err
 
 
+@pytest.mark.parametrize(("machine", "factor", "code"), [("this", 1.01, 3), ("another", 1.01, 0), ("another", 1.2, 3)])
+def test_small_differences_pass_between_machines_only(
+    console, cli, run_toys, verify, monkeypatch, machine, factor, code
+):
+    monkeypatch.setattr("collapsebench.plan.environment", lambda: {"machine": "this", "dirty": False})
+    cli(*run_toys, "--task", "toy", "--seeds", "1")
+    path = RECORDS / "replace.jsonl"
+    path.write_text(path.read_text().replace('"machine":"this"', f'"machine":"{machine}"'))
+    last = json.loads(path.read_text().splitlines()[3])["metrics"]["error"]
+    forge(path, 4, "metrics.error", last * factor)
+    ran = console(*verify, path, "--partial")
+    assert ran.code == code
+    assert f"error differs by {1 - 1 / factor:.2g}" in ran.out + ran.err
+
+
 def test_a_file_that_lacks_cells_is_refused_unless_that_is_accepted(console, board, verify):
     path = RECORDS / "toy_blend.jsonl"
     path.write_text("".join(path.read_text().splitlines(True)[:4]))

@@ -19,10 +19,8 @@ from ..records import CellResult
 from .source import cell_of
 from .verification import fingerprint
 
-TOLERANCE = 0.1
-"""Largest relative difference of what is scored when a cell is run again on another machine."""
-
 _VARIES = ("date", "cores")
+"""What of an environment may differ where results may not."""
 
 
 @dataclass(frozen=True)
