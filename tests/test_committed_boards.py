@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from collapsebench.board import stale_pages, write_board
-from collapsebench.plan import Cell, make_method, make_task
 from collapsebench.protocol import load_protocol
-from collapsebench.record_reader import read_results
+from collapsebench.record_reader import read_located, read_results
 from collapsebench.records import write_results
+from collapsebench.submission.source import check_source
 
 ROOT = Path(__file__).parents[1]
 BOARDS = sorted(path.parent for path in ROOT.glob("leaderboards/*/records"))
@@ -21,13 +21,7 @@ def test_records_were_made_by_the_tasks_methods_and_protocol_that_stand_here(fol
     """Otherwise the next run would throw them away."""
     protocol = load_protocol(folder.name)
     for path in sorted((folder / "records").glob("*.jsonl")):
-        for result in read_results(path):
-            record = result.cell
-            task = make_task(record.task["name"], protocol.rules(record.task["name"]).params)
-            cell = Cell(protocol, task, make_method(record.method["name"], record.method["params"]), record.seed)
-            assert record.protocol["digest"] == protocol.digest()
-            assert record.task["digest"] == cell.task_key, f"{path}: {task.name} has changed"
-            assert record.method["digest"] == cell.method_key, f"{path}: {record.method['label']} has changed"
+        check_source(path, read_located(path), protocol)
 
 
 @pytest.mark.parametrize("folder", BOARDS, ids=lambda folder: folder.name)
@@ -36,8 +30,8 @@ def test_pages_follow_from_their_records(folder):
 
 
 def rebuilt(folder, target):
-    """The pages and figures that follow from a copy of a board's records and sheets, by name."""
-    for inputs in ("records", "samples"):
+    """The pages and figures that follow from a copy of a board's records, sheets and signatures, by name."""
+    for inputs in ("records", "samples", "verified"):
         if (folder / inputs).is_dir():
             shutil.copytree(folder / inputs, target / inputs)
     write_board(target)

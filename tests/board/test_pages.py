@@ -221,3 +221,25 @@ def test_a_verified_entry_keeps_its_mark_while_its_records_stand(fabricate, tmp_
     assert "✓" in shown()
     fabricate.board(tmp_path, fabricate.cells("accumulate", recovered=0.9))
     assert "✓" not in shown()
+
+
+HOSTILE = "<script>x</script> | [y](javascript:z) ![i](https://example.org/i.png) `c` $m$ &lt;b&gt; www.example.org"
+
+
+def test_what_a_record_says_is_text_on_every_page(fabricate, tmp_path):
+    def told(result):
+        method = {**result.cell.method, "title": HOSTILE, "description": HOSTILE, "paper": HOSTILE}
+        task = {**result.cell.task, "title": HOSTILE, "unit": HOSTILE, "metrics": {"w2_squared": HOSTILE, "trace": ""}}
+        protocol = {**result.cell.protocol, "description": f"# {HOSTILE}"}
+        return replace(result, cell=replace(result.cell, method=method, task=task, protocol=protocol))
+
+    names = ("replace", "frozen", "accumulate")
+    write_board(fabricate.board(tmp_path, [told(r) for name in names for r in fabricate.cells(name, ["gaussian"])]))
+    pages = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.md")}
+    assert set(pages) == {"README.md", "blind.md"}
+    for page in pages.values():
+        assert page.count("<script>") == page.count(" | [y](") == page.count("https://example") == 0
+        assert "\n# <" not in page and "\n# \\<" not in page
+        assert page.count(r"\<script\>x\</script\> \| \[y\](javascript:z) !\[i\](https:\//example.org") >= 8
+    for path in tmp_path.glob("*.svg"):
+        assert "<script" not in path.read_text(encoding="utf-8")
