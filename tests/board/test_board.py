@@ -172,9 +172,9 @@ def test_without_references_nothing_is_scored(board_of, fabricate):
     assert board.missing_references()["replace"] == ["gaussian", "kde", "arithmetic"]
 
 
-def test_a_command_names_parameters_and_tasks(board_of, fabricate):
-    board = board_of(fabricate.cells("tempered", params={"temperature": 0.9, "note": "a b"}))
-    assert board.command(board.entries[0], ["kde", "arithmetic"]) == (
+def test_a_command_names_parameters_and_what_is_missing(board_of, fabricate):
+    board = board_of(fabricate.cells("tempered", ["gaussian"], params={"temperature": 0.9, "note": "a b"}))
+    assert board.command(board.entries[0]) == (
         "collapsebench run --method tempered --task kde,arithmetic "
         "--set 'note=a b' --set temperature=0.9 --protocol quick"
     )

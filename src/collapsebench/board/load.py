@@ -108,6 +108,7 @@ def _board_task(name: str, results: list[CellResult], losses: Mapping[Key, float
         primary=card["primary"],
         unit=card["unit"],
         version=card["version"],
+        generations=card["generations"],
         shown=tuple(card["shown"]),
         metrics=card["metrics"],
         gap=paired_gap([replace[s] for s in seeds], [frozen[s] for s in seeds]) if seeds else None,

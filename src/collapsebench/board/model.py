@@ -70,6 +70,7 @@ class BoardTask:
     primary: str = ""
     unit: str = ""
     version: int = 0
+    generations: int = 0
     shown: tuple[str, ...] = ()
     metrics: Mapping[str, str] | None = None
     gap: PairedGap | None = None
@@ -323,9 +324,18 @@ class Board:
                 return True
         return False
 
-    def command(self, entry: Entry, tasks: Iterable[str]) -> str:
-        """The command line that runs this entry's cells on `tasks`."""
-        words = ["collapsebench", "run", "--method", entry.name, "--task", ",".join(tasks)]
+    def command(self, entry: Entry) -> str:
+        """The command line that runs what an entry lacks: cells that are missing or failed."""
+        states: tuple[State, ...] = ("missing", "failed")
+        tasks = {name for state in states for name in self.cells_in(entry, state)}
+        words = [
+            "collapsebench",
+            "run",
+            "--method",
+            entry.name,
+            "--task",
+            ",".join(task.name for task in self.tasks if task.name in tasks),
+        ]
         if entry.label != entry.name:
             words += [word for key, value in entry.params.items() for word in ("--set", f"{key}={value}")]
         return shlex.join([*words, "--protocol", self.protocol["name"]])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ..markdown.text import plural
 from ..numbers import MISSING, OUTSIDE
+from ..words import TO_COMPLETE, progress
 from .pieces import Cell, Column, Row, bullets, element, interval_cell, name_cell, plain, table
 
 if TYPE_CHECKING:
@@ -38,10 +38,10 @@ def incomplete_section(board: Board, entries: Sequence[Entry], order: Sequence[s
         for entry in waiting
     ]
     caption = 'Incomplete entries <span class="scope">Seeds that are done, and R over them. Not ranked.</span>'
-    commands = [_command(board, entry) for entry in waiting]
-    hint = (
-        "To complete them (a protocol of your own goes by its path, a method of your own needs <code>--plugin</code>):"
-    )
+    commands = [
+        f'<pre class="command" tabindex="0"><code>{plain(board.command(entry))}</code></pre>' for entry in waiting
+    ]
+    hint = TO_COMPLETE.format(option="<code>--plugin</code>")
     return "\n".join(
         (table(caption, columns, rows), bullets(_failures(board, waiting), "notes"), f"<p>{hint}</p>", *commands)
     )
@@ -66,11 +66,8 @@ def _progress(board: Board, entry: Entry, task: BoardTask) -> Cell:
     """How many seeds an incomplete entry has on a task, and R over them where the task counts."""
     if task not in board.needed(entry):
         return Cell(OUTSIDE if board.lacks(entry, task) else MISSING, None, "missing")
-    done = len(board.cells_in(entry, "done", [task]).get(task.name, []))
-    words = [f"{done} of {plural(board.protocol['seeds'], 'seed')}"]
-    others: tuple[State, ...] = ("failed", "diverged", "skipped")
-    words += [f"{len(here[task.name])} {state}" for state in others if (here := board.cells_in(entry, state, [task]))]
-    small = element("small", ", ".join(words))
+    done = board.cells_in(entry, "done", [task])
+    small = element("small", progress(board, entry, task))
     if not (done and task.counts):
         return Cell(small, None, "" if done else "missing")
     measured = interval_cell(board.score(entry, task))
@@ -84,10 +81,3 @@ def _failures(board: Board, waiting: Sequence[Entry]) -> list[str]:
         for task, seeds in board.cells_in(entry, "failed").items()
         for seed in seeds
     ]
-
-
-def _command(board: Board, entry: Entry) -> str:
-    missing, failed = board.cells_in(entry, "missing"), board.cells_in(entry, "failed")
-    tasks = [task.name for task in board.tasks if task.name in missing or task.name in failed]
-    command = plain(board.command(entry, tasks))
-    return f'<pre class="command" tabindex="0"><code>{command}</code></pre>'

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from ...board.against import against, copy_of
 from ...method import TRACKS
 from ..markdown.scores import against_frozen, coverage, diverged, resolution_line, rows_of
-from ..markdown.text import plural
 from ..numbers import MISSING, OUTSIDE, score, span
+from ..words import plural
 from .pieces import Cell, Column, Row, badge, bullets, element, folded, interval_cell, name_cell, plain, table
 
 if TYPE_CHECKING:

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...method import TRACKS
-from ..markdown.page import SEES
-from ..markdown.text import plural
 from ..numbers import MISSING, OUTSIDE
+from ..words import SEES, lineage_length, plural, scored_window
 from .costs import costs_section
 from .entries import entries_section
 from .incomplete import ended_section, incomplete_section
@@ -64,18 +63,13 @@ def _facts(board: Board) -> str:
     facts = {
         "entries": f"{plural(methods, 'method')}, {plural(len(board.references), 'reference')}",
         "tasks": f"{len(board.counting)} scored of {len(board.tasks)}",
-        "length": f"{plural(rules['generations'], 'generation')}, {plural(rules['seeds'], 'seed')}",
-        "scored": _window(board),
+        "length": f"{lineage_length(board)}, {plural(rules['seeds'], 'seed')}",
+        "scored": scored_window(board).removeprefix("as a "),
         "newest record": plain(board.newest),
         "protocol digest": element("code", plain(rules["digest"][:12])),
     }
     items = (f"<div><dt>{name}</dt><dd>{fact}</dd></div>" for name, fact in facts.items() if fact)
     return element("dl", "".join(items), "strip")
-
-
-def _window(board: Board) -> str:
-    last = board.protocol["average_last"]
-    return "at the last generation" if last == 1 else f"mean over the last {last} generations"
 
 
 def _how_to_read(board: Board) -> str:

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ..numbers import OUTSIDE
+from ..words import TO_COMPLETE, progress
 from .scores import task_score
-from .text import blocks, bullets, linked, plain, plural, table, task_link
+from .text import blocks, bullets, linked, plain, table, task_link
 
 if TYPE_CHECKING:
     from ...board import Board, BoardTask, Entry, State
@@ -33,33 +34,22 @@ def _incomplete(board: Board, entries: Sequence[Entry]) -> str:
         for task, seeds in board.cells_in(entry, "failed").items()
         for seed in seeds
     ]
-    commands = [board.command(entry, _open_tasks(board, entry)) for entry in waiting]
+    commands = [board.command(entry) for entry in waiting]
     return blocks(
         "## Incomplete",
         table(["entry", "track", *(task_link(task) for task in tasks)], rows, left=2),
         bullets(reasons),
-        "To complete them (a protocol of your own goes by its path, a method of your own needs `--plugin`):",
+        TO_COMPLETE.format(option="`--plugin`"),
         "\n".join(["```sh", *commands, "```"]),
     )
-
-
-def _open_tasks(board: Board, entry: Entry) -> list[str]:
-    missing, failed = board.cells_in(entry, "missing"), board.cells_in(entry, "failed")
-    return [task.name for task in board.tasks if task.name in missing or task.name in failed]
 
 
 def _progress(board: Board, entry: Entry, task: BoardTask) -> str:
     """What an incomplete entry has on a task: how many seeds, and R over them where the task counts."""
     if task not in board.needed(entry):
         return OUTSIDE if board.lacks(entry, task) else ""
-    seeds = board.protocol["seeds"]
-    done = len(board.cells_in(entry, "done", [task]).get(task.name, []))
-    states = [f"{done} of {plural(seeds, 'seed')}"]
-    others: tuple[State, ...] = ("failed", "diverged", "skipped")
-    for state in others:
-        if here := board.cells_in(entry, state, [task]):
-            states.append(f"{len(here[task.name])} {state}")
-    words = ", ".join(states)
+    words = progress(board, entry, task)
+    done = board.cells_in(entry, "done", [task])
     return f"{task_score(board, entry, task)} ({words})" if done and task.counts else words
 
 

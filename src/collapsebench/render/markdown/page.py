@@ -6,24 +6,16 @@ from typing import TYPE_CHECKING
 
 from ...method import TRACKS
 from ..numbers import MISSING, OUTSIDE
+from ..words import SEES, lineage_length, plural, scored_window
 from .costs import costs_section
 from .entries import descriptions
 from .incomplete import not_ranked
 from .scores import resolution_line, scores_section
 from .tasks import measured_tasks, task_section
-from .text import blocks, bullets, plain, plural
+from .text import blocks, bullets, plain
 
 if TYPE_CHECKING:
     from ...board import Board
-
-
-SEES = {
-    "blind": "nothing but the pool, shuffled: it does not know which rows are real",
-    "anchored": "the pool with its history: it knows which rows are real",
-    "fresh": "new real data in every generation",
-    "assisted": "a verifier, a reward or a prior model from outside the loop",
-}
-"""What a method of each track may see."""
 
 
 def readme(board: Board) -> str:
@@ -83,9 +75,9 @@ def _about(board: Board) -> str:
 def _facts(board: Board) -> str:
     rules = board.protocol
     facts = [
-        plural(rules["generations"], "generation"),
+        lineage_length(board),
         plural(rules["seeds"], "seed"),
-        f"scored {_window(board)}",
+        f"scored {scored_window(board)}",
         f"protocol digest `{rules['digest'][:12]}`",
         f"newest record {plain(board.newest)}" if board.newest else "",
     ]
@@ -95,8 +87,8 @@ def _facts(board: Board) -> str:
 def _how_to_read(board: Board) -> str:
     lines = [
         "**R**, the recovered gap, is (L<sub>replace</sub> − L) / (L<sub>replace</sub> − L<sub>frozen</sub>) of the "
-        f"held-out real loss L {_window(board)}: 0 is as bad as training on synthetic data alone, 1 as good as never "
-        "using it. It does not depend on who else entered.",
+        f"held-out real loss L {scored_window(board)}: 0 is as bad as training on synthetic data alone, 1 as good as "
+        "never using it. It does not depend on who else entered.",
         "**Overall R** is the interquartile mean over (task, seed). Its 95 % intervals are for new seeds on *these "
         "tasks* and for the mean over new *tasks like these*; ± is a 95 % Student-t half-width over seeds.",
         "**Rank** is within a track. Entries share it unless a paired t-test over (task, seed), after Holm over all "
@@ -107,8 +99,3 @@ def _how_to_read(board: Board) -> str:
         f"and has no weight. {MISSING} is missing.",
     ]
     return blocks("## How to read this", bullets(lines))
-
-
-def _window(board: Board) -> str:
-    last = board.protocol["average_last"]
-    return "at the last generation" if last == 1 else f"as a mean over the last {last} generations"

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from ...board.against import against, copy_of
 from ..numbers import MISSING, OUTSIDE, measured, number, score, span
-from .text import Footnotes, blocks, linked, plain, plural, table, task_link
+from ..words import plural
+from .text import Footnotes, blocks, linked, plain, table, task_link
 
 if TYPE_CHECKING:
     from ...board import Board, BoardTask, Entry, Standing

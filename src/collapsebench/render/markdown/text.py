@@ -45,11 +45,6 @@ def bullets(lines: Sequence[str]) -> str:
     return "\n".join(f"- {line}" for line in lines)
 
 
-def plural(number_of: int, noun: str) -> str:
-    """`1 seed`, `2 seeds`."""
-    return f"{number_of} {noun}" if number_of == 1 else f"{number_of} {noun}s"
-
-
 _MARKUP = re.compile(
     r"[\\|*<>\[\]`&$~@]"  # code, links, HTML and its entities, formulas, tables
     r"|(?<![^\W_])_|_(?![^\W_])"  # emphasis, which an underscore inside a word does not begin

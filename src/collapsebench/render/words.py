@@ -1,0 +1,46 @@
+"""Words that all pages of a board use, whatever their markup."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..board import Board, BoardTask, Entry, State
+
+SEES = {
+    "blind": "nothing but the pool, shuffled: it does not know which rows are real",
+    "anchored": "the pool with its history: it knows which rows are real",
+    "fresh": "new real data in every generation",
+    "assisted": "a verifier, a reward or a prior model from outside the loop",
+}
+"""What a method of each track may see."""
+
+TO_COMPLETE = "To complete them (a protocol of your own goes by its path, a method of your own needs {option}):"
+"""Before the commands that run missing cells."""
+
+
+def plural(number_of: int, noun: str) -> str:
+    """`1 seed`, `2 seeds`."""
+    return f"{number_of} {noun}" if number_of == 1 else f"{number_of} {noun}s"
+
+
+def lineage_length(board: Board) -> str:
+    """`5 generations`, or `3 to 5 generations` where tasks differ."""
+    lengths = {task.generations for task in board.tasks if task.primary} or {board.protocol["generations"]}
+    shortest, longest = min(lengths), max(lengths)
+    return f"{shortest} to {longest} generations" if shortest < longest else plural(longest, "generation")
+
+
+def scored_window(board: Board) -> str:
+    """Which generations the scored loss is taken from."""
+    last = board.protocol["average_last"]
+    return "at the last generation" if last == 1 else f"as a mean over the last {last} generations"
+
+
+def progress(board: Board, entry: Entry, task: BoardTask) -> str:
+    """`2 of 3 seeds, 1 failed`."""
+    done = len(board.cells_in(entry, "done", [task]).get(task.name, []))
+    words = [f"{done} of {plural(board.protocol['seeds'], 'seed')}"]
+    others: tuple[State, ...] = ("failed", "diverged", "skipped")
+    words += [f"{len(here[task.name])} {state}" for state in others if (here := board.cells_in(entry, state, [task]))]
+    return ", ".join(words)
