@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -101,7 +100,7 @@ def _board_task(name: str, results: list[CellResult], losses: Mapping[Key, float
         for reference in ("replace", "frozen")
     ]
     replace, frozen = by_seed
-    seeds = [seed for seed in replace if seed in frozen and math.isfinite(replace[seed] - frozen[seed])]
+    seeds = [seed for seed in replace if seed in frozen]
     return BoardTask(
         name=name,
         title=card["title"],

@@ -191,12 +191,10 @@ class Board:
         }
 
     def cell_state(self, entry: Entry, task: str, seed: int) -> State:
-        """How one cell stands; one that ran to the end with a loss that is not finite counts as diverged."""
+        """How one cell stands."""
         result = entry.cells.get((task, seed))
         if result is None or result.cell.status == "running":
             return "missing"
-        if result.cell.status == "done" and not math.isfinite(self.losses[entry.label, task, seed]):
-            return "diverged"
         return result.cell.status
 
     def cells_in(self, entry: Entry, state: State, tasks: Iterable[BoardTask] | None = None) -> dict[str, list[int]]:
@@ -269,8 +267,7 @@ class Board:
 
     def reason(self, entry: Entry, task: str, seed: int) -> str:
         """Why a cell is not done."""
-        cell = entry.cells[task, seed].cell
-        return cell.reason or f"the scored {cell.task['primary']} is not finite"
+        return entry.cells[task, seed].cell.reason
 
     def lm_eval(self, task: BoardTask) -> tuple[str, ...]:
         """Names of the metrics that lm-eval added to a task's cells, `<lm-eval task>/<metric>`."""
@@ -283,11 +280,8 @@ class Board:
         return tuple(sorted({part["limit"] for part in asked if part.get("limit") is not None}))
 
     def diverged_at(self, entry: Entry, task: str, seed: int) -> int:
-        """The generation that a diverged cell did not finish, or whose scored loss was the first not finite."""
-        result = entry.cells[task, seed]
-        primary = result.cell.task["primary"]
-        broken = [g.t for g in result.generations if not math.isfinite(g.metrics[primary])]
-        return broken[0] if broken else len(result.generations)
+        """The generation that a diverged cell did not finish."""
+        return len(entry.cells[task, seed].generations)
 
     def costs(self, entry: Entry) -> dict[str, float]:
         """Cost columns at the last generation and `seconds`, averaged over seeds and summed over the scope.

@@ -68,7 +68,7 @@ def test_one_step_undoes_what_one_step_did() -> None:
 
 
 def test_a_model_that_knows_nothing_is_bounded_by_fair_coins(knowing) -> None:
-    # By symmetry such a model gives each of the 16 images probability 1/16; the bound stays below, by what 20 steps are too few.
+    # By symmetry such a model gives each of the 16 images probability 1/16; the bound stays below: 20 steps are few.
     bounds = knowing(0.0).image_bound(every_tiny_image(0, copies=300), rng()).view(16, -1).mean(1)
     assert (bounds < -4 * math.log(2)).all()
     assert (bounds > -4 * math.log(2) - 1).all()
