@@ -166,6 +166,15 @@ def test_an_evaluation_without_the_primary_metric_is_refused(run, toy):
         run(lambda synthetic, ctx: synthetic, task=Forgetful())
 
 
+def test_a_metric_that_the_card_does_not_describe_is_refused(run, toy):
+    class Talkative(toy.Toy):
+        def evaluate(self, learner, zero, rng):
+            return {**super().evaluate(learner, zero, rng), "colour": 1.0}
+
+    with pytest.raises(PluginError, match="returned colour, which its card does not describe"):
+        run(lambda synthetic, ctx: synthetic, task=Talkative())
+
+
 def test_a_primary_metric_that_is_not_finite_means_divergence(run, toy):
     with pytest.raises(Diverged, match="error is nan at generation 2"):
         run(lambda synthetic, ctx: synthetic, task=toy.Toy(nan_above=4))

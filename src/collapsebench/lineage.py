@@ -152,9 +152,9 @@ class Lineage:
         def compute() -> Artefact[None]:
             zero = GenerationZero(first.value, lambda: initial_model.value)
             found = self.task.evaluate(model.value, zero, self._restarted("evaluate"))
+            self._check_metrics(found, t)
             beside = self._lm_eval.score(model.value) if self._lm_eval else {}
             metrics = {name: float(value) for name, value in (found | beside).items()}  # as they are when read back
-            self._check_metrics(metrics, t)
             return Artefact(None, Ledger(), facts=metrics)
 
         def inputs() -> tuple[Any, ...]:
@@ -265,6 +265,11 @@ class Lineage:
         primary = self.task.card.primary
         if primary not in metrics:
             raise PluginError(f"Task '{self.task.name}' did not return its primary metric '{primary}'.")
+        if unknown := sorted(metrics.keys() - self.task.card.metrics.keys()):
+            raise PluginError(
+                f"Task '{self.task.name}' returned {', '.join(unknown)}, which its card does not describe.",
+                "Describe every metric in the card's `metrics`.",
+            )
         if not math.isfinite(metrics[primary]):
             raise Diverged(f"{primary} is {metrics[primary]} at generation {t}")
 

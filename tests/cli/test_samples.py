@@ -1,7 +1,5 @@
 """A tiny language model shown generation by generation."""
 
-from collections import Counter
-
 import pytest
 import yaml
 
@@ -34,7 +32,7 @@ class Letters(Task):
         return CausalLM(model, symbol_tokenizer("abc"), 4, Optimiser(), ends=False)
 
     def evaluate(self, learner, zero, rng):
-        return {"none": 0.0, "piqa/acc": 0.5}
+        return {"none": 0.0}
 
     def render(self, corpus):
         return ["".join("?^.abc"[token] for token in row) for row in corpus["tokens"].tolist()]
@@ -66,10 +64,6 @@ def test_every_generation_has_its_histogram_under_the_first_model(shown):
     lines = [line for line in shown.splitlines() if "NLL under M_0" in line]
     assert [line.split(":")[0].split()[-1] for line in lines] == ["D_0", "S_1", "S_2"]
     assert all(line.endswith("nats/token") and len(line.split("|")[1]) == 32 for line in lines)
-
-
-def test_metrics_beyond_the_card_are_shown_too(shown):
-    assert Counter(shown.split())["piqa/acc"] == 1
 
 
 def test_bars_by_hand():
