@@ -136,7 +136,7 @@ def test_half_a_surrogate_pair_is_no_obstacle(boards):
 
 def test_an_empty_page_is_not_asked_for_but_a_board_without_references_stands(fabricate, tmp_path):
     text = page([load_board(fabricate.board(tmp_path, fabricate.cells("accumulate", ["gaussian"])))])
-    assert "The reference replace has not run on gaussian" in text
+    assert "The reference <code>replace</code> has not run on gaussian" in text
     assert "No task is scored yet" in text
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -35,6 +36,42 @@ def scored_window(board: Board) -> str:
     """Which generations the scored loss is taken from."""
     last = board.protocol["average_last"]
     return "at the last generation" if last == 1 else f"as a mean over the last {last} generations"
+
+
+def standing_of_records(entry: Entry) -> str:
+    """`verified` or `stale` where records are more or less than self-reported, else ""."""
+    standing = entry.badge.partition(",")[0]
+    return standing if standing in ("verified", "stale") else ""
+
+
+def score_notes(
+    board: Board, entries: Sequence[Entry], code: Callable[[str], str], plain: Callable[[str], str]
+) -> list[str]:
+    """What a reader of the table of scores has to know besides.
+
+    Args:
+        board: all that is known.
+        entries: those in the table.
+        code: marks up a command.
+        plain: marks up a name.
+    """
+    notes = []
+    if any(standing_of_records(entry) for entry in entries):
+        notes.append(
+            "✓ verified: a maintainer ran a sample of exactly these records again. Stale: protocol, task or method "
+            "have changed since. Without a mark: self-reported."
+        )
+    if not board.counting:
+        notes.append("No task is scored yet, so that R is missing; the losses stand under the tasks.")
+    for reference, tasks in board.missing_references().items():
+        command = f"collapsebench run --method {reference} --task {','.join(tasks)} --protocol {board.protocol['name']}"
+        notes.append(f"The reference {code(reference)} has not run on {plain(', '.join(tasks))}: {code(command)}")
+    if any(board.across_machines(entry) for entry in entries):
+        notes.append(
+            "† Some cells ran on another machine than the references that they are paired with; floating point "
+            "differs between machines, and with it the pairing."
+        )
+    return notes
 
 
 def progress(board: Board, entry: Entry, task: BoardTask) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from ...stats import Interval
 from ..numbers import MISSING, measured
+from ..words import standing_of_records
 
 if TYPE_CHECKING:
     from ...board import Board, BoardTask, Entry
@@ -96,8 +97,8 @@ def folded(summary: str, content: str) -> str:
 def badge(entry: Entry) -> str:
     """A mark for records that were verified or are stale; what is self-reported has none."""
     words = {"verified": "✓ verified", "stale": "stale"}
-    standing = entry.badge.partition(",")[0]
-    return f' <span class="badge {standing}">{words[standing]}</span>' if standing in words else ""
+    standing = standing_of_records(entry)
+    return f' <span class="badge {standing}">{words[standing]}</span>' if standing else ""
 
 
 def name_cell(board: Board, entry: Entry, extra: str = "") -> Cell:

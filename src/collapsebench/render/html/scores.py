@@ -10,7 +10,7 @@ from ...board.against import against, copy_of
 from ...method import TRACKS
 from ..markdown.scores import against_frozen, coverage, diverged, resolution_line, rows_of
 from ..numbers import MISSING, OUTSIDE, score, span
-from ..words import plural
+from ..words import plural, score_notes
 from .pieces import Cell, Column, Row, badge, bullets, element, folded, interval_cell, name_cell, plain, table
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def scores_section(board: Board, tracks: Sequence[str], order: Sequence[str]) ->
                 table(caption, columns, rows, "scores"),
                 element("p", plain(resolution_line(board, tracks)), "note"),
                 folded("Why n/a, and which scores say nothing", bullets(_remarks(board, shown))),
-                _notes(board, [*shown, *board.entries]),
+                bullets(score_notes(board, board.entries, _code, plain), "notes"),
             ),
         )
     )
@@ -107,6 +107,10 @@ def _task_cell(board: Board, entry: Entry, task: BoardTask) -> Cell:
     return cell
 
 
+def _code(command: str) -> str:
+    return element("code", plain(command))
+
+
 def _remarks(board: Board, entries: Sequence[Entry]) -> list[str]:
     """One line for each entry that has a task outside its scope, or a score that is a reference's own."""
     lines = []
@@ -120,28 +124,6 @@ def _remarks(board: Board, entries: Sequence[Entry]) -> list[str]:
         if reasons:
             lines.append(f"{element('b', plain(entry.label))}: {plain('; '.join(reasons))}.")
     return lines
-
-
-def _notes(board: Board, entries: Sequence[Entry]) -> str:
-    notes = []
-    if any(badge(entry) for entry in entries):
-        notes.append(
-            "✓ verified: a maintainer ran a sample of exactly these records again. Stale: protocol, task or method "
-            "have changed since. Without a mark: self-reported."
-        )
-    if not board.counting:
-        notes.append("No task is scored yet, so that R is missing; the losses stand under the tasks.")
-    for reference, tasks in board.missing_references().items():
-        command = f"collapsebench run --method {reference} --task {','.join(tasks)} --protocol {board.protocol['name']}"
-        notes.append(
-            f"The reference {reference} has not run on {plain(', '.join(tasks))}: {element('code', plain(command))}"
-        )
-    if any(board.across_machines(entry) for entry in entries):
-        notes.append(
-            "† Some cells ran on another machine than the references that they are paired with; floating point "
-            "differs between machines, and with it the pairing."
-        )
-    return bullets(notes, "notes")
 
 
 def _scale_header() -> str:

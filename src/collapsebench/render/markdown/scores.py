@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from ...board.against import against, copy_of
 from ..numbers import MISSING, OUTSIDE, measured, number, score, span
-from ..words import plural
-from .text import Footnotes, blocks, linked, plain, table, task_link
+from ..words import plural, score_notes, standing_of_records
+from .text import Footnotes, blocks, code, linked, plain, table, task_link
 
 if TYPE_CHECKING:
     from ...board import Board, BoardTask, Entry, Standing
@@ -51,7 +51,7 @@ def scores_section(board: Board, tracks: Sequence[str], with_track: bool) -> str
         rows.append(row + [_noted_score(board, entry, task, notes) for task in tasks])
     scores = table([*header, *(task_link(task) for task in tasks)], rows, left=len(lead))
     entries = [entry for track in tracks for entry in board.competitors(track)]
-    return blocks(scores, str(notes), _notes(board, entries))
+    return blocks(scores, str(notes), *score_notes(board, [*entries, *board.references], code, plain))
 
 
 def _copy_mark(board: Board, entry: Entry) -> str:
@@ -61,7 +61,7 @@ def _copy_mark(board: Board, entry: Entry) -> str:
 
 def _badge(entry: Entry) -> str:
     """A mark for records that were verified or are stale; what is self-reported has none."""
-    return {"verified": " ✓", "stale": " (stale)"}.get(entry.badge.partition(",")[0], "")
+    return {"verified": " ✓", "stale": " (stale)"}.get(standing_of_records(entry), "")
 
 
 def against_frozen(board: Board, entry: Entry) -> str:
@@ -95,28 +95,6 @@ def diverged(board: Board, entry: Entry, task: BoardTask) -> str:
         return ""
     first = min(board.diverged_at(entry, task.name, seed) for seed in seeds)
     return f"diverged at t={first} ({len(seeds)} of {plural(board.protocol['seeds'], 'seed')})"
-
-
-def _notes(board: Board, entries: Sequence[Entry]) -> str:
-    notes = []
-    if any(_badge(entry) for entry in (*entries, *board.references)):
-        notes.append(
-            "✓ verified: a maintainer ran a sample of exactly these records again. Stale: protocol, task or method "
-            "have changed since. Without a mark: self-reported."
-        )
-    if not board.counting:
-        notes.append("No task is scored yet, so that R is missing; the losses stand under the tasks.")
-    for reference, tasks in board.missing_references().items():
-        notes.append(
-            f"The reference `{reference}` has not run on {', '.join(tasks)}: "
-            f"`collapsebench run --method {reference} --task {','.join(tasks)} --protocol {board.protocol['name']}`"
-        )
-    if any(board.across_machines(entry) for entry in (*entries, *board.references)):
-        notes.append(
-            "† Some cells ran on another machine than the references that they are paired with; floating point "
-            "differs between machines, and with it the pairing."
-        )
-    return blocks(*notes)
 
 
 def resolution_line(board: Board, tracks: Sequence[str]) -> str:
