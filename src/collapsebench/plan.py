@@ -173,9 +173,13 @@ class Cell:
             environment={**environment(), "date": datetime.now(UTC).date().isoformat()},
         )
 
-    def under_this_protocol(self, result: CellResult) -> CellResult:
-        """A stored result of this cell, whose protocol may have had another version or other tasks when it ran."""
-        return replace(result, cell=replace(result.cell, protocol=described(self.protocol)))
+    def told_anew(self, result: CellResult) -> CellResult:
+        """A stored result of this cell with the record as it is written now.
+
+        The protocol may have had another version or other tasks when it ran, and sentences may have been mended.
+        """
+        told = self.record(result.cell.status, result.cell.reason)
+        return replace(result, cell=replace(told, environment=result.cell.environment))
 
     def _lm_eval(self) -> dict[str, Any]:
         """For the record: what stands in its metrics besides those of the card."""

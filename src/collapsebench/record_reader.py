@@ -10,16 +10,14 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import ValidationError
 
 from .errors import RecordError
-from .ledger import Ledger
-from .method import TRACKS
+from .record_schema import MOST_COUNT, CellLine, GenerationLine, Line
 from .records import (
     REFERENCES,
-    SCHEMA,
     CellRecord,
     CellResult,
     GenerationRecord,
@@ -32,9 +30,6 @@ MOST_BYTES = 64 * 1024**2
 """Size of the largest file that is read; a cell of ten generations takes some 10 kB."""
 
 _IN_NO_DIGEST = ("lm_eval", "description")
-
-MOST_COUNT = 2**53
-"""Largest whole number: every JSON reader holds it without rounding."""
 
 
 class LocatedResult(NamedTuple):
@@ -144,7 +139,7 @@ def _parsed(line: str) -> tuple[str, dict[str, Any]]:
         raise _Refusal("line", f"is not JSON: {error}") from None
     if not isinstance(content, dict):
         raise _Refusal("line", "is not a JSON object")
-    kinds: dict[object, type[_Strict]] = {"cell": _Cell, "generation": _Generation}
+    kinds: dict[object, type[Line]] = {"cell": CellLine, "generation": GenerationLine}
     if (model := kinds.get(str(content.get("kind")))) is None:
         raise _Refusal("kind", f"must be 'cell' or 'generation', not {_shown(content.get('kind'))}")
     try:
@@ -181,144 +176,6 @@ def _shown(value: object, most: int = 60) -> str:
     """A value in an error: ASCII, and not more of it than a reader wants."""
     text = ascii(value) if not isinstance(value, int) or abs(value) <= MOST_COUNT else "a larger number"
     return text if len(text) <= most else f"{text[:most]}..."
-
-
-# -- the fields --------------------------------------------------------------------------------------
-
-
-def _printable(text: str) -> str:
-    if not text.isprintable():
-        raise ValueError("must be one line of printable text (no control, format or bidirectional characters)")
-    return text
-
-
-def _number(value: object) -> float:
-    """A number; those that are not finite are written as strings."""
-    if isinstance(value, str) and value in ("nan", "inf", "-inf"):
-        return float(value)
-    return _finite(value)
-
-
-def _finite(value: object) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError("must be a number")
-    if isinstance(value, int):
-        return float(_bounded(value))
-    if not math.isfinite(value):
-        raise ValueError("must be a number that a double holds")
-    return value
-
-
-def _bounded(value: int) -> int:
-    if abs(value) > MOST_COUNT:
-        raise ValueError("must be at most 2**53 in size")
-    return value
-
-
-def _scalar(value: object) -> object:
-    """A hyper-parameter or a fact about a machine."""
-    if isinstance(value, str):
-        if len(value) > 1000:
-            raise ValueError("must have at most 1000 characters")
-        return _printable(value)
-    return value if value is None or isinstance(value, bool) else _finite(value)
-
-
-def _track(value: str) -> str:
-    if value not in TRACKS:
-        raise ValueError(f"must be one of {', '.join(TRACKS)}")
-    return value
-
-
-def _counts(value: dict[str, int]) -> dict[str, int]:
-    if set(value) != set(Ledger.__slots__):
-        raise ValueError(f"must count {', '.join(Ledger.__slots__)}")
-    return value
-
-
-Text = Annotated[str, StringConstraints(max_length=1000), AfterValidator(_printable)]
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$", max_length=100)]
-Key = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_printable)]
-Digest = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
-Count = Annotated[int, Field(ge=0, le=MOST_COUNT)]
-Positive = Annotated[int, Field(ge=1, le=MOST_COUNT)]
-Number = Annotated[float, BeforeValidator(_number)]
-Seconds = Annotated[float, BeforeValidator(_finite), Field(ge=0)]
-Share = Annotated[float, BeforeValidator(_finite), Field(ge=0, le=1)]
-Track = Annotated[str, AfterValidator(_track)]
-Scalar = Annotated[Any, BeforeValidator(_scalar)]
-
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(strict=True, extra="forbid")
-
-
-class _Protocol(_Strict):
-    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=100)]
-    version: Positive
-    description: Text
-    digest: Digest
-    generations: Positive
-    seeds: Positive
-    average_last: Positive
-    tasks: Annotated[list[Name], Field(min_length=1)]
-
-
-class _LmEval(_Strict):
-    tasks: list[Key]
-    limit: Positive | None
-    sources: dict[Key, Text]
-
-
-class _Task(_Strict):
-    name: Name
-    version: Count
-    digest: Digest
-    data: Text
-    generations: Positive
-    title: Text
-    primary: Key
-    unit: Text
-    metrics: dict[Key, Text]
-    shown: list[Key]
-    lm_eval: _LmEval = _LmEval(tasks=[], limit=None, sources={})
-
-
-class _Method(_Strict):
-    name: Name
-    label: Annotated[Text, Field(min_length=1)]
-    params: dict[Name, Scalar]
-    digest: Digest
-    title: Text
-    description: Text
-    paper: Text
-    track: Track
-    reference: bool
-
-
-class _Cell(_Strict):
-    kind: Literal["cell"]
-    schema_: Annotated[int, Field(alias="schema", ge=SCHEMA, le=SCHEMA)]
-    cell: Digest
-    protocol: _Protocol
-    task: _Task
-    method: _Method
-    seed: Count
-    status: Literal["done", "diverged", "failed", "skipped", "unsupported"]
-    reason: Text
-    theory: list[Number]
-    environment: dict[Key, Scalar]
-
-
-class _Generation(_Strict):
-    kind: Literal["generation"]
-    t: Count
-    metrics: dict[Key, Number]
-    ledger: Annotated[dict[str, Count], AfterValidator(_counts)]
-    rows: Positive
-    real_share: Share
-    log: dict[Key, Number]
-    seconds: dict[Key, Seconds]
 
 
 # -- what fields owe each other ------------------------------------------------------------------------

@@ -322,14 +322,8 @@ class Board:
         """The command line that runs what an entry lacks: cells that are missing or failed."""
         states: tuple[State, ...] = ("missing", "failed")
         tasks = {name for state in states for name in self.cells_in(entry, state)}
-        words = [
-            "collapsebench",
-            "run",
-            "--method",
-            entry.name,
-            "--task",
-            ",".join(task.name for task in self.tasks if task.name in tasks),
-        ]
+        in_order = ",".join(task.name for task in self.tasks if task.name in tasks)
+        words = ["collapsebench", "run", "--method", entry.name, "--task", in_order]
         if entry.label != entry.name:
             words += [word for key, value in entry.params.items() for word in ("--set", f"{key}={value}")]
         return shlex.join([*words, "--protocol", self.protocol["name"]])

@@ -145,7 +145,7 @@ def _execute(specs: Sequence[CellSpec], store: Path, keep_checkpoints: bool, wor
     for spec in specs:
         cell = resolve(spec)
         if result := finished(cell, Store(store)):
-            results.append(cell.under_this_protocol(result))
+            results.append(cell.told_anew(result))
         else:
             remaining.append(spec)
             unprepared.setdefault(cell.task.name, cell)

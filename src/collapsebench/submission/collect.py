@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import RecordError
-from ..plan import Cell, expand, make_method, resolve
+from ..plan import expand, make_method, resolve
 from ..protocol import Protocol, load_protocol
 from ..record_reader import read_results
 from ..records import CellResult
@@ -63,7 +63,7 @@ def collect(
         if cell.method.label != label and there.get(place) == cell.digest:
             continue
         if result := finished(cell, store):
-            found.append(_told_anew(cell, result))
+            found.append(cell.told_anew(result))
         else:
             missing.append(place)
     if missing:
@@ -120,9 +120,3 @@ def _on_board(board: Path, rules: Protocol) -> dict[Place, str]:
                 )
             there[cell.method["label"], cell.task["name"], cell.seed] = cell.cell
     return there
-
-
-def _told_anew(cell: Cell, result: CellResult) -> CellResult:
-    """A stored result with the record as this source writes it: sentences may have been mended since it ran."""
-    told = cell.record(result.cell.status, result.cell.reason)
-    return replace(result, cell=replace(told, environment=result.cell.environment))
