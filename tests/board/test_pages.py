@@ -45,10 +45,10 @@ def test_pages_are_as_agreed(folder, name):
 
 
 def test_every_track_with_entries_has_a_page_and_every_task_its_curves(folder):
-    names = {path.name for path in folder.iterdir() if path.is_file()}
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.suffix in (".md", ".svg")}
     assert names == {
-        *("README.md", "blind.md", "anchored.md", "fresh.md", "assisted.md"),
-        *("gaussian.svg", "kde.svg", "arithmetic.svg", "cost.svg"),
+        *("README.md", "blind.md", "anchored.md", "fresh.md", "assisted.md", "cost.svg"),
+        *("curves/gaussian.svg", "curves/kde.svg", "curves/arithmetic.svg"),
     }
 
 
@@ -60,7 +60,8 @@ def test_same_records_same_bytes_whatever_their_order(folder, fabricate, tmp_pat
         with (records / f"{result.cell.method['name']}.jsonl").open("a", encoding="utf-8") as file:
             file.write(write_results([result]))
     for path in write_board(tmp_path):
-        assert path.read_bytes() == (folder / path.name).read_bytes(), path.name
+        name = path.relative_to(tmp_path)
+        assert path.read_bytes() == (folder / name).read_bytes(), name
 
 
 def test_incomplete_diverged_and_skipped_are_said(folder):
@@ -173,6 +174,27 @@ def test_a_page_without_entries_is_removed(fabricate, tmp_path):
     assert (tmp_path / "notes.md").exists()
 
 
+def test_a_task_may_be_named_like_the_plot_of_the_board(fabricate, tmp_path):
+    cells = [cell for name in ("replace", "frozen", "accumulate") for cell in fabricate.cells(name, ["gaussian"])]
+    protocol = {**cells[0].cell.protocol, "tasks": ["cost"]}
+    named = [replace(r, cell=replace(r.cell, protocol=protocol, task={**r.cell.task, "name": "cost"})) for r in cells]
+    write_board(fabricate.board(tmp_path, named))
+    page = (tmp_path / "README.md").read_text(encoding="utf-8")
+    assert "](curves/cost.svg)" in page and "](cost.svg)" in page
+    assert (tmp_path / "curves" / "cost.svg").read_bytes() != (tmp_path / "cost.svg").read_bytes()
+    assert stale_pages(tmp_path) == []
+
+
+def test_figures_that_lie_where_they_lay_before_are_removed(fabricate, tmp_path):
+    write_board(fabricate.board(tmp_path, fabricate.cells("accumulate", tasks=["kde"])))
+    old = tmp_path / "kde.svg"
+    old.write_bytes((tmp_path / "curves" / "kde.svg").read_bytes())
+    (tmp_path / "mine.svg").write_text("<svg/>")
+    assert stale_pages(tmp_path) == [old]
+    write_board(tmp_path)
+    assert not old.exists() and (tmp_path / "mine.svg").exists()
+
+
 def test_without_references_losses_are_shown_with_the_command_that_adds_them(fabricate, tmp_path):
     write_board(fabricate.board(tmp_path, fabricate.cells("accumulate", tasks=["gaussian"], seeds=[0])))
     page = (tmp_path / "README.md").read_text(encoding="utf-8")
@@ -241,5 +263,5 @@ def test_what_a_record_says_is_text_on_every_page(fabricate, tmp_path):
         assert page.count("<script>") == page.count(" | [y](") == page.count("https://example") == 0
         assert "\n# <" not in page and "\n# \\<" not in page
         assert page.count(r"\<script\>x\</script\> \| \[y\](javascript:z) !\[i\](https:\//example.org") >= 8
-    for path in tmp_path.glob("*.svg"):
+    for path in tmp_path.rglob("*.svg"):
         assert "<script" not in path.read_text(encoding="utf-8")

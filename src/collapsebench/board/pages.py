@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from rich.table import Table
 
 
-COST_PLOT = "cost.svg"
+COST_PLOT, CURVES = "cost.svg", "curves"
+"""The plot of a board, and the folder of its tasks' figures, in which a task may have any name."""
 
 
 def write_board(folder: Path) -> list[Path]:
@@ -48,7 +49,7 @@ def stale_pages(folder: Path) -> list[Path]:
 
 def _page_names(board: Board) -> list[str]:
     tracks = [f"{track}.md" for track in TRACKS if board.competitors(track)]
-    figures = [f"{task.name}.svg" for task in board.tasks if task.primary]
+    figures = [f"{CURVES}/{task.name}.svg" for task in board.tasks if task.primary]
     return ["README.md", *tracks, *figures, *([COST_PLOT] if board.complete else [])]
 
 
@@ -58,14 +59,14 @@ def _changes(board: Board, folder: Path) -> dict[Path, str | None]:
     for name in _page_names(board):
         path = folder / name
         old = path.read_bytes() if path.is_file() else b""
-        new = _figure(board, path.stem, old) if path.suffix == ".svg" else _page(board, path.stem, old)
+        new = _figure(board, name, old) if path.suffix == ".svg" else _page(board, path.stem, old)
         if new is not None:
             changes[path] = new
     known = {folder / name for name in _page_names(board)}
-    generated = [folder / f"{track}.md" for track in TRACKS] + [
-        path for path in folder.glob("*.svg") if MARK.encode() in path.read_bytes()
-    ]
-    changes.update({path: None for path in generated if path.is_file() and path not in known})
+    pages = [path for track in TRACKS if (path := folder / f"{track}.md").is_file()]
+    drawn = [path for where in (folder, folder / CURVES) for path in where.glob("*.svg")]
+    figures = [path for path in drawn if MARK.encode() in path.read_bytes()]
+    changes.update({path: None for path in (*pages, *figures) if path not in known})
     changes.update(dict.fromkeys(stray_sheets(folder, board.sheets)))
     return changes
 
@@ -82,10 +83,10 @@ def _figure(board: Board, name: str, old: bytes) -> str | None:
     """A figure, or None if the old one shows the same."""
     from ..render import cost_plot, svg
 
-    if f"{name}.svg" == COST_PLOT:
+    if name == COST_PLOT:
         costs = cost_plot.cost_plot(board)
         return None if digest(costs).encode() in old else cost_plot.draw(costs)
-    curves = svg.curves(board, name)
+    curves = svg.curves(board, Path(name).stem)
     return None if digest(curves).encode() in old else svg.draw(curves)
 
 

@@ -65,7 +65,7 @@ def task_section(board: Board, task: BoardTask, entries: Sequence[Entry], folded
     return blocks(
         f"### {task.name}",
         f"{plain(task.title)} (version {task.version}).{verdict}",
-        f"![{plain(task.primary)} over generations]({task.name}.svg)",
+        f"![{plain(task.primary)} over generations](curves/{task.name}.svg)",
         samples(board, task, entries),
         detail,
     )
