@@ -42,8 +42,8 @@ def test_what_is_missing_is_said_with_the_command_that_runs_it(console, cli, run
     ran = console(*submit_blend)
     assert ran.code == 3
     error, hint = ran.err.splitlines()
-    assert "toy_blend on toy lacks seed 1; toy_blend on toy_sgd lacks seeds 0, 1" in error
-    assert "replace on toy lacks seed 1" in error
+    assert "toy_blend lacks seed 1 on toy; toy_blend lacks seeds 0, 1 on toy_sgd" in error
+    assert "replace lacks seed 1 on toy" in error
     command = hint.partition("by: ")[2].split()
     assert command[:4] == ["collapsebench", "run", "--method", "toy_blend"]
     assert command[4:] == ["--protocol", str(toys), "--task", "toy,toy_sgd", "--plugin", str(toy_file)]
@@ -54,7 +54,7 @@ def test_a_failed_cell_is_a_missing_one(console, cli, run_toys, submit_blend):
     cli(*run_toys, "--method", "toy_fail")
     ran = console("submit", "toy_fail", *submit_blend[2:])
     assert ran.code == 3
-    assert "toy_fail on toy lacks seeds 0, 1" in ran.err
+    assert "toy_fail lacks seeds 0, 1 on toy" in ran.err
 
 
 def test_references_of_the_board_stay_as_they_are(cli, run_toys, submit_blend):

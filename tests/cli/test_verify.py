@@ -126,7 +126,7 @@ def test_a_file_that_lacks_cells_is_refused_unless_that_is_accepted(console, boa
     path.write_text("".join(path.read_text().splitlines(True)[:4]))
     ran = console(*verify, path)
     assert ran.code == 3
-    assert "lacks seed 1; toy_blend on toy_sgd lacks seeds 0, 1" in ran.err
+    assert "lacks seed 1 on toy; toy_blend lacks seeds 0, 1 on toy_sgd" in ran.err
     assert "collapsebench run --method toy_blend" in ran.err
     assert console(*verify, path, "--partial").code == 0
 

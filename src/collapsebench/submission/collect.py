@@ -87,13 +87,16 @@ def missing_places(results: Sequence[CellResult], rules: Protocol) -> list[Place
 
 
 def in_words(places: Iterable[Place]) -> str:
-    """`replace on gaussian lacks seeds 0, 1; ...`."""
+    """`accumulate lacks seeds 0, 1 on gaussian, kde; replace lacks seed 1 on gaussian`."""
     seeds: dict[tuple[str, str], list[int]] = {}
     for label, task, seed in places:
         seeds.setdefault((label, task), []).append(seed)
+    tasks: dict[tuple[str, tuple[int, ...]], list[str]] = {}
+    for (label, task), own in seeds.items():
+        tasks.setdefault((label, tuple(own)), []).append(task)
     return "; ".join(
-        f"{label} on {task} lacks seed{'s' if len(own) > 1 else ''} {', '.join(map(str, own))}"
-        for (label, task), own in seeds.items()
+        f"{label} lacks seed{'s' if len(own) > 1 else ''} {', '.join(map(str, own))} on {', '.join(on)}"
+        for (label, own), on in tasks.items()
     )
 
 
