@@ -46,7 +46,7 @@ def test_what_is_missing_is_said_with_the_command_that_runs_it(console, cli, run
     assert "replace lacks seed 1 on toy" in error
     command = hint.partition("by: ")[2].split()
     assert command[:4] == ["collapsebench", "run", "--method", "toy_blend"]
-    assert command[4:] == ["--protocol", str(toys), "--task", "toy,toy_sgd", "--plugin", str(toy_file)]
+    assert command[4:] == ["--task", "toy,toy_sgd", "--protocol", str(toys), "--plugin", str(toy_file)]
     assert not BOARD.exists()
 
 

@@ -131,6 +131,14 @@ def test_a_file_that_lacks_cells_is_refused_unless_that_is_accepted(console, boa
     assert console(*verify, path, "--partial").code == 0
 
 
+def test_each_entry_of_a_file_gets_the_command_that_completes_it(console, cli, run_toys, board, verify, toys):
+    cli(*run_toys, "--method", "toy_blend", "--set", "share=0.25", "--task", "toy")
+    error, hint = console(*verify, RECORDS / "toy_blend.jsonl").err.splitlines()
+    assert error.endswith("is not complete: toy_blend(share=0.25) lacks seeds 0, 1 on toy_sgd.")
+    command = "collapsebench run --method toy_blend --task toy_sgd --set pause=0.0 --set share=0.25 --protocol"
+    assert f"{command} {toys};" in hint
+
+
 def test_a_protocol_or_plug_in_that_is_not_here_is_asked_for(console, board, toys):
     path = RECORDS / "replace.jsonl"
     ran = console("verify", path)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,6 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from ..commands import run_command
 from ..records import CellResult
 from ..stats import (
     GAP_FACTOR,
@@ -322,11 +322,9 @@ class Board:
         """The command line that runs what an entry lacks: cells that are missing or failed."""
         states: tuple[State, ...] = ("missing", "failed")
         tasks = {name for state in states for name in self.cells_in(entry, state)}
-        in_order = ",".join(task.name for task in self.tasks if task.name in tasks)
-        words = ["collapsebench", "run", "--method", entry.name, "--task", in_order]
-        if entry.label != entry.name:
-            words += [word for key, value in entry.params.items() for word in ("--set", f"{key}={value}")]
-        return shlex.join([*words, "--protocol", self.protocol["name"]])
+        in_order = [task.name for task in self.tasks if task.name in tasks]
+        params = {} if entry.label == entry.name else entry.params
+        return run_command(entry.name, in_order, self.protocol["name"], params)
 
     def missing_references(self) -> dict[str, list[str]]:
         """Tasks on which `replace` or `frozen` has no cell at all, by reference; its command brings them in."""

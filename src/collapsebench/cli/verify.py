@@ -90,7 +90,7 @@ def _checked(path: Path, protocol: str | None, partial: bool) -> _File:
     """A file, once its format, its source and its completeness are in order."""
     from ..protocol import load_protocol, shipped_protocols
     from ..record_reader import read_located
-    from ..submission.collect import in_words, missing_places, run_command
+    from ..submission.collect import commands, in_words, missing_places
     from ..submission.source import check_source
 
     located = read_located(path)
@@ -104,10 +104,9 @@ def _checked(path: Path, protocol: str | None, partial: bool) -> _File:
     check_source(path, located, rules)
     results = [result for _, result in located]
     if (missing := missing_places(results, rules)) and not partial:
-        method, tasks = first.cell.method["name"], [task for _, task, _ in missing]
+        completed_by = "; ".join(commands(results, missing, protocol or name))
         raise RecordError(
-            f"{path} is not complete: {in_words(missing)}.",
-            f"{run_command(method, {}, tasks, protocol or name)}; or accept it with --partial.",
+            f"{path} is not complete: {in_words(missing)}.", f"{completed_by}; or accept it with --partial."
         )
     typer.echo(f"{path}: {len(results)} cells, as the installed source writes them.")
     return _File(path, rules, results)

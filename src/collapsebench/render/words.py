@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+from ..commands import run_command
+
 if TYPE_CHECKING:
     from ..board import Board, BoardTask, Entry, State
 
@@ -64,7 +66,7 @@ def score_notes(
     if not board.counting:
         notes.append("No task is scored yet, so that R is missing; the losses stand under the tasks.")
     for reference, tasks in board.missing_references().items():
-        command = f"collapsebench run --method {reference} --task {','.join(tasks)} --protocol {board.protocol['name']}"
+        command = run_command(reference, tasks, board.protocol["name"])
         notes.append(f"The reference {code(reference)} has not run on {plain(', '.join(tasks))}: {code(command)}")
     if any(board.across_machines(entry) for entry in entries):
         notes.append(

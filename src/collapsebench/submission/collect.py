@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..commands import run_command
 from ..errors import RecordError
 from ..plan import expand, make_method, resolve
 from ..protocol import Protocol, load_protocol
@@ -68,7 +68,7 @@ def collect(
             missing.append(place)
     if missing:
         missing.sort(key=lambda place: place[0] != label)
-        command = run_command(name, params, [task for _, task, _ in missing], protocol, plugins)
+        command = run_command(name, [task for _, task, _ in missing], protocol, params, plugins)
         raise RecordError(f"{label} is not complete: {in_words(missing)}.", f"These cells are run by: {command}")
     own = tuple(result for result in found if result.cell.method["label"] == label)
     return Submission(label, own, tuple(result for result in found if result.cell.method["label"] != label))
@@ -100,13 +100,18 @@ def in_words(places: Iterable[Place]) -> str:
     )
 
 
-def run_command(
-    name: str, params: Mapping[str, Any], tasks: Iterable[str], protocol: str, plugins: Iterable[str | Path] = ()
-) -> str:
-    """The command line that runs a method on some tasks; references come by themselves, finished cells stay."""
-    words = ["collapsebench", "run", "--method", name, "--protocol", protocol, "--task", ",".join(dict.fromkeys(tasks))]
-    words += [word for key, value in params.items() for word in ("--set", f"{key}={value}")]
-    return shlex.join([*words, *(word for path in plugins for word in ("--plugin", str(path)))])
+def commands(results: Iterable[CellResult], places: Sequence[Place], protocol: str) -> list[str]:
+    """The command line for each entry of a file that lacks cells."""
+    methods = {result.cell.method["label"]: result.cell.method for result in results}
+    return [
+        run_command(
+            methods[label]["name"],
+            [task for lacking, task, _ in places if lacking == label],
+            protocol,
+            {} if label == methods[label]["name"] else methods[label]["params"],
+        )
+        for label in dict.fromkeys(label for label, _, _ in places)
+    ]
 
 
 def _on_board(board: Path, rules: Protocol) -> dict[Place, str]:
