@@ -51,8 +51,8 @@ def test_a_name_is_one_short_plain_word_whatever_the_parameters(value) -> None:
 
 def test_a_board_knows_the_sheets_of_its_cells(folder) -> None:
     assert load_board(folder).sheets == {
-        ("arithmetic", "frozen"): "samples/arithmetic-frozen.png",
-        ("arithmetic", "replace"): "samples/arithmetic-replace.png",
+        ("arithmetic", "frozen"): folder / "samples" / "arithmetic-frozen.png",
+        ("arithmetic", "replace"): folder / "samples" / "arithmetic-replace.png",
     }
 
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
-from collapsebench.board import load_board
+from collapsebench.board import Sheet, load_board, write_sheets
 from collapsebench.records import CellResult
 from collapsebench.render.html import page as render
 
@@ -31,7 +32,7 @@ def fabricate():
 
 @pytest.fixture(scope="session")
 def folder(fabricate, tmp_path_factory):
-    """Boards: `quick` with an entry of every kind, and `standard` with the references and one method."""
+    """Boards: `quick` with an entry of every kind and sheets of some, `standard` with the references and a method."""
     quick = fabricate.everything()
     few = [r for r in quick if r.cell.method["name"] in ("replace", "frozen", "fresh_real", "accumulate")]
     standard = [
@@ -40,6 +41,10 @@ def folder(fabricate, tmp_path_factory):
     folder = tmp_path_factory.mktemp("boards")
     for name, results in (("quick", quick), ("standard", standard)):
         fabricate.board(folder / name, results)
+    grey = torch.arange(0, 252, 7, dtype=torch.uint8).reshape(4, 9)
+    for name in ("replace", "accumulate", "real_mix"):
+        cell = fabricate.cell(name, "arithmetic", 0).cell.cell
+        write_sheets(folder / "quick", [Sheet("arithmetic", name, cell, grey)])
     return folder
 
 

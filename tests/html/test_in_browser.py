@@ -110,6 +110,18 @@ def test_arrow_keys_read_a_chart_with_its_closed_form(visit):
     assert page.locator("#tip").is_hidden()
 
 
+def test_sheets_of_samples_are_drawn_and_go_with_their_track(visit):
+    page = visit()
+    sheets = page.locator("#quick-task-arithmetic img")
+    page.locator("#quick-task-arithmetic summary", has_text="Samples").click()
+    widths = [
+        sheets.nth(i).evaluate("async (img) => { await img.decode(); return img.naturalWidth; }") for i in (0, 1, 2)
+    ]
+    assert widths == [9, 9, 9]
+    chip(page, "track", "anchored").click()
+    assert [img.is_visible() for img in sheets.all()] == [True, False, True]  # the reference and real_mix
+
+
 def test_an_entry_is_singled_out_on_all_charts_by_its_legend(visit):
     page = visit("#quick-task-gaussian")
     button = page.locator("#quick-task-gaussian .legend button", has_text="token_edit")
@@ -227,5 +239,5 @@ def test_an_attack_in_a_description_is_inert(visit, boards):
     entries = tuple(replace(entry, description=attack, title=attack) for entry in boards[0].entries)
     page = visit(document=render([replace(boards[0], entries=entries)]))
     assert page.title() == "collapsebench: leaderboards"
-    assert page.locator("img").count() == 0
+    assert page.locator('img:not([src^="data:image/png;base64,"])').count() == 0
     assert attack in page.locator("#quick-entry-accumulate").inner_text()

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
@@ -119,14 +120,14 @@ class Board:
         tasks: in the order in which the protocol names them.
         entries: references included, in order of label.
         losses: the scored loss (primary metric averaged over the last generations) of every cell that is done.
-        sheets: where a sheet of samples lies below the board's folder, by task and label.
+        sheets: files of the sheets of samples, by task and label.
     """
 
     protocol: Mapping[str, Any]
     tasks: tuple[BoardTask, ...]
     entries: tuple[Entry, ...]
     losses: Mapping[Key, float]
-    sheets: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    sheets: Mapping[tuple[str, str], Path] = field(default_factory=dict)
 
     @cached_property
     def counting(self) -> tuple[BoardTask, ...]:
@@ -317,6 +318,11 @@ class Board:
             if any(_machine(other) != _machine(result) for other in paired):
                 return True
         return False
+
+    def sheets_of(self, task: BoardTask, entries: Iterable[Entry]) -> list[tuple[Entry, Path]]:
+        """The sheets of the references, then of `entries`, as far as there are any."""
+        both = (*self.references, *entries)
+        return [(entry, path) for entry in both if (path := self.sheets.get((task.name, entry.label)))]
 
     def command(self, entry: Entry) -> str:
         """The command line that runs what an entry lacks: cells that are missing or failed."""

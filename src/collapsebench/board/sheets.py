@@ -53,18 +53,18 @@ def write_sheets(folder: Path, sheets: Iterable[Sheet]) -> None:
             write_atomic(path, png(sheet.pixels, sheet.cell))
 
 
-def find_sheets(folder: Path, entries: Iterable[Entry]) -> dict[tuple[str, str], str]:
-    """(task, label) -> path below the folder, for every cell that is done and whose sheet is there."""
+def find_sheets(folder: Path, entries: Iterable[Entry]) -> dict[tuple[str, str], Path]:
+    """(task, label) -> file, for every cell that is done and whose sheet is there."""
     found = {}
     for entry in entries:
         for (task, seed), result in entry.cells.items():
-            name = f"{FOLDER}/{sheet_name(task, entry.label)}"
-            if seed == SEED and result.cell.status == "done" and belongs(folder / name, result.cell.cell):
-                found[task, entry.label] = name
+            path = folder / FOLDER / sheet_name(task, entry.label)
+            if seed == SEED and result.cell.status == "done" and belongs(path, result.cell.cell):
+                found[task, entry.label] = path
     return found
 
 
-def stray_sheets(folder: Path, known: Mapping[tuple[str, str], str]) -> list[Path]:
+def stray_sheets(folder: Path, known: Mapping[tuple[str, str], Path]) -> list[Path]:
     """Sheets in the folder of cells that the board does not have."""
-    kept = {folder / name for name in known.values()}
+    kept = set(known.values())
     return [path for path in sorted((folder / FOLDER).glob("*.png")) if path not in kept and belongs(path)]

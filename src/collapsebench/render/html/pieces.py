@@ -111,6 +111,12 @@ def name_cell(board: Board, entry: Entry, extra: str = "") -> Cell:
     return Cell(f'<span class="who">{shown}{marks}</span>', entry.label.lower(), header=True)
 
 
+def entry_row(board: Board, entry: Entry, cells: Sequence[Cell], order: Sequence[str]) -> Row:
+    """A row about an entry, which goes when its track or the entry is filtered out; `order` has the labels of all."""
+    track = "" if entry.reference else entry.track
+    return Row([name_cell(board, entry), *cells], order.index(entry.label), track, reference=entry.reference)
+
+
 def task_cell(board: Board, task: BoardTask) -> Cell:
     """A task's name with a link to its section."""
     link = f'<a href="#{place(board, "task", task.name)}">{plain(task.name)}</a>'

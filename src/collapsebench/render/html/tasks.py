@@ -16,15 +16,16 @@ from .pieces import (
     Row,
     bullets,
     element,
+    entry_row,
     folded,
     interval_cell,
-    name_cell,
     number_cell,
     place,
     plain,
     table,
     task_cell,
 )
+from .samples import samples
 
 if TYPE_CHECKING:
     from ...board import Board, BoardTask, Entry
@@ -78,6 +79,7 @@ def task_section(board: Board, task: BoardTask, entries: Sequence[Entry], order:
     parts = (
         element("p", words + verdict, "note"),
         '<div class="charts"></div>',
+        folded("Samples by generation", samples(board, task, entries, order)),
         folded("Every entry at the last generation", _last_generation(board, task, entries, order)),
         folded(f"{plain(task.primary)} by generation", _by_generation(board, task, order)),
         folded("Scores by lm-eval", _lm_eval(board, task, entries, order)),
@@ -111,7 +113,7 @@ def _last_generation(board: Board, task: BoardTask, entries: Sequence[Entry], or
             cells = [*values, number_cell(share(real), real)]
         else:
             continue
-        rows.append(_entry_row(board, entry, cells, order))
+        rows.append(entry_row(board, entry, cells, order))
     return table(f"{plain(task.name)} at the last generation", columns, rows)
 
 
@@ -123,7 +125,7 @@ def _by_generation(board: Board, task: BoardTask, order: Sequence[str]) -> str:
     rows = []
     for entry in board.entries:
         if line := lines.get(entry.label):
-            rows.append(_entry_row(board, entry, _points(line, length), order))
+            rows.append(entry_row(board, entry, _points(line, length), order))
             if line.theory:
                 theory = [number_cell(number(value), value) for value in line.theory]
                 name = Cell(f"closed form of {plain(entry.label)}", f"{entry.label.lower()} theory", header=True)
@@ -149,7 +151,7 @@ def _lm_eval(board: Board, task: BoardTask, entries: Sequence[Entry], order: Seq
     for entry in (*board.references, *entries):
         values = [board.metric(entry, task.name, metric) for metric in metrics]
         if any(math.isfinite(value.centre) for value in values):
-            rows.append(_entry_row(board, entry, [interval_cell(value) for value in values], order))
+            rows.append(entry_row(board, entry, [interval_cell(value) for value in values], order))
     limits = " or ".join(map(str, board.lm_eval_limits(task)))
     note = f' <span class="scope">Of each lm-eval task, {limits} items drawn at random.</span>' if limits else ""
     columns = [Column("entry", numeric=False), *(Column(plain(metric)) for metric in metrics)]
@@ -160,11 +162,6 @@ def _metric_lines(task: BoardTask) -> list[str]:
     lines = task.metrics or {}
     names = [name for name in (task.primary, *task.shown) if name in lines]
     return [f"{element('code', plain(name))}: {plain(lines[name])}" for name in names]
-
-
-def _entry_row(board: Board, entry: Entry, cells: Sequence[Cell], order: Sequence[str]) -> Row:
-    track = "" if entry.reference else entry.track
-    return Row([name_cell(board, entry), *cells], order.index(entry.label), track, reference=entry.reference)
 
 
 def _zero() -> Cell:

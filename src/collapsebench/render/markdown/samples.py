@@ -13,11 +13,7 @@ if TYPE_CHECKING:
 
 def samples(board: Board, task: BoardTask, entries: Sequence[Entry]) -> str:
     """Links to the sheets of a task and, folded, the sheets themselves; nothing where there are none."""
-    shown = [
-        (entry, board.sheets[task.name, entry.label])
-        for entry in (*board.references, *entries)
-        if (task.name, entry.label) in board.sheets
-    ]
+    shown = [(entry, f"{path.parent.name}/{path.name}") for entry, path in board.sheets_of(task, entries)]
     if not shown:
         return ""
     links = " · ".join(f"[{plain(entry.label)}]({path})" for entry, path in shown)
