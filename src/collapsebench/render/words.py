@@ -10,6 +10,11 @@ from ..commands import run_command
 if TYPE_CHECKING:
     from ..board import Board, BoardTask, Entry, State
 
+ABOUT_COSTS = (
+    "Counts at the last generation, mean over seeds, summed over the scored tasks that the entry covers. Seconds are "
+    "wall time under the load that the machine had, so they compare roughly."
+)
+
 SEES = {
     "blind": "nothing but the pool, shuffled: it does not know which rows are real",
     "anchored": "the pool with its history: it knows which rows are real",

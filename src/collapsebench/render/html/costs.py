@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from ...board.model import COSTS
 from ..markdown.scores import coverage, rows_of
 from ..numbers import MISSING, count, share
+from ..words import ABOUT_COSTS
 from .pieces import Cell, Column, Row, name_cell, number_cell, table
 
 if TYPE_CHECKING:
@@ -36,8 +37,5 @@ def costs_section(board: Board, tracks: Sequence[str], order: Sequence[str]) -> 
         ]
         track = "" if entry.reference else entry.track
         rows.append(Row(cells, order.index(entry.label), track, reference=entry.reference))
-    caption = (
-        'Costs <span class="scope">Counts at the last generation, mean over seeds, summed over the scored tasks '
-        "that the entry covers.</span>"
-    )
+    caption = f'Costs <span class="scope">{ABOUT_COSTS}</span>'
     return f'<div class="cost-plot"></div>\n{table(caption, columns, rows, "costs")}'

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from ...board.model import COSTS
 from ..numbers import MISSING, count, share
+from ..words import ABOUT_COSTS
 from .scores import coverage, rows_of
 from .text import blocks, linked, table
 
@@ -24,9 +25,6 @@ def costs_section(board: Board, tracks: Sequence[str]) -> str:
         counts = [count(spent.get(column)) for column in columns]
         rows.append([linked(board, entry), coverage(board, entry), *counts, real])
     costs = table(["entry", "tasks", *columns, "real rows trained on"], rows, left=1)
-    note = (
-        "Counts at the last generation, mean over seeds, summed over the scored tasks that the entry covers. Real "
-        "rows: share of the rows trained on after generation 0; the rest is synthetic."
-    )
+    note = f"{ABOUT_COSTS} Real rows: share of the rows trained on after generation 0; the rest is synthetic."
     plot = "![recovered gap against cost](cost.svg)" if board.complete else ""
     return blocks(costs, note, plot)
