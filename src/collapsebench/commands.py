@@ -8,6 +8,11 @@ from pathlib import Path
 from typing import Any
 
 
+def completing_command(method: str, label: str, params: Mapping[str, Any], tasks: Iterable[str], protocol: str) -> str:
+    """The command that runs what an entry lacks; a label that is the method's name says that nothing was set."""
+    return run_command(method, tasks, protocol, {} if label == method else params)
+
+
 def run_command(
     method: str,
     tasks: Iterable[str],

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..commands import run_command
+from ..commands import completing_command
 from ..records import CellResult
 from ..stats import (
     GAP_FACTOR,
@@ -329,8 +329,7 @@ class Board:
         states: tuple[State, ...] = ("missing", "failed")
         tasks = {name for state in states for name in self.cells_in(entry, state)}
         in_order = [task.name for task in self.tasks if task.name in tasks]
-        params = {} if entry.label == entry.name else entry.params
-        return run_command(entry.name, in_order, self.protocol["name"], params)
+        return completing_command(entry.name, entry.label, entry.params, in_order, self.protocol["name"])
 
     def missing_references(self) -> dict[str, list[str]]:
         """Tasks on which `replace` or `frozen` has no cell at all, by reference; its command brings them in."""

@@ -14,6 +14,7 @@ ABOUT_COSTS = (
     "Counts at the last generation, mean over seeds, summed over the scored tasks that the entry covers. Seconds are "
     "wall time under the load that the machine had, so they compare roughly."
 )
+"""Under the table of costs."""
 
 SEES = {
     "blind": "nothing but the pool, shuffled: it does not know which rows are real",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..commands import run_command
+from ..commands import completing_command, run_command
 from ..errors import RecordError
 from ..plan import expand, make_method, resolve
 from ..protocol import Protocol, load_protocol
@@ -103,14 +103,12 @@ def in_words(places: Iterable[Place]) -> str:
 def commands(results: Iterable[CellResult], places: Sequence[Place], protocol: str) -> list[str]:
     """The command line for each entry of a file that lacks cells."""
     methods = {result.cell.method["label"]: result.cell.method for result in results}
+    tasks: dict[str, list[str]] = {}
+    for label, task, _ in places:
+        tasks.setdefault(label, []).append(task)
     return [
-        run_command(
-            methods[label]["name"],
-            [task for lacking, task, _ in places if lacking == label],
-            protocol,
-            {} if label == methods[label]["name"] else methods[label]["params"],
-        )
-        for label in dict.fromkeys(label for label, _, _ in places)
+        completing_command(methods[label]["name"], label, methods[label]["params"], lacking, protocol)
+        for label, lacking in tasks.items()
     ]
 
 

@@ -9,7 +9,7 @@ from ...board.model import COSTS
 from ..markdown.scores import coverage, rows_of
 from ..numbers import MISSING, count, share
 from ..words import ABOUT_COSTS
-from .pieces import Cell, Column, Row, name_cell, number_cell, table
+from .pieces import Cell, Column, entry_row, number_cell, table
 
 if TYPE_CHECKING:
     from ...board import Board
@@ -30,12 +30,10 @@ def costs_section(board: Board, tracks: Sequence[str], order: Sequence[str]) -> 
         spent = board.costs(entry)
         real = board.real_share(entry)
         cells = [
-            name_cell(board, entry),
             Cell(coverage(board, entry), float(len(board.scope(entry)))),
             *(number_cell(count(spent.get(name)), spent.get(name)) for name in _COLUMNS),
             number_cell(share(real) if spent else MISSING, real),
         ]
-        track = "" if entry.reference else entry.track
-        rows.append(Row(cells, order.index(entry.label), track, reference=entry.reference))
+        rows.append(entry_row(board, entry, cells, order))
     caption = f'Costs <span class="scope">{ABOUT_COSTS}</span>'
     return f'<div class="cost-plot"></div>\n{table(caption, columns, rows, "costs")}'
