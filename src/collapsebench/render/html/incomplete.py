@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from ..numbers import MISSING, OUTSIDE
 from ..words import TO_COMPLETE, progress
-from .pieces import Cell, Column, Row, bullets, element, interval_cell, name_cell, plain, table
+from .pieces import Cell, Column, Row, bullets, element, entry_row, interval_cell, name_cell, plain, table
 
 if TYPE_CHECKING:
     from ...board import Board, BoardTask, Entry, State
@@ -25,15 +25,14 @@ def incomplete_section(board: Board, entries: Sequence[Entry], order: Sequence[s
         *(Column(plain(task.name), numeric=False, task=task.name) for task in tasks),
     ]
     rows = [
-        Row(
+        entry_row(
+            board,
+            entry,
             [
-                name_cell(board, entry),
                 Cell("reference" if entry.reference else entry.track, entry.track, "track"),
                 *(_progress(board, entry, task) for task in tasks),
             ],
-            entry=order.index(entry.label),
-            track="" if entry.reference else entry.track,
-            reference=entry.reference,
+            order,
         )
         for entry in waiting
     ]
