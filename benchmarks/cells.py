@@ -2,8 +2,8 @@
 
 import json
 
-from collapsebench.plan import Cell, make_method, make_task
-from collapsebench.protocol import Protocol, parse_protocol
+from collapsebench.loop.plan import Cell, make_method, make_task
+from collapsebench.loop.protocol import Protocol, parse_protocol
 
 
 def protocol(task: str, n: int, generations: int, **entry: object) -> Protocol:

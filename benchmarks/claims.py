@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from collapsebench.board.load import load_board, scored_loss
-from collapsebench.records import CellResult
+from collapsebench.core.records import CellResult
 
 Claims = dict[str, tuple[bool, list[float]]]
 """What is claimed -> whether it holds, and the figures that say so."""

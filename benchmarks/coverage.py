@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tabulate import tabulate
 
-from collapsebench.stats import (
+from collapsebench.board.stats import (
     GAP_FACTOR,
     Interval,
     interquartile_mean,

@@ -8,8 +8,8 @@ import time
 import torch
 from cells import cell, protocol
 
-from collapsebench.lineage import Lineage
-from collapsebench.runner import run_cell
+from collapsebench.loop.lineage import Lineage
+from collapsebench.loop.runner import run_cell
 
 SEEDS = 40
 

@@ -5,10 +5,10 @@ import time
 import torch
 
 from collapsebench import Corpus, Decoding, Training
-from collapsebench.learners.causal_lm import CausalLM, LMShape
 from collapsebench.learners.gradient import Optimiser
-from collapsebench.lm.sample import generate
-from collapsebench.lm.tokenise import BOS, EOS, PAD, Marks, byte_tokenizer
+from collapsebench.learners.lm.causal_lm import CausalLM, LMShape
+from collapsebench.learners.lm.sample import generate
+from collapsebench.learners.lm.tokenizer import BOS, EOS, PAD, Marks, byte_tokenizer
 
 PEAK = {"H100": 989e12, "H200": 989e12, "A100": 312e12, "L40S": 362e12, "4090": 165e12}
 """Dense bfloat16 FLOP/s that the makers state."""

@@ -11,9 +11,9 @@ from pathlib import Path
 import torch
 from cells import cell
 
-from collapsebench.protocol import load_protocol
-from collapsebench.runner import perform
-from collapsebench.store import Store
+from collapsebench.loop.protocol import load_protocol
+from collapsebench.loop.runner import perform
+from collapsebench.loop.store import Store
 
 torch.set_num_threads(1)
 for board, task, limit in (("quick", "digits", 3), ("classic", "mnist", 25)):

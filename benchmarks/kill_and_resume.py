@@ -12,8 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from collapsebench.record_reader import read_results
-from collapsebench.records import CellResult
+from collapsebench.core.records import CellResult
+from collapsebench.results.reader import read_results
 
 KILLS = 5
 TASKS = sys.argv[1] if len(sys.argv) > 1 else "arithmetic,digits,gaussian,categorical"

@@ -9,8 +9,8 @@ import time
 import torch
 from cells import cell, protocol
 
-from collapsebench.lineage import Lineage
-from collapsebench.runner import run_cell
+from collapsebench.loop.lineage import Lineage
+from collapsebench.loop.runner import run_cell
 
 SETTINGS = (
     ("kde", {"n": 100}, 5, 8200, 800),

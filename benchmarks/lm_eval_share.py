@@ -10,11 +10,11 @@ from pathlib import Path
 import torch
 from cells import cell
 
-from collapsebench.plan import make_task
-from collapsebench.protocol import load_protocol
-from collapsebench.runner import perform
-from collapsebench.scoring.lm_eval import Scorer
-from collapsebench.store import Store
+from collapsebench.loop.plan import make_task
+from collapsebench.loop.protocol import load_protocol
+from collapsebench.loop.runner import perform
+from collapsebench.loop.store import Store
+from collapsebench.scoring.lm_eval.suite import Scorer
 
 torch.set_num_threads(1)
 spent = {"scoring": 0.0, "set-up": 0.0}

@@ -8,10 +8,10 @@ from pathlib import Path
 import torch
 from cells import cell, protocol
 
-from collapsebench.plan import Cell
-from collapsebench.protocol import load_protocol
-from collapsebench.runner import perform
-from collapsebench.store import Store
+from collapsebench.loop.plan import Cell
+from collapsebench.loop.protocol import load_protocol
+from collapsebench.loop.runner import perform
+from collapsebench.loop.store import Store
 
 
 def overhead(one: Cell) -> tuple[float, float, int]:

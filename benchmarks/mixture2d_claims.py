@@ -17,12 +17,12 @@ import torch
 from cells import protocol
 
 from collapsebench import Decoding
+from collapsebench.core.seeds import generator
 from collapsebench.laws import curated_divergence, curated_loop
-from collapsebench.lineage import Lineage
-from collapsebench.plan import Cell, make_method, make_task
-from collapsebench.runner import run_cell
+from collapsebench.loop.lineage import Lineage
+from collapsebench.loop.plan import Cell, make_method, make_task
+from collapsebench.loop.runner import run_cell
 from collapsebench.scoring.distribution import kl_divergence, shares
-from collapsebench.seeds import generator
 
 K, LAM, N, BINS, SAMPLES = 2, 0.5, 1000, 24, 10_000
 ALONE, MIXED = 7, 10  # generations

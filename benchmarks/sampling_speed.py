@@ -9,8 +9,8 @@ import torch
 from gpu import report_sampling
 
 from collapsebench import Decoding, Training
-from collapsebench.lm.tokenise import BOS, EOS, PAD
-from collapsebench.plan import make_task
+from collapsebench.learners.lm.tokenizer import BOS, EOS, PAD
+from collapsebench.loop.plan import make_task
 
 RUNS, STEPS, STORIES = 5, 300, 512
 

@@ -13,9 +13,9 @@ import torch.nn.functional as F
 from gpu import report_training
 
 from collapsebench import Corpus, Training
-from collapsebench.learners.causal_lm import CausalLM, LMShape
 from collapsebench.learners.gradient import Optimiser, batches
-from collapsebench.lm.tokenise import BOS, EOS, PAD, byte_tokenizer
+from collapsebench.learners.lm.causal_lm import CausalLM, LMShape
+from collapsebench.learners.lm.tokenizer import BOS, EOS, PAD, byte_tokenizer
 
 RUNS = 5
 OPTIMISER = Optimiser(lr=1e-3, clip=1.0)

@@ -1,6 +1,7 @@
 from dataclasses import dataclass
 
-from collapsebench import Context, Corpus, Method, MethodCard, method
+from collapsebench import Context, Corpus, Method, MethodCard
+from collapsebench.core import method
 
 
 @method("accumulate")

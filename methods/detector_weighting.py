@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
+from collapsebench import Context, Corpus, Method, MethodCard, PluginError
+from collapsebench.core import method
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -4,7 +4,8 @@ from typing import Literal
 
 import torch
 
-from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
+from collapsebench import Context, Corpus, Method, MethodCard, PluginError
+from collapsebench.core import method
 
 
 @method("golden_ratio")

@@ -1,6 +1,7 @@
 from dataclasses import dataclass
 
-from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
+from collapsebench import Context, Corpus, Method, MethodCard, PluginError
+from collapsebench.core import method
 
 
 @method("real_mix")

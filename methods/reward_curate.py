@@ -3,7 +3,8 @@ from dataclasses import dataclass
 
 import torch
 
-from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
+from collapsebench import Context, Corpus, Method, MethodCard, PluginError
+from collapsebench.core import method
 
 
 @method("reward_curate")

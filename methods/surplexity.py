@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import torch
 
-from collapsebench import Context, Corpus, Method, MethodCard, PluginError, TaskCard, method
+from collapsebench import Context, Corpus, Method, MethodCard, PluginError, TaskCard
+from collapsebench.core import method
 
 
 @method("surplexity")

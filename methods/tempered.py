@@ -1,6 +1,7 @@
 from dataclasses import dataclass
 
-from collapsebench import Context, Corpus, Decoding, Method, MethodCard, PluginError, method
+from collapsebench import Context, Corpus, Decoding, Method, MethodCard, PluginError
+from collapsebench.core import method
 
 
 @method("tempered")

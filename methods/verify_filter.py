@@ -1,7 +1,8 @@
 import math
 from dataclasses import dataclass
 
-from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
+from collapsebench import Context, Corpus, Method, MethodCard, PluginError
+from collapsebench.core import method
 
 
 @method("verify_filter")

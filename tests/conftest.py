@@ -16,14 +16,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from collapsebench import cache
+from collapsebench.core import files as cache
+from collapsebench.core.costs import Ledger
+from collapsebench.core.records import CellResult, GenerationRecord
+from collapsebench.core.registry import METHODS, TASKS, load_file
 from collapsebench.data import FOLDER
-from collapsebench.ledger import Ledger
-from collapsebench.plan import CellSpec, resolve
-from collapsebench.protocol import Protocol
-from collapsebench.records import CellResult, GenerationRecord
-from collapsebench.registry import METHODS, TASKS, load_file
-from collapsebench.store import Store
+from collapsebench.loop.plan import CellSpec, resolve
+from collapsebench.loop.protocol import Protocol
+from collapsebench.loop.store import Store
 
 torch.set_num_threads(1)
 

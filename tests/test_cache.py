@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from collapsebench import cache
+from collapsebench.core import files as cache
 
 
 def test_the_environment_names_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

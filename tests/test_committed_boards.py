@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from collapsebench.board import stale_pages, write_board
-from collapsebench.protocol import load_protocol
-from collapsebench.record_reader import read_located, read_results
-from collapsebench.records import write_results
-from collapsebench.submission.source import check_source
+from collapsebench.core.records import write_results
+from collapsebench.loop.protocol import load_protocol
+from collapsebench.results.audit import check_source
+from collapsebench.results.reader import read_located, read_results
 
 ROOT = Path(__file__).parents[1]
 BOARDS = sorted(path.parent for path in ROOT.glob("leaderboards/*/records"))

@@ -5,12 +5,12 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Decoding, Method, MethodCard, PluginError
-from collapsebench.errors import AccessDenied, LimitExceeded
-from collapsebench.ledger import Ledger
-from collapsebench.lineage import Lineage
-from collapsebench.plan import Cell
-from collapsebench.runner import run_cell
-from collapsebench.store import Store
+from collapsebench.core.costs import Ledger
+from collapsebench.core.errors import AccessDenied, LimitExceeded
+from collapsebench.loop.lineage import Lineage
+from collapsebench.loop.plan import Cell
+from collapsebench.loop.runner import run_cell
+from collapsebench.loop.store import Store
 
 EVERYTHING = ("history", "fresh", "verifier", "reward", "prior")
 ROWS = Corpus({"x": torch.tensor([-1.0, 2.0, 3.0], dtype=torch.float64)})

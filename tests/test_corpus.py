@@ -2,8 +2,8 @@ import pytest
 import torch
 
 from collapsebench import Corpus, PluginError
-from collapsebench.corpus import EDITED, REAL
-from collapsebench.seeds import generator
+from collapsebench.core.corpus import EDITED, REAL
+from collapsebench.core.seeds import generator
 
 
 def numbers(*values, weights=None):

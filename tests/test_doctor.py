@@ -4,9 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from collapsebench import doctor
+from collapsebench.cli import diagnosis as doctor
 from collapsebench.cli import main
-from collapsebench.registry import METHODS
+from collapsebench.core.registry import METHODS
 
 
 @pytest.fixture

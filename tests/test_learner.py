@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Decoding, Learner, PluginError, Training
-from collapsebench.seeds import generator
+from collapsebench.core.seeds import generator
 
 ROWS = Corpus({"x": torch.tensor([1.0])})
 

@@ -1,4 +1,4 @@
-from collapsebench.ledger import Ledger
+from collapsebench.core.costs import Ledger
 
 
 def test_counts_add_up():

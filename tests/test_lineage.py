@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Diverged, Method, MethodCard, PluginError
-from collapsebench.corpus import REAL
-from collapsebench.errors import LimitExceeded
-from collapsebench.lineage import Lineage, check_corpus, check_values
-from collapsebench.plan import Cell
-from collapsebench.runner import run_cell
+from collapsebench.core.corpus import REAL
+from collapsebench.core.errors import LimitExceeded
+from collapsebench.loop.lineage import Lineage, check_corpus, check_values
+from collapsebench.loop.plan import Cell
+from collapsebench.loop.runner import run_cell
 
 LIKE = Corpus({"x": torch.zeros(4, 2), "y": torch.zeros(4, dtype=torch.int64)})
 

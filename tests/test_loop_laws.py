@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 
 from collapsebench import laws
-from collapsebench.lineage import Lineage
-from collapsebench.plan import Cell, make_method, make_task
-from collapsebench.protocol import Protocol
-from collapsebench.runner import run_cell
+from collapsebench.loop.lineage import Lineage
+from collapsebench.loop.plan import Cell, make_method, make_task
+from collapsebench.loop.protocol import Protocol
+from collapsebench.loop.runner import run_cell
 
 
 def curves(task, method, metric, *, n, generations, seeds, sizes=None, params=None, **entry):

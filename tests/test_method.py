@@ -3,7 +3,7 @@ from dataclasses import dataclass
 import pytest
 
 from collapsebench import Decoding, Method, MethodCard, PluginError
-from collapsebench.method import TRACKS
+from collapsebench.core.method import TRACKS
 
 
 @dataclass(frozen=True)

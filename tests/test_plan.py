@@ -5,9 +5,9 @@ from typing import Literal
 import pytest
 
 from collapsebench import Method, MethodCard
-from collapsebench.errors import PluginError, ProtocolError, UsageError
-from collapsebench.plan import REFERENCES, Cell, check_start, expand, make_method, make_task, resolve
-from collapsebench.registry import METHODS, load_file
+from collapsebench.core.errors import PluginError, ProtocolError, UsageError
+from collapsebench.core.registry import METHODS, load_file
+from collapsebench.loop.plan import REFERENCES, Cell, check_start, expand, make_method, make_task, resolve
 
 
 @pytest.fixture

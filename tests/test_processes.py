@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from collapsebench import processes
+from collapsebench.core import processes
 
 PROTOCOL = {
     "name": "pair",

@@ -2,8 +2,8 @@ import math
 
 import pytest
 
-from collapsebench.errors import ProtocolError, UsageError
-from collapsebench.protocol import Protocol, load_protocol, parse_protocol, shipped_protocols
+from collapsebench.core.errors import ProtocolError, UsageError
+from collapsebench.loop.protocol import Protocol, load_protocol, parse_protocol, shipped_protocols
 
 TEXT = """
 name: mine

@@ -1,6 +1,6 @@
 import collapsebench
-from collapsebench.provenance import environment, harness_digest, plugin_digest
-from collapsebench.registry import METHODS, TASKS
+from collapsebench.core.registry import METHODS, TASKS
+from collapsebench.loop.digests import environment, harness_digest, plugin_digest
 
 
 def test_the_digest_of_a_plugin_is_that_of_its_file():
@@ -10,7 +10,7 @@ def test_the_digest_of_a_plugin_is_that_of_its_file():
 
 
 def test_the_yaml_files_of_a_task_folder_count(tmp_path, registries):
-    from collapsebench.registry import load_file
+    from collapsebench.core.registry import load_file
 
     text = "class Some:\n    pass\n"
     digests = []
@@ -24,7 +24,7 @@ def test_the_yaml_files_of_a_task_folder_count(tmp_path, registries):
 
 
 def test_every_python_file_of_a_task_folder_counts_and_can_be_imported(tmp_path, registries):
-    from collapsebench.registry import load_file
+    from collapsebench.core.registry import load_file
 
     digests, answers = [], []
     for number in (1, 2):

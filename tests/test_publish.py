@@ -2,10 +2,10 @@ from dataclasses import replace
 
 import pytest
 
-from collapsebench.errors import RecordError
-from collapsebench.publish import publish
-from collapsebench.record_reader import read_results
-from collapsebench.records import CellResult
+from collapsebench.core.errors import RecordError
+from collapsebench.core.records import CellResult
+from collapsebench.results.merge import publish
+from collapsebench.results.reader import read_results
 
 
 def contents(folder):

@@ -5,10 +5,10 @@ import json
 
 import pytest
 
-from collapsebench.errors import RecordError
-from collapsebench.ledger import Ledger
-from collapsebench.record_reader import MOST_BYTES, parse_results, read_results
-from collapsebench.records import CellRecord, CellResult, GenerationRecord, to_line, write_results
+from collapsebench.core.costs import Ledger
+from collapsebench.core.errors import RecordError
+from collapsebench.core.records import CellRecord, CellResult, GenerationRecord, to_line, write_results
+from collapsebench.results.reader import MOST_BYTES, parse_results, read_results
 
 
 def result(seed=0, status="done", finished=4, name="toy_blend", **params):

@@ -3,8 +3,7 @@ import math
 
 import pytest
 
-from collapsebench.record_reader import read_results
-from collapsebench.records import (
+from collapsebench.core.records import (
     CellResult,
     GenerationRecord,
     generation_from_dict,
@@ -12,6 +11,7 @@ from collapsebench.records import (
     to_line,
     write_results,
 )
+from collapsebench.results.reader import read_results
 
 
 def generation(t=0, error=0.5, **changes):

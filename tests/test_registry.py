@@ -3,9 +3,9 @@ import re
 import pytest
 
 from collapsebench import PluginError
-from collapsebench.errors import UsageError
-from collapsebench.method import Method
-from collapsebench.registry import METHODS, TASKS, Registry, builtin_folder, load_file, load_plugins
+from collapsebench.core.errors import UsageError
+from collapsebench.core.method import Method
+from collapsebench.core.registry import METHODS, TASKS, Registry, builtin_folder, load_file, load_plugins
 
 METHOD = """
 from dataclasses import dataclass

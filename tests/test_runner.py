@@ -10,12 +10,12 @@ from itertools import islice
 import pytest
 import torch
 
-from collapsebench import snapshot
-from collapsebench.errors import StoreError
-from collapsebench.lineage import Lineage
-from collapsebench.plan import resolve
-from collapsebench.runner import Busy, finished, perform, run_cell
-from collapsebench.store import Store
+from collapsebench.core.errors import StoreError
+from collapsebench.loop import snapshot
+from collapsebench.loop.lineage import Lineage
+from collapsebench.loop.plan import resolve
+from collapsebench.loop.runner import Busy, finished, perform, run_cell
+from collapsebench.loop.store import Store
 
 CLOSED_FORM_AND_STEPPED = pytest.mark.parametrize("task", ["toy", "toy_sgd"])
 
@@ -301,7 +301,7 @@ def start(specs, root, flush=0.0):
     """A process that runs cells, forked so that it need not import torch again."""
 
     def run():
-        from collapsebench import runner
+        from collapsebench.loop import runner
 
         runner.FLUSH_SECONDS = flush
         for spec in specs:

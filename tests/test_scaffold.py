@@ -3,9 +3,9 @@ import sys
 import pytest
 
 from collapsebench.cli import main
-from collapsebench.errors import UsageError
-from collapsebench.registry import METHODS, load_file
-from collapsebench.scaffold import new_method
+from collapsebench.cli.scaffold import new_method
+from collapsebench.core.errors import UsageError
+from collapsebench.core.registry import METHODS, load_file
 from collapsebench.testing import check_method
 
 

@@ -1,6 +1,6 @@
 import torch
 
-from collapsebench.seeds import generator, stream, stream_seed
+from collapsebench.core.seeds import generator, stream, stream_seed
 
 
 def draws(rng):

@@ -2,9 +2,9 @@ from itertools import islice
 
 import pytest
 
-from collapsebench import snapshot
-from collapsebench.lineage import Lineage
-from collapsebench.runner import run_cell
+from collapsebench.loop import snapshot
+from collapsebench.loop.lineage import Lineage
+from collapsebench.loop.runner import run_cell
 
 
 def interrupted(cell, after):
@@ -34,7 +34,7 @@ def test_a_restored_lineage_goes_on_as_the_interrupted_one_would_have(make_cell,
 
 @pytest.mark.parametrize(("method", "task"), [("accumulate", "gaussian"), ("token_edit", "gaussian")])
 def test_a_built_in_task_is_restored_to_the_bit(make_protocol, method, task):
-    from collapsebench.plan import Cell, make_method, make_task
+    from collapsebench.loop.plan import Cell, make_method, make_task
 
     protocol = make_protocol(generations=4, tasks={task: {"n": 12}})
     cell = Cell(protocol, make_task(task, {"d": 2}), make_method(method, {}), seed=0)

@@ -4,8 +4,8 @@ import pytest
 import torch
 from safetensors.torch import save
 
-from collapsebench.ledger import Ledger
-from collapsebench.stages import Artefact, Codec, InMemoryStages, StoredStages
+from collapsebench.core.costs import Ledger
+from collapsebench.loop.cache import Artefact, Codec, InMemoryStages, StoredStages
 
 NUMBERS = Codec(lambda tensor: save({"x": tensor}), lambda tensors: tensors["x"])
 

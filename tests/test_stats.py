@@ -3,7 +3,7 @@ import math
 import numpy as np
 import pytest
 
-from collapsebench.stats import (
+from collapsebench.board.stats import (
     holm,
     interquartile_mean,
     paired_gap,

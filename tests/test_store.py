@@ -5,9 +5,10 @@ import os
 import pytest
 from filelock import Timeout
 
-from collapsebench.errors import StoreError
-from collapsebench.records import GenerationRecord
-from collapsebench.store import StageNote, Store, sha256, write_atomic
+from collapsebench.core.errors import StoreError
+from collapsebench.core.files import sha256, write_atomic
+from collapsebench.core.records import GenerationRecord
+from collapsebench.loop.store import StageNote, Store
 
 RECORD = GenerationRecord(0, {"error": 0.5}, {"real_examples": 4}, 4, 1.0, {}, {"fit": 0.1})
 

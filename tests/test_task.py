@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus, GenerationZero, PluginError, TaskCard
-from collapsebench.seeds import generator
+from collapsebench.core.seeds import generator
 
 
 def test_a_card_describes_every_metric_that_the_board_shows():

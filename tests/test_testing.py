@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from collapsebench.registry import METHODS, TASKS, load_file
+from collapsebench.core.registry import METHODS, TASKS, load_file
 from collapsebench.testing import check_method, check_task, method_results, task_results
 from collapsebench.testing.random_state import fixed_random_state, global_random_state
 

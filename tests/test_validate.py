@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from collapsebench import laws
-from collapsebench.corpus import Corpus
-from collapsebench.errors import UsageError
+from collapsebench.core.corpus import Corpus
+from collapsebench.core.errors import UsageError
 from collapsebench.laws import LAWS
 from collapsebench.learners import gaussian
-from collapsebench.lineage import Lineage
+from collapsebench.loop.lineage import Lineage
 from collapsebench.validate import Claim, Metric, Setting, all_claims, chosen, judge, report, validate
 from collapsebench.validate.claim import known
 

@@ -11,20 +11,8 @@ from dataclasses import dataclass
 
 import torch
 
-from collapsebench import (
-    Corpus,
-    Decoding,
-    Diverged,
-    FitReport,
-    Learner,
-    Method,
-    MethodCard,
-    Sites,
-    Task,
-    TaskCard,
-    method,
-    task,
-)
+from collapsebench import Corpus, Decoding, Diverged, FitReport, Learner, Method, MethodCard, Sites, Task, TaskCard
+from collapsebench.core import method, task
 
 calls: Counter[str] = Counter()
 """How often each stage was really computed since this file was loaded."""

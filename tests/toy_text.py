@@ -5,7 +5,8 @@ from functools import lru_cache
 
 import torch
 
-from collapsebench import Corpus, Task, TaskCard, task
+from collapsebench import Corpus, Task, TaskCard
+from collapsebench.core import task
 
 LENGTH = 64
 SENTENCE = "It rained, so the ground was wet."
@@ -13,7 +14,7 @@ SENTENCE = "It rained, so the ground was wet."
 
 @lru_cache
 def tokenizer():
-    from collapsebench.lm.tokenise import byte_tokenizer
+    from collapsebench.learners.lm.tokenizer import byte_tokenizer
 
     return byte_tokenizer()
 
@@ -33,13 +34,13 @@ class ToyText(Task):
     )
 
     def real(self, n, rng):
-        from collapsebench.lm.tokenise import encode
+        from collapsebench.learners.lm.tokenizer import encode
 
         return Corpus({"tokens": encode(tokenizer(), [SENTENCE] * n, LENGTH)})
 
     def learner(self, rng):
-        from collapsebench.learners.causal_lm import CausalLM, LMShape
         from collapsebench.learners.gradient import Optimiser
+        from collapsebench.learners.lm.causal_lm import CausalLM, LMShape
 
         shape = LMShape(len(tokenizer()), LENGTH, width=16, heads=2)
         return CausalLM(shape.build(rng), tokenizer(), LENGTH, Optimiser(lr=1e-2))

@@ -3,16 +3,16 @@
 This module is the plug-in API and nothing else.
 """
 
-from ._lazy import defer
+from .core.lazy import defer
 
 defer("torch")
 
-from .context import Context  # noqa: E402
-from .corpus import Corpus  # noqa: E402
-from .errors import Diverged, PluginError  # noqa: E402
-from .learner import Decoding, FitReport, Learner, Sites, Training  # noqa: E402
-from .method import Method, MethodCard, method  # noqa: E402
-from .task import GenerationZero, Task, TaskCard, task  # noqa: E402
+from .core.context import Context  # noqa: E402
+from .core.corpus import Corpus  # noqa: E402
+from .core.errors import Diverged, PluginError  # noqa: E402
+from .core.learner import Decoding, FitReport, Learner, Sites, Training  # noqa: E402
+from .core.method import Method, MethodCard, method  # noqa: E402
+from .core.task import GenerationZero, Task, TaskCard, task  # noqa: E402
 
 __version__ = "0.1.0"
 

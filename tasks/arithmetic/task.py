@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from collapsebench import Corpus, Decoding, GenerationZero, Learner, PluginError, Task, TaskCard, task
+from collapsebench import Corpus, Decoding, GenerationZero, Learner, PluginError, Task, TaskCard
+from collapsebench.core import task
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from collapsebench.scoring.lm_eval import Suite
+    from collapsebench.scoring.lm_eval.suite import Suite
 
 SYMBOLS = "0123456789+="
 ZERO = 3  # ids 0, 1, 2 are the tokeniser's special tokens, so digit d is token ZERO + d
@@ -82,15 +83,15 @@ class Arithmetic(Task):
         return Corpus({"tokens": lines(*operands.view(2, n))})
 
     def learner(self, rng: torch.Generator) -> Learner:
-        from collapsebench.learners.causal_lm import CausalLM, LMShape
-        from collapsebench.lm.train import Optimiser
+        from collapsebench.learners.lm.causal_lm import CausalLM, LMShape
+        from collapsebench.learners.lm.train import Optimiser
 
         shape = LMShape(ZERO + len(SYMBOLS), LENGTH, self.width, self.layers, self.heads, init=self.init)
         optimiser = Optimiser(lr=self.lr, schedule="linear")
         return CausalLM(shape.build(rng), tokenizer(), LENGTH, optimiser, ends=False)
 
     def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
-        from collapsebench.learners.causal_lm import CausalLM
+        from collapsebench.learners.lm.causal_lm import CausalLM
 
         assert isinstance(learner, CausalLM)
         heldout_seed, sample_seed = torch.randint(2**62, (2,), generator=rng).tolist()
@@ -146,7 +147,7 @@ class Arithmetic(Task):
 
     def _sample_metrics(self, tokens: torch.Tensor) -> dict[str, float]:
         """What the model's own lines look like; `tokens` `[n, 9]`."""
-        from collapsebench.lm.tokenise import PAD
+        from collapsebench.learners.lm.tokenizer import PAD
         from collapsebench.scoring.text import ngram_counts
 
         a, b, c, valid = self._parse(tokens)
@@ -187,7 +188,7 @@ def heldout(task: Arithmetic, seed: int, seen_questions: bytes) -> Heldout:
         seed: of the one uniform number behind the sample.
         seen_questions: bool per pair of operands, as bytes: whether D_0 contains the question.
     """
-    from collapsebench.scoring.lm_eval import Suite
+    from collapsebench.scoring.lm_eval.suite import Suite
 
     weights = task.operand_weights()
     cumulative = torch.outer(weights, weights).flatten().cumsum(0)
@@ -214,7 +215,7 @@ def heldout(task: Arithmetic, seed: int, seen_questions: bytes) -> Heldout:
 @lru_cache(maxsize=1)
 def tokenizer() -> PreTrainedTokenizerFast:
     """One token per character."""
-    from collapsebench.lm.tokenise import symbol_tokenizer
+    from collapsebench.learners.lm.tokenizer import symbol_tokenizer
 
     return symbol_tokenizer(SYMBOLS)
 

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from collapsebench import Corpus, PluginError, TaskCard, task
+from collapsebench import Corpus, PluginError, TaskCard
+from collapsebench.core import task
+from collapsebench.families.text import SUPPORTS, Heldout, TextTask
 from collapsebench.scoring.text import STATISTICS
-from collapsebench.text_task import SUPPORTS, Heldout, TextTask
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

@@ -7,7 +7,8 @@ from functools import cached_property
 
 import torch
 
-from collapsebench import Corpus, GenerationZero, Learner, PluginError, Task, TaskCard, task
+from collapsebench import Corpus, GenerationZero, Learner, PluginError, Task, TaskCard
+from collapsebench.core import task
 
 LAW_SEED = 20240613
 """Fixes which token has which rank after each context: P* is the same in every run."""

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from collapsebench import Corpus, PluginError, TaskCard, task
+from collapsebench import Corpus, PluginError, TaskCard
+from collapsebench.core import task
+from collapsebench.families.image import METRICS, ImageTask, Split, spread
 from collapsebench.learners.image.shape import ImageShape
-from collapsebench.learners.image.task import METRICS, ImageTask, Split, spread
 
 if TYPE_CHECKING:
-    from collapsebench.learners.image.classifier import Classifier
+    from collapsebench.scoring.judge import Classifier
 
 SHAPE = ImageShape(side=8)
 HELD_OUT = 40  # images of each class that only `evaluate` sees
@@ -71,6 +72,6 @@ def digits() -> Split:
 @lru_cache
 def judge() -> Classifier:
     """The fixed classifier of the digits."""
-    from collapsebench.learners.image.classifier import Recipe, fixed_classifier
+    from collapsebench.scoring.judge import Recipe, fixed_classifier
 
     return fixed_classifier(Recipe("digits", SHA256, SHAPE, most_error=0.03, steps=600), *digits())

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 
-from collapsebench import Corpus, GenerationZero, Learner, PluginError, Task, TaskCard, task
+from collapsebench import Corpus, GenerationZero, Learner, PluginError, Task, TaskCard
+from collapsebench.core import task
 from collapsebench.scoring.distribution import kl_from_standard_normal, w2_to_standard_normal
 
 if TYPE_CHECKING:

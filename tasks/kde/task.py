@@ -9,7 +9,8 @@ from typing import Literal
 
 import torch
 
-from collapsebench import Corpus, GenerationZero, Learner, PluginError, Task, TaskCard, task
+from collapsebench import Corpus, GenerationZero, Learner, PluginError, Task, TaskCard
+from collapsebench.core import task
 
 QUANTILE_SEED, QUANTILE_ROWS = 20241113, 4000
 """The rows of P* that the verifier's threshold is taken from: the same in every run."""

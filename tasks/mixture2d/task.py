@@ -9,7 +9,8 @@ from typing import Literal
 
 import torch
 
-from collapsebench import Corpus, Decoding, GenerationZero, Learner, PluginError, Task, TaskCard, task
+from collapsebench import Corpus, Decoding, GenerationZero, Learner, PluginError, Task, TaskCard
+from collapsebench.core import task
 
 MODES = 8
 QUANTILE_SEED, QUANTILE_ROWS = 20240712, 20_000
@@ -103,20 +104,14 @@ class Mixture2D(Task):
 
     def learner(self, rng: torch.Generator) -> Learner:
         from collapsebench.learners.flow import FlowMatching, FlowShape
-        from collapsebench.lm.train import Optimiser
+        from collapsebench.learners.lm.train import Optimiser
 
         optimiser = Optimiser(lr=self.lr, betas=(0.9, 0.99), weight_decay=0.0)
         return FlowMatching(FlowShape(2, self.width, self.depth, optimiser=optimiser), rng)
 
     def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
         """Scores of `heldout` samples."""
-        from collapsebench.scoring.distribution import (
-            entropy,
-            kl_divergence,
-            mode_coverage,
-            shares,
-            w2_between_samples,
-        )
+        from collapsebench.scoring.distribution import entropy, kl_divergence, mode_coverage, shares, w2_between_samples
 
         real, samples = self.real(self.heldout, rng), learner.sample(self.heldout, rng, Decoding())
         found, law = shares(self.modes(samples), MODES), torch.full((MODES,), 1 / MODES, dtype=torch.float64)

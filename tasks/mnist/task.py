@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from collapsebench import Corpus, Learner, PluginError, TaskCard, task
+from collapsebench import Corpus, Learner, PluginError, TaskCard
+from collapsebench.core import task
+from collapsebench.families.image import METRICS, ImageTask, Split, spread
 from collapsebench.learners.image.shape import ImageShape
-from collapsebench.learners.image.task import METRICS, ImageTask, Split, spread
 
 if TYPE_CHECKING:
     from collapsebench.data.mnist import Images
-    from collapsebench.learners.image.classifier import Classifier
+    from collapsebench.scoring.judge import Classifier
 
 SHAPE = ImageShape(side=28, levels=4)
 HELD_OUT = 100  # images of each class, of the 10,000 in the test set, that a generation is evaluated on
@@ -101,7 +102,7 @@ def mnist() -> Split:
 def judge() -> Classifier:
     """The fixed classifier of MNIST, checked on the whole test set."""
     from collapsebench.data.mnist import DIGEST, load
-    from collapsebench.learners.image.classifier import Recipe, fixed_classifier
+    from collapsebench.scoring.judge import Recipe, fixed_classifier
 
     recipe = Recipe("mnist", DIGEST, SHAPE, most_error=0.02, steps=1500, lr=3e-3, width=16)
     return fixed_classifier(recipe, mnist().train, corpus(load().test))

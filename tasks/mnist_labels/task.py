@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 
-from collapsebench import Corpus, GenerationZero, Learner, PluginError, Task, TaskCard, task
+from collapsebench import Corpus, GenerationZero, Learner, PluginError, Task, TaskCard
+from collapsebench.core import task
 
 if TYPE_CHECKING:
     from collapsebench.learners.image.shape import ImageShape
@@ -96,7 +97,7 @@ class MnistLabels(Task):
 
     def learner(self, rng: torch.Generator) -> Learner:
         from collapsebench.learners.labelling import RandomFeatures, TwoLayerNetwork, random_features
-        from collapsebench.lm.train import Optimiser
+        from collapsebench.learners.lm.train import Optimiser
 
         shape, labeller = _shape(), surrogate(self.surrogate) if self.surrogate else None
         if self.model == "features":

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from collapsebench import Corpus, GenerationZero, Learner, PluginError, Task, TaskCard, task
+from collapsebench import Corpus, GenerationZero, Learner, PluginError, Task, TaskCard
+from collapsebench.core import task
 
 if TYPE_CHECKING:
     from collapsebench.learners.linear import Population

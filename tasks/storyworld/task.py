@@ -11,15 +11,16 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from collapsebench import Corpus, Decoding, GenerationZero, Learner, PluginError, Task, TaskCard, task
+from collapsebench import Corpus, Decoding, GenerationZero, Learner, PluginError, Task, TaskCard
+from collapsebench.core import task
 from collapsebench.scoring.text import STATISTICS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from collapsebench.learners.causal_lm import CausalLM
     from collapsebench.learners.grammar.learner import GrammarLearner
-    from collapsebench.scoring.lm_eval import Suite
+    from collapsebench.learners.lm.causal_lm import CausalLM
+    from collapsebench.scoring.lm_eval.suite import Suite
 
 CLOZE, ENDINGS = 100, 4  # cloze questions, and endings to choose from
 
@@ -83,16 +84,16 @@ class Storyworld(Task):
         return truth().sample(n, rng, Decoding())
 
     def learner(self, rng: torch.Generator) -> Learner:
-        from collapsebench.learners.causal_lm import CausalLM, LMShape
-        from collapsebench.lm.train import Optimiser
+        from collapsebench.learners.lm.causal_lm import CausalLM, LMShape
+        from collapsebench.learners.lm.train import Optimiser
 
         length = truth().length
         shape = LMShape(len(truth().lexicon), length, self.width, self.layers, self.heads, init=self.init)
         return CausalLM(shape.build(rng), tokenizer(), length, Optimiser(lr=self.lr, schedule="linear"))
 
     def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
-        from collapsebench.learners.causal_lm import CausalLM
-        from collapsebench.lm.tokenise import PAD
+        from collapsebench.learners.lm.causal_lm import CausalLM
+        from collapsebench.learners.lm.tokenizer import PAD
         from collapsebench.scoring.text import sample_statistics
 
         assert isinstance(learner, CausalLM)
@@ -138,7 +139,7 @@ class Heldout:
 
     def metrics(self, learner: CausalLM) -> dict[str, float]:
         """What a language model makes of them; without a rare name among them, its metric is absent."""
-        from collapsebench.lm.tokenise import PAD
+        from collapsebench.learners.lm.tokenizer import PAD
 
         scores = self.suite.score(learner.model)
         perplexity = scores["storyworld_story"]["word_perplexity"]
@@ -158,7 +159,7 @@ class Heldout:
 @lru_cache(maxsize=8)
 def heldout(task: Storyworld, seed: int) -> Heldout:
     """The held-out stories of an evaluation stream; made once per process, since every generation asks for them."""
-    from collapsebench.scoring.lm_eval import Suite
+    from collapsebench.scoring.lm_eval.suite import Suite
 
     corpus = task.real(task.heldout, torch.Generator().manual_seed(seed))
     exact_nll = -float(truth().log_prob(corpus).sum()) / truth().tokens(corpus)
@@ -203,7 +204,7 @@ def truth() -> GrammarLearner:
 @cache
 def tokenizer() -> PreTrainedTokenizerFast:
     """One token per word."""
-    from collapsebench.lm.tokenise import symbol_tokenizer
+    from collapsebench.learners.lm.tokenizer import symbol_tokenizer
 
     return symbol_tokenizer(truth().grammar.expectations.vocabulary, words=True)
 

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from collapsebench import Corpus, PluginError, TaskCard, task
-from collapsebench.errors import DataError
+from collapsebench import Corpus, PluginError, TaskCard
+from collapsebench.core import task
+from collapsebench.core.errors import DataError
+from collapsebench.families.text import SUPPORTS, Heldout, TextTask
 from collapsebench.scoring.text import STATISTICS
-from collapsebench.text_task import SUPPORTS, Heldout, TextTask
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from collapsebench.records import CellRecord, CellResult, GenerationRecord, write_results
-from collapsebench.submission import verification
+from collapsebench.core.records import CellRecord, CellResult, GenerationRecord, write_results
+from collapsebench.results import signature as verification
 
 GENERATIONS = 4
 TASKS = {

@@ -4,8 +4,8 @@ from dataclasses import replace as changed
 import pytest
 
 from collapsebench.board import load_board
-from collapsebench.errors import RecordError, StoreError
-from collapsebench.stats import student_t_interval
+from collapsebench.board.stats import student_t_interval
+from collapsebench.core.errors import RecordError, StoreError
 
 
 def entry(board, label):

@@ -2,8 +2,8 @@ import math
 
 import pytest
 
+from collapsebench.board.stats import Interval
 from collapsebench.render.numbers import count, measured, number, share, span
-from collapsebench.stats import Interval
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from collapsebench.board import stale_pages, summary_table, write_board
-from collapsebench.records import write_results
-from collapsebench.submission.verification import sign
+from collapsebench.core.records import write_results
+from collapsebench.results.signature import sign
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "board"
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from collapsebench.board import Sheet, load_board, stale_pages, write_board, write_sheets
-from collapsebench.board.sheets import sheet_name
+from collapsebench.render.samples import sheet_name
 
 PIXELS = torch.full((9, 9), 51, dtype=torch.uint8)
 

@@ -6,9 +6,9 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from collapsebench.board import load_board
-from collapsebench.render import svg
+from collapsebench.board.stats import student_t_interval
+from collapsebench.render import curves as svg
 from collapsebench.render.figure import digest
-from collapsebench.stats import student_t_interval
 
 
 def test_a_curve_is_the_mean_over_seeds(fabricate, tmp_path):

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from collapsebench.record_reader import read_results
+from collapsebench.results.reader import read_results
 
 HEAD = """
 from dataclasses import dataclass

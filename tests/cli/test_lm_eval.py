@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from collapsebench.record_reader import read_results
-from collapsebench.scoring.lm_eval_sets import SETS
+from collapsebench.results.reader import read_results
+from collapsebench.scoring.lm_eval.sets import SETS
 
 TOY_TEXT = Path(__file__).parents[1] / "toy_text.py"
 

@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from collapsebench.execute import local
-from collapsebench.record_reader import read_results
-from collapsebench.store import Store
+from collapsebench.loop.executors import local
+from collapsebench.loop.store import Store
+from collapsebench.results.reader import read_results
 
 
 def test_a_run_fills_a_board_with_the_method_and_the_references(cli, run_toys):
@@ -168,7 +168,7 @@ def test_a_full_disk_ends_with_1_and_a_clear_error(console, run_toys, monkeypatc
 
 
 def test_debug_shows_the_traceback(console, run_toys, monkeypatch):
-    from collapsebench.errors import UsageError
+    from collapsebench.core.errors import UsageError
 
     monkeypatch.setenv("COLLAPSEBENCH_DEBUG", "")  # put back at the end, as --debug sets it
     with pytest.raises(UsageError):

@@ -65,7 +65,7 @@ def test_a_sheet_that_is_missing_is_drawn_by_the_next_run_without_training(cli, 
 
 
 def test_pictures_that_cannot_be_drawn_cost_nothing_but_the_sheet(cli, ran, monkeypatch):
-    from collapsebench.learners.image.task import ImageTask
+    from collapsebench.families.image import ImageTask
 
     def fail(self, corpus):
         raise ValueError("too dark")

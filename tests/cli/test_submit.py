@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from collapsebench.record_reader import read_results
+from collapsebench.results.reader import read_results
 
 BOARD = Path("shared/toys")
 

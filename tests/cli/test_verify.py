@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from collapsebench.board import load_board
-from collapsebench.records import REFERENCES, to_line
+from collapsebench.core.records import REFERENCES, to_line
 
 RECORDS = Path("boards/toys/records")
 

@@ -6,9 +6,9 @@ import hashlib
 import pytest
 import torch
 
+from collapsebench.core.errors import DataError
 from collapsebench.data import FOLDER, DataFile, mnist
 from collapsebench.data.mnist import labelled_images, read_idx
-from collapsebench.errors import DataError
 
 
 def idx(*sizes: int, values: bytes) -> bytes:

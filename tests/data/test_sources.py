@@ -8,8 +8,8 @@ import lzma
 import pytest
 
 from collapsebench import PluginError
+from collapsebench.core.errors import DataError
 from collapsebench.data import FOLDER, SOURCES, Document, custom, find, load
-from collapsebench.errors import DataError
 
 
 def sha256(text):

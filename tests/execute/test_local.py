@@ -3,12 +3,12 @@ import os
 
 import pytest
 
-from collapsebench.errors import StoreError
-from collapsebench.execute.local import Options, run_here, run_pool
-from collapsebench.execute.progress import Silent
-from collapsebench.plan import resolve
-from collapsebench.runner import finished
-from collapsebench.store import Store
+from collapsebench.core.errors import StoreError
+from collapsebench.loop.executors.local import Options, run_here, run_pool
+from collapsebench.loop.executors.progress import Silent
+from collapsebench.loop.plan import resolve
+from collapsebench.loop.runner import finished
+from collapsebench.loop.store import Store
 
 
 class Heard:

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from collapsebench.board import Sheet, load_board, write_sheets
-from collapsebench.records import CellResult
+from collapsebench.core.records import CellResult
 from collapsebench.render.html import page as render
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

@@ -4,7 +4,7 @@ import pytest
 from typer.testing import CliRunner
 
 from collapsebench.cli import app
-from collapsebench.errors import UsageError
+from collapsebench.core.errors import UsageError
 
 
 @pytest.fixture

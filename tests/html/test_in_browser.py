@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from collapsebench.board import load_board
+from collapsebench.board.stats import student_t_interval
 from collapsebench.render.html import page as render
 from collapsebench.render.numbers import measured
-from collapsebench.stats import student_t_interval
 
 pytestmark = pytest.mark.browser
 

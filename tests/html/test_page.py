@@ -14,10 +14,10 @@ import pytest
 from hatchling.builders.wheel import WheelBuilder
 
 from collapsebench.board import load_board
+from collapsebench.board.stats import student_t_interval
 from collapsebench.render.figure import COLOURS
 from collapsebench.render.html import page
 from collapsebench.render.numbers import measured
-from collapsebench.stats import student_t_interval
 
 ROOT = Path(__file__).parents[2]
 EVIL = (

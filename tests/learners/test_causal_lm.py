@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Decoding, Diverged, PluginError, Training
-from collapsebench.learners.causal_lm import CausalLM, LMShape
 from collapsebench.learners.gradient import Optimiser, batches
-from collapsebench.lm.model import Lora, with_lora
-from collapsebench.lm.tokenise import BOS, EOS, PAD, symbol_tokenizer
+from collapsebench.learners.lm.causal_lm import CausalLM, LMShape
+from collapsebench.learners.lm.model import Lora, with_lora
+from collapsebench.learners.lm.tokenizer import BOS, EOS, PAD, symbol_tokenizer
 
 A, B, C = 3, 4, 5
 TEXTS = Corpus({"tokens": torch.tensor([[A, B, C, EOS], [B, A, EOS, PAD]]).repeat(50, 1)})

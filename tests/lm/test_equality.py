@@ -5,12 +5,12 @@ import torch
 import torch.nn.functional as F
 
 from collapsebench import Corpus, Decoding, Training
-from collapsebench.learners.causal_lm import CausalLM, LMShape
 from collapsebench.learners.gradient import Optimiser
-from collapsebench.lm.pack import Packer, rows_of
-from collapsebench.lm.sample import generate
-from collapsebench.lm.score import next_token_logits, token_log_probs
-from collapsebench.lm.tokenise import BOS, EOS, PAD, Marks, symbol_tokenizer
+from collapsebench.learners.lm.causal_lm import CausalLM, LMShape
+from collapsebench.learners.lm.pack import Packer, rows_of
+from collapsebench.learners.lm.sample import generate
+from collapsebench.learners.lm.score import next_token_logits, token_log_probs
+from collapsebench.learners.lm.tokenizer import BOS, EOS, PAD, Marks, symbol_tokenizer
 
 MARKS = Marks(BOS, EOS, PAD)
 VOCABULARY, LENGTH = 19, 14
@@ -53,7 +53,7 @@ def test_the_scorer_is_plain_forward(model, texts) -> None:
 
 def test_the_sampler_sees_the_logits_of_plain_forward(model, monkeypatch) -> None:
     """Logits at every place of every text drawn, its neighbours in the batch dropped along the way or not."""
-    from collapsebench.lm import sample
+    from collapsebench.learners.lm import sample
 
     seen: list[torch.Tensor] = []
 
@@ -92,7 +92,7 @@ def test_greedy_is_generate(model) -> None:
 
 
 def test_a_text_does_not_depend_on_its_batch(model, monkeypatch) -> None:
-    from collapsebench.lm import sample
+    from collapsebench.learners.lm import sample
 
     together = generate(model, 60, LENGTH, rng(4), Decoding(), MARKS)
     assert len({len(row[row != PAD]) for row in together}) > 5
@@ -132,7 +132,7 @@ def test_packed_is_unpacked(model, texts) -> None:
 
 
 def test_a_fit_is_the_same_packed_and_unpacked(texts, monkeypatch) -> None:
-    from collapsebench.lm import pack
+    from collapsebench.learners.lm import pack
 
     def fit() -> dict[str, torch.Tensor]:
         shape = LMShape(VOCABULARY, LENGTH, width=16, heads=2)

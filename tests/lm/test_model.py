@@ -6,7 +6,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from collapsebench import PluginError
-from collapsebench.lm.model import Lora, build_model, load_pretrained, with_lora
+from collapsebench.learners.lm.model import Lora, build_model, load_pretrained, with_lora
 
 TINY = {"model_type": "llama", "vocab_size": 9, "hidden_size": 8, "intermediate_size": 16, "num_hidden_layers": 1}
 TINY |= {"num_attention_heads": 2, "max_position_embeddings": 16}

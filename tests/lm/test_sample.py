@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from collapsebench import Decoding
-from collapsebench.lm.sample import draw
+from collapsebench.learners.lm.sample import draw
 
 PROBABILITIES = [0.125, 0.5, 0.25, 0.125]
 

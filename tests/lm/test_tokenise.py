@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from collapsebench import PluginError
-from collapsebench.lm.tokenise import (
+from collapsebench.learners.lm.tokenizer import (
     BOS,
     EOS,
     PAD,

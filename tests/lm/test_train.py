@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from collapsebench import Corpus, PluginError
-from collapsebench.learners.causal_lm import LMShape
 from collapsebench.learners.gradient import Optimiser
-from collapsebench.lm import train
-from collapsebench.lm.tokenise import BOS, EOS, PAD, Marks
+from collapsebench.learners.lm import train
+from collapsebench.learners.lm.causal_lm import LMShape
+from collapsebench.learners.lm.tokenizer import BOS, EOS, PAD, Marks
 
 MARKS = Marks(BOS, EOS, PAD)
 TEXTS = Corpus({"tokens": torch.tensor([[3, 4, 5, EOS], [4, EOS, PAD, PAD], [5, 5, EOS, PAD]])})

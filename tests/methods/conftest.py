@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from collapsebench import Context, Corpus, FitReport, Learner, Sites, Task, TaskCard
-from collapsebench.context import RealSource
-from collapsebench.ledger import Ledger
-from collapsebench.protocol import TaskRules
-from collapsebench.registry import METHODS
+from collapsebench.core.context import RealSource
+from collapsebench.core.costs import Ledger
+from collapsebench.core.registry import METHODS
+from collapsebench.loop.protocol import TaskRules
 
 
 class Counter(Learner):

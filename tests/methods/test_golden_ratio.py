@@ -1,7 +1,7 @@
 import pytest
 
 from collapsebench import PluginError
-from collapsebench.registry import METHODS
+from collapsebench.core.registry import METHODS
 
 GOLDEN = (5**0.5 - 1) / 2
 

@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from collapsebench import Corpus, PluginError
-from collapsebench.plan import Cell
-from collapsebench.protocol import load_protocol
-from collapsebench.registry import METHODS, TASKS
+from collapsebench.core.registry import METHODS, TASKS
+from collapsebench.loop.plan import Cell
+from collapsebench.loop.protocol import load_protocol
 
 
 def test_weights_by_hand(curate):

@@ -1,7 +1,7 @@
 import pytest
 
 from collapsebench import PluginError
-from collapsebench.registry import METHODS
+from collapsebench.core.registry import METHODS
 
 
 def test_n_distinct_rows_of_all_candidates(curate):

@@ -1,4 +1,4 @@
-from collapsebench.registry import METHODS
+from collapsebench.core.registry import METHODS
 
 
 def test_replace_is_the_synthetic_set(curate):

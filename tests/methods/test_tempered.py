@@ -1,8 +1,8 @@
 import pytest
 
 from collapsebench import PluginError
-from collapsebench.plan import make_method
-from collapsebench.registry import TASKS
+from collapsebench.core.registry import TASKS
+from collapsebench.loop.plan import make_method
 
 
 def test_by_default_it_only_cools():

@@ -7,12 +7,12 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Task, TaskCard
-from collapsebench.learners.causal_lm import CausalLM, LMShape
+from collapsebench.core.registry import METHODS
 from collapsebench.learners.gradient import Optimiser
-from collapsebench.lineage import Lineage
-from collapsebench.lm.tokenise import symbol_tokenizer
-from collapsebench.registry import METHODS
-from collapsebench.runner import run_cell
+from collapsebench.learners.lm.causal_lm import CausalLM, LMShape
+from collapsebench.learners.lm.tokenizer import symbol_tokenizer
+from collapsebench.loop.lineage import Lineage
+from collapsebench.loop.runner import run_cell
 from collapsebench.testing.tiny import tiny_cell
 
 PROMPT, LENGTH = 2, 6

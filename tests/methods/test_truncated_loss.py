@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from collapsebench import PluginError
-from collapsebench.registry import METHODS
+from collapsebench.core.registry import METHODS
 
 
 def test_tokens_that_the_model_is_certain_of_have_no_loss():

@@ -3,12 +3,7 @@ import math
 import pytest
 import torch
 
-from collapsebench.scoring.image import (
-    KernelClassifier,
-    class_entropy,
-    frechet_distance,
-    precision_recall,
-)
+from collapsebench.scoring.image import KernelClassifier, class_entropy, frechet_distance, precision_recall
 
 
 def column(*values: float) -> torch.Tensor:

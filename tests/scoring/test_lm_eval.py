@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Training
-from collapsebench.learners.causal_lm import CausalLM, LMShape
 from collapsebench.learners.gradient import Optimiser
-from collapsebench.lm.tokenise import encode, symbol_tokenizer
-from collapsebench.scoring.lm_eval import Suite
+from collapsebench.learners.lm.causal_lm import CausalLM, LMShape
+from collapsebench.learners.lm.tokenizer import encode, symbol_tokenizer
+from collapsebench.scoring.lm_eval.suite import Suite
 
 TEXTS = ["ab-ba", "aa-aa", "ba-ab", "bb-bb", "ab-ba"]
 """A word and its reverse."""

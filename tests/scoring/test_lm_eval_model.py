@@ -7,10 +7,10 @@ from lm_eval.api.instance import Instance
 from lm_eval.models.huggingface import HFLM
 
 from collapsebench import PluginError
-from collapsebench.learners.causal_lm import LMShape
-from collapsebench.lm.tokenise import symbol_tokenizer
-from collapsebench.scoring.lm_eval import Suite
-from collapsebench.scoring.lm_eval_model import LearnerLM, Limits, Memory, Scored, lay_out
+from collapsebench.learners.lm.causal_lm import LMShape
+from collapsebench.learners.lm.tokenizer import symbol_tokenizer
+from collapsebench.scoring.lm_eval.model import LearnerLM, Limits, Memory, Scored, lay_out
+from collapsebench.scoring.lm_eval.suite import Suite
 
 CONTEXT = 8
 TOKENIZER = symbol_tokenizer("ab-")

@@ -8,14 +8,14 @@ import torch
 from lm_eval.tasks import TaskManager
 
 from collapsebench import Learner, PluginError
-from collapsebench.errors import DataError, ProtocolError, UsageError
-from collapsebench.plan import CellSpec, resolve
-from collapsebench.protocol import Protocol
-from collapsebench.registry import load_file
-from collapsebench.runner import perform
-from collapsebench.scoring import lm_eval_named
-from collapsebench.scoring.lm_eval_named import NamedTasks, check, source
-from collapsebench.scoring.lm_eval_sets import SETS
+from collapsebench.core.errors import DataError, ProtocolError, UsageError
+from collapsebench.core.registry import load_file
+from collapsebench.loop.plan import CellSpec, resolve
+from collapsebench.loop.protocol import Protocol
+from collapsebench.loop.runner import perform
+from collapsebench.scoring.lm_eval import named as lm_eval_named
+from collapsebench.scoring.lm_eval.named import NamedTasks, check, source
+from collapsebench.scoring.lm_eval.sets import SETS
 
 TOY_TEXT = Path(__file__).parents[1] / "toy_text.py"
 

@@ -6,10 +6,10 @@ import pytest
 from datasets import Dataset
 from lm_eval.tasks import TaskManager
 
-from collapsebench.errors import DataError, UsageError
-from collapsebench.lm.tokenise import byte_tokenizer
-from collapsebench.scoring.lm_eval import Suite
-from collapsebench.scoring.lm_eval_sets import SETS, TASKS, at_hand, documents
+from collapsebench.core.errors import DataError, UsageError
+from collapsebench.learners.lm.tokenizer import byte_tokenizer
+from collapsebench.scoring.lm_eval.sets import SETS, TASKS, at_hand, documents
+from collapsebench.scoring.lm_eval.suite import Suite
 
 ITEMS = {
     "piqa": (

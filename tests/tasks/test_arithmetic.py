@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from collapsebench import Corpus, GenerationZero, PluginError, Task, Training
-from collapsebench.lm.tokenise import encode, symbol_tokenizer
-from collapsebench.registry import TASKS
-from collapsebench.seeds import stream
+from collapsebench.core.registry import TASKS
+from collapsebench.core.seeds import stream
+from collapsebench.learners.lm.tokenizer import encode, symbol_tokenizer
 
 
 def arithmetic(**sizes: int) -> Task:

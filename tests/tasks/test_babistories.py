@@ -10,15 +10,15 @@ import pytest
 import torch
 
 from collapsebench import Corpus, GenerationZero, PluginError, Training
+from collapsebench.core.errors import DataError, ProtocolError
+from collapsebench.core.registry import TASKS
+from collapsebench.core.seeds import stream
 from collapsebench.data import FOLDER
-from collapsebench.errors import DataError, ProtocolError
-from collapsebench.lineage import Lineage
-from collapsebench.lm.model import build_model
-from collapsebench.lm.tokenise import bpe_tokenizer, byte_tokenizer
-from collapsebench.plan import Cell, make_method, make_task
-from collapsebench.protocol import Protocol
-from collapsebench.registry import TASKS
-from collapsebench.seeds import stream
+from collapsebench.learners.lm.model import build_model
+from collapsebench.learners.lm.tokenizer import bpe_tokenizer, byte_tokenizer
+from collapsebench.loop.lineage import Lineage
+from collapsebench.loop.plan import Cell, make_method, make_task
+from collapsebench.loop.protocol import Protocol
 from collapsebench.testing import task_results, tiny
 
 SMALL = {

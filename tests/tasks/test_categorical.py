@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Decoding, PluginError, Training
-from collapsebench.registry import TASKS
+from collapsebench.core.registry import TASKS
 
 
 def rng(seed=0):

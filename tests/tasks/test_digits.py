@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Decoding, GenerationZero, Learner, PluginError, Task, Training
-from collapsebench.registry import TASKS
+from collapsebench.core.registry import TASKS
 
 
 def rng(seed: int = 0) -> torch.Generator:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus, GenerationZero, PluginError, Training
-from collapsebench.registry import TASKS
+from collapsebench.core.registry import TASKS
 
 
 def rng(seed=0):

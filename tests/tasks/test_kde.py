@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus, PluginError, Training
-from collapsebench.registry import TASKS
+from collapsebench.core.registry import TASKS
 
 SHAPES = ["moons", "circles", "blobs", "swiss_roll"]
 

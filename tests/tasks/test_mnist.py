@@ -7,18 +7,19 @@ from dataclasses import replace
 import pytest
 import torch
 
-from collapsebench import Context, Corpus, Decoding, GenerationZero, PluginError, Training, cache
+from collapsebench import Context, Corpus, Decoding, GenerationZero, PluginError, Training
+from collapsebench.core import files as cache
+from collapsebench.core.costs import Ledger
+from collapsebench.core.errors import DataError
+from collapsebench.core.registry import METHODS, TASKS
 from collapsebench.data import FOLDER, DataFile, mnist
-from collapsebench.errors import DataError
 from collapsebench.learners.gradient import Optimiser
-from collapsebench.learners.image import classifier
 from collapsebench.learners.image.ddpm import ConditionalDDPM
 from collapsebench.learners.image.generator import ImageGenerator
 from collapsebench.learners.image.shape import ImageShape
 from collapsebench.learners.image.vae import ConditionalVAE
-from collapsebench.ledger import Ledger
-from collapsebench.protocol import TaskRules
-from collapsebench.registry import METHODS, TASKS
+from collapsebench.loop.protocol import TaskRules
+from collapsebench.scoring import judge as classifier
 from collapsebench.testing import task_results, tiny
 
 SHAPE = ImageShape(side=28, levels=4)

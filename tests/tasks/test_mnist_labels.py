@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Decoding, PluginError, Training
+from collapsebench.core.registry import TASKS
 from collapsebench.data import mnist
-from collapsebench.registry import TASKS
 from collapsebench.testing import task_results, tiny
 
 

@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Decoding, GenerationZero, PluginError, Task, Training
-from collapsebench.learners.causal_lm import CausalLM
+from collapsebench.core.registry import TASKS
+from collapsebench.core.seeds import stream
 from collapsebench.learners.gradient import Optimiser
 from collapsebench.learners.grammar.learner import GrammarLearner
-from collapsebench.registry import TASKS
-from collapsebench.seeds import stream
+from collapsebench.learners.lm.causal_lm import CausalLM
 
 LENT = (
     "in a village lived a shy boy named Otto . his friend Pip was a frog . one day he gave his pink bell to Pip . "

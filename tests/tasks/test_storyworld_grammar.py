@@ -5,9 +5,9 @@ from statistics import fmean, stdev
 import pytest
 import torch
 
+from collapsebench.core.registry import TASKS
 from collapsebench.learners.grammar.choice import Choice
 from collapsebench.learners.grammar.program import END, Grammar, uniforms
-from collapsebench.registry import TASKS
 
 stories = importlib.import_module(TASKS.get("storyworld").__module__.replace(".task", ".story"))
 STORIES: Grammar = stories.STORIES

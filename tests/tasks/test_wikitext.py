@@ -7,10 +7,10 @@ import pytest
 import torch
 
 from collapsebench import Decoding, GenerationZero, PluginError, Training
-from collapsebench.errors import DataError
-from collapsebench.plan import make_task
-from collapsebench.registry import TASKS
-from collapsebench.seeds import stream
+from collapsebench.core.errors import DataError
+from collapsebench.core.registry import TASKS
+from collapsebench.core.seeds import stream
+from collapsebench.loop.plan import make_task
 from collapsebench.testing import task_results, tiny
 
 SMALL = {

@@ -1,10 +1,10 @@
 """Board: from record files to scores, ranks and leaderboard pages. Records are its only input."""
 
+from ..render.files import stale_pages, summary_table, write_board
+from ..render.samples import Sheet, write_sheets
 from .against import Against, against, copy_of
 from .load import load_board
 from .model import COSTS, Board, BoardTask, Entry, Standing, State
-from .pages import stale_pages, summary_table, write_board
-from .sheets import Sheet, write_sheets
 
 __all__ = [
     "COSTS",

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from ..stats import LEVEL, paired_p_value, probability_of_improvement
+from .stats import LEVEL, paired_p_value, probability_of_improvement
 
 if TYPE_CHECKING:
     from .model import Board, BoardTask, Entry

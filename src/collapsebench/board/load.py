@@ -8,13 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import RecordError, StoreError
-from ..record_reader import differing_keys, read_results
-from ..records import CellResult
-from ..stats import paired_gap
-from ..submission.verification import badges
+from ..core.errors import RecordError, StoreError
+from ..core.records import CellResult
+from ..render.samples import find_sheets
+from ..results.reader import differing_keys, read_results
+from ..results.signature import badges
 from .model import Board, BoardTask, Entry, Key
-from .sheets import find_sheets
+from .stats import paired_gap
 
 
 def load_board(folder: Path) -> Board:

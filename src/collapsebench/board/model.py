@@ -11,9 +11,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..commands import completing_command
-from ..records import CellResult
-from ..stats import (
+from ..core.commands import completing_command
+from ..core.records import CellResult
+from .stats import (
     GAP_FACTOR,
     Interval,
     PairedGap,

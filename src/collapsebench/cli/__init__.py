@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from .. import __version__
-from ..errors import CollapsebenchError
+from ..core.errors import CollapsebenchError
 from .check import check
 from .doctor import doctor
 from .leaderboard import leaderboard

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import PluginError, unknown_name
+from ..core.errors import PluginError, unknown_name
 
 if TYPE_CHECKING:
-    from ..method import Method
-    from ..task import Task
+    from ..core.method import Method
+    from ..core.task import Task
     from ..testing import CheckResult
 
 _STYLES = {"passed": "green", "failed": "bold red", "warning": "yellow", "skipped": "dim"}
@@ -29,7 +29,7 @@ def check(
 
     Exits with 0 if every check passes and with 3 if one fails or the plug-in cannot be imported.
     """
-    from ..registry import TASKS
+    from ..core.registry import TASKS
     from ..testing import method_results, task_results
 
     tasks = task.split(",") if task else None
@@ -47,7 +47,7 @@ def check(
 
 def _find(plugin: str) -> tuple[list[type[Method]], list[type[Task]]]:
     """The plug-ins of a file, or the installed ones of a name."""
-    from ..registry import METHODS, TASKS, load_file
+    from ..core.registry import METHODS, TASKS, load_file
 
     # Discovery comes first, so that a file that takes an installed name is the one that is refused.
     names = {*METHODS.names(), *METHODS.unavailable(), *TASKS.names(), *TASKS.unavailable()}

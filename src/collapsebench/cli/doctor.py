@@ -16,7 +16,7 @@ def doctor(store: StoreOption = DEFAULT_STORE) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    from ..doctor import examine
+    from .diagnosis import examine
 
     findings = examine(store)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_header=False)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ..errors import StaleBoard, UsageError, unknown_name
+from ..core.errors import StaleBoard, UsageError, unknown_name
 from .options import DEFAULT_BOARDS, BoardsOption
 
 IN_FRONT = ("quick", "standard", "classic")
@@ -61,8 +61,8 @@ def _check(folders: list[Path]) -> None:
 
 def _write_html(folders: list[Path], path: Path) -> None:
     from ..board import load_board
+    from ..core.files import write_atomic
     from ..render.html import page
-    from ..store import write_atomic
 
     known = {name: place for place, name in enumerate(IN_FRONT)}
     folders = sorted(folders, key=lambda folder: (known.get(folder.name, len(known)), folder.name))

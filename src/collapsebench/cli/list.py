@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ..method import Method, default_of, track_of
+from ..core.method import Method, default_of, track_of
 from .options import PluginOption
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def list_plugins(
     """List methods, tasks or protocols; what cannot be imported is listed with the reason."""
     from rich.console import Console
 
-    from ..registry import METHODS, TASKS, load_plugins
+    from ..core.registry import METHODS, TASKS, load_plugins
 
     load_plugins(plugin or [])
     tables = {Kind.METHODS: _methods, Kind.TASKS: _tasks, Kind.PROTOCOLS: _protocols}
@@ -53,8 +53,8 @@ def _table(*columns: str) -> Table:
 
 
 def _methods() -> Table:
-    from ..plan import description
-    from ..registry import METHODS
+    from ..core.registry import METHODS
+    from ..loop.plan import description
 
     table = _table("method", "track", "parameters", "what it does")
     for name in METHODS.names():
@@ -79,7 +79,7 @@ def _parameter(field: Field[Any]) -> str:
 
 
 def _tasks() -> Table:
-    from ..registry import TASKS
+    from ..core.registry import TASKS
 
     table = _table("task", "scored by", "offers", "what it is")
     for name in TASKS.names():
@@ -89,7 +89,7 @@ def _tasks() -> Table:
 
 
 def _protocols() -> Table:
-    from ..protocol import load_protocol, shipped_protocols
+    from ..loop.protocol import load_protocol, shipped_protocols
 
     table = _table("protocol", "generations", "seeds", "tasks", "what it is for")
     for name in shipped_protocols():

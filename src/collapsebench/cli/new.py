@@ -22,7 +22,7 @@ def method(
     folder: Annotated[Path, typer.Option("--folder", help="Where to write NAME.py.")] = Path(),
 ) -> None:
     """Write NAME.py, a method that runs and passes every check; edit it from there."""
-    from ..scaffold import new_method
+    from .scaffold import new_method
 
     path = shlex.quote(str(new_method(name, folder)))
     typer.echo(f"Wrote {path}. Next:")

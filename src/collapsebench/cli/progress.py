@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 
-from .. import processes
+from ..core import processes
 
 if TYPE_CHECKING:
-    from ..plan import CellSpec
-    from ..records import CellResult
+    from ..core.records import CellResult
+    from ..loop.plan import CellSpec
 
 
 class LiveProgress:
@@ -54,7 +54,7 @@ class LiveProgress:
         """A cell finished generation t."""
         name = _name(spec)
         if name not in self._running:
-            from ..protocol import Protocol as Rules
+            from ..loop.protocol import Protocol as Rules
 
             generations = Rules.model_validate_json(spec.protocol).rules(spec.task).generations
             self._running[name] = self._bars.add_task(name, total=generations)

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from .. import processes
-from ..errors import UsageError
+from ..core import processes
+from ..core.errors import UsageError
 from .options import DEFAULT_BOARDS, DEFAULT_STORE, BoardsOption, PluginOption, StoreOption, parse_settings
 
 if TYPE_CHECKING:
-    from ..board.sheets import Sheet
-    from ..plan import Cell, CellSpec
-    from ..protocol import Protocol
-    from ..records import CellResult
+    from ..core.records import CellResult
+    from ..loop.plan import Cell, CellSpec
+    from ..loop.protocol import Protocol
+    from ..render.samples import Sheet
 
 
 class Executor(StrEnum):
@@ -67,10 +67,10 @@ def run(
 
     Example: collapsebench run --method token_edit --task arithmetic,gaussian --seeds 5
     """
-    from ..plan import expand
-    from ..protocol import load_protocol
-    from ..registry import load_plugins
-    from ..store import Store
+    from ..core.registry import load_plugins
+    from ..loop.plan import expand
+    from ..loop.protocol import load_protocol
+    from ..loop.store import Store
     from .samples import draw_sheets
 
     load_plugins(plugin or [])
@@ -105,7 +105,7 @@ def _workers(wanted: int | None) -> int:
 
 
 def _methods(options: Sequence[str]) -> list[str]:
-    from ..registry import METHODS
+    from ..core.registry import METHODS
 
     names = [name for option in options for name in option.split(",") if name]
     return METHODS.names() if "all" in names else names
@@ -113,7 +113,7 @@ def _methods(options: Sequence[str]) -> list[str]:
 
 def _with_lm_eval(rules: Protocol, tasks: Sequence[str] | None, names: Sequence[str], limit: int | None) -> Protocol:
     """The protocol with lm-eval's tasks on every task that can read them; their data are checked, or fetched, here."""
-    from ..plan import make_task
+    from ..loop.plan import make_task
 
     run = list(tasks or rules.tasks)
     if names or limit:
@@ -126,17 +126,17 @@ def _with_lm_eval(rules: Protocol, tasks: Sequence[str] | None, names: Sequence[
             )
         rules = rules.with_lm_eval(readers, names, limit)
     if wanted := sorted({name for task in run for name in rules.rules(task).lm_eval}):
-        from ..scoring.lm_eval_named import check
+        from ..scoring.lm_eval.named import check
 
         check(wanted)
     return rules
 
 
 def _execute(specs: Sequence[CellSpec], store: Path, keep_checkpoints: bool, workers: int) -> list[CellResult]:
-    from ..execute.local import Options, run_here, run_pool
-    from ..plan import resolve
-    from ..runner import finished
-    from ..store import Store
+    from ..loop.executors.local import Options, run_here, run_pool
+    from ..loop.plan import resolve
+    from ..loop.runner import finished
+    from ..loop.store import Store
     from .progress import LiveProgress
 
     results: list[CellResult] = []
@@ -176,7 +176,7 @@ def _publish(
     from rich.measure import Measurement
 
     from ..board import summary_table, write_board, write_sheets
-    from ..publish import publish
+    from ..results.merge import publish
 
     folder = boards / protocol.name
     store.mkdir(parents=True, exist_ok=True)
@@ -201,9 +201,9 @@ def _report_failures(failed: Sequence[CellResult], store: Path) -> None:
 
 
 def _describe(specs: Sequence[CellSpec], store: Path, explain: bool) -> None:
-    from ..plan import resolve
-    from ..runner import finished
-    from ..store import Store
+    from ..loop.plan import resolve
+    from ..loop.runner import finished
+    from ..loop.store import Store
 
     for spec in specs:
         cell = resolve(spec)

@@ -10,18 +10,18 @@ from typing import TYPE_CHECKING
 import torch
 import typer
 
-from ..errors import StoreError
+from ..core.errors import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from ..board.sheets import Sheet
-    from ..corpus import Corpus
-    from ..learners.causal_lm import CausalLM
-    from ..lineage import Lineage
-    from ..plan import CellSpec
-    from ..store import CellFolder, Store
+    from ..core.corpus import Corpus
+    from ..learners.lm.causal_lm import CausalLM
+    from ..loop.lineage import Lineage
+    from ..loop.plan import CellSpec
+    from ..loop.store import CellFolder, Store
+    from ..render.samples import Sheet
 
 SAMPLES = 4
 """Examples shown per generation."""
@@ -41,8 +41,8 @@ BINS = 32
 
 def print_samples(folder: CellFolder, store: Store, count: int) -> None:
     """Go through the lineage again: stored stages are read, closed-form ones computed again."""
-    from ..runner import run_cell
-    from ..seeds import generator
+    from ..core.seeds import generator
+    from ..loop.runner import run_cell
 
     lineage = lineage_of(folder, store)
     reader = None
@@ -63,8 +63,8 @@ def print_samples(folder: CellFolder, store: Store, count: int) -> None:
 
 def lineage_of(folder: CellFolder, store: Store) -> Lineage:
     """The lineage of a cell that was started, before its first stage."""
-    from ..lineage import Lineage
-    from ..plan import CellSpec, resolve
+    from ..loop.lineage import Lineage
+    from ..loop.plan import CellSpec, resolve
 
     manifest = folder.manifest()
     assert manifest is not None
@@ -78,9 +78,9 @@ def write_sheet(folder: CellFolder, store: Store, count: int, path: Path) -> Non
     Raises:
         UsageError: the task's examples are no pictures.
     """
-    from ..errors import UsageError
+    from ..core.errors import UsageError
+    from ..core.files import write_atomic
     from ..render.sheet import pictured, png
-    from ..store import write_atomic
 
     lineage = lineage_of(folder, store)
     sheet = _drawn(lineage, count) if pictured(lineage.task) else None
@@ -94,11 +94,11 @@ def draw_sheets(specs: Iterable[CellSpec], store: Store) -> Iterator[Sheet]:
 
     What a plug-in fails to draw is said and left out.
     """
-    from ..board.sheets import SEED, Sheet
-    from ..lineage import Lineage
-    from ..plan import resolve
+    from ..loop.lineage import Lineage
+    from ..loop.plan import resolve
+    from ..loop.runner import finished
+    from ..render.samples import SEED, Sheet
     from ..render.sheet import pictured
-    from ..runner import finished
 
     for cell in (resolve(spec) for spec in specs if spec.seed == SEED):
         done = finished(cell, store) if pictured(cell.task) else None
@@ -117,8 +117,8 @@ def draw_sheets(specs: Iterable[CellSpec], store: Store) -> Iterator[Sheet]:
 
 def _drawn(lineage: Lineage, count: int | None) -> torch.Tensor | None:
     """The sheet of the first `count` generations, None where there are no pictures."""
+    from ..loop.runner import run_cell
     from ..render.sheet import sheet_of
-    from ..runner import run_cell
 
     for _ in islice(run_cell(lineage), count):
         pass
@@ -160,7 +160,7 @@ class TextReader:
         """A reader, or None where the task's learner is not one that continues texts."""
         if "tokens" not in lineage.history[0].value.names:
             return None
-        from ..learners.causal_lm import CausalLM
+        from ..learners.lm.causal_lm import CausalLM
 
         first = lineage.initial_model.value
         return cls(lineage, first) if isinstance(first, CausalLM) else None
@@ -180,8 +180,8 @@ class TextReader:
 
     def continuations(self) -> list[str]:
         """Each prompt as the newest model continues it, with the same random stream at every generation."""
-        from ..learner import Decoding
-        from ..seeds import generator
+        from ..core.learner import Decoding
+        from ..core.seeds import generator
 
         model, texts = self._lineage.model.value, []
         for i, prompt in enumerate(self._prompts):  # one by one, so that the end of one text moves no draw of another
@@ -190,8 +190,8 @@ class TextReader:
 
     def _openings(self, real: Corpus) -> list[Corpus]:
         """The prompts of a few texts of D_0, else their first tokens: each one row of `tokens` `[1, k]`, `given` k."""
-        from ..corpus import Corpus
-        from ..seeds import generator
+        from ..core.corpus import Corpus
+        from ..core.seeds import generator
 
         rows = real.sample(min(PROMPTS, len(real)), generator(0))
         lengths = (rows["tokens"] != self._pad).sum(1)
@@ -203,14 +203,14 @@ class TextReader:
 
     def _read(self, t: int) -> torch.Tensor:
         """NLL per token of some texts of S_t (D_0 at t = 0) under M_0, float64 `[n]`."""
+        from ..core.seeds import generator
         from ..scoring.text import nll_per_token
-        from ..seeds import generator
 
         corpus = self._lineage.history[t].value
         return nll_per_token(self._first, corpus.sample(min(READ, len(corpus)), generator(0)), self._pad)
 
     def _rendered(self, corpus: Corpus) -> list[str]:
         """Texts as the task shows them, from the columns that it knows."""
-        from ..corpus import Corpus
+        from ..core.corpus import Corpus
 
         return self._lineage.task.render(Corpus({name: corpus[name] for name in self._names}))

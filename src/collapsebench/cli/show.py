@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import UsageError
+from ..core.errors import UsageError
 from .options import DEFAULT_STORE, StoreOption
 
 if TYPE_CHECKING:
-    from ..records import CellRecord, CellResult
-    from ..store import CellFolder, Store
+    from ..core.records import CellRecord, CellResult
+    from ..loop.store import CellFolder, Store
 
 
 def show(
@@ -26,7 +26,7 @@ def show(
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
     """Show a cell: metrics and costs by generation, and with --samples the data themselves."""
-    from ..store import Store
+    from ..loop.store import Store
 
     folder = _find(Store(store), cell)
     record, generations = _read(folder)
@@ -64,7 +64,7 @@ def _find(store: Store, wanted: str) -> CellFolder:
 def _read(folder: CellFolder) -> tuple[CellRecord, CellResult]:
     from dataclasses import replace
 
-    from ..records import CellResult
+    from ..core.records import CellResult
 
     result = folder.result()
     if result is not None:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..errors import UsageError
+from ..core.errors import UsageError
 from .options import DEFAULT_BOARDS, DEFAULT_STORE, BoardsOption, PluginOption, StoreOption, parse_settings
 
 if TYPE_CHECKING:
-    from ..submission.collect import Submission
+    from ..results.collect import Submission
 
 
 def submit(
@@ -34,11 +34,11 @@ def submit(
     command that completes them. Records of other methods on the board stay as they are.
     """
     from ..board import write_board
-    from ..protocol import load_protocol
-    from ..publish import publish
-    from ..registry import load_plugins
-    from ..store import Store
-    from ..submission.collect import collect
+    from ..core.registry import load_plugins
+    from ..loop.protocol import load_protocol
+    from ..loop.store import Store
+    from ..results.collect import collect
+    from ..results.merge import publish
 
     load_plugins(plugin or [])
     folder = boards / load_protocol(protocol).name
@@ -62,7 +62,7 @@ def _place_of_plugin(name: str, methods: Path) -> tuple[Path, Path] | None:
     import inspect
     import sys
 
-    from ..registry import METHODS
+    from ..core.registry import METHODS
 
     cls = METHODS.get(name)
     source = Path(inspect.getfile(cls))

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
-from ..errors import RecordError, UsageError
+from ..core.errors import RecordError, UsageError
 from .options import PluginOption
 
 if TYPE_CHECKING:
-    from ..protocol import Protocol
-    from ..records import CellResult
-    from ..submission.rerun import Rerun
+    from ..core.records import CellResult
+    from ..loop.protocol import Protocol
+    from ..results.rerun import Rerun
 
 
 def verify(
@@ -46,7 +46,7 @@ def verify(
     malformed, stale, forged or missing, naming file, line and field.
     """
     from ..board import load_board, write_board
-    from ..registry import load_plugins
+    from ..core.registry import load_plugins
 
     if sign and not cells:
         raise UsageError("--sign with --cells 0 would mark records that nobody ran again.", "Leave one of them out.")
@@ -88,10 +88,10 @@ def _paths(paths: Sequence[Path]) -> Iterator[Path]:
 
 def _checked(path: Path, protocol: str | None, partial: bool) -> _File:
     """A file, once its format, its source and its completeness are in order."""
-    from ..protocol import load_protocol, shipped_protocols
-    from ..record_reader import read_located
-    from ..submission.collect import commands, in_words, missing_places
-    from ..submission.source import check_source
+    from ..loop.protocol import load_protocol, shipped_protocols
+    from ..results.audit import check_source
+    from ..results.collect import commands, in_words, missing_places
+    from ..results.reader import read_located
 
     located = read_located(path)
     line, first = located[0]
@@ -113,7 +113,7 @@ def _checked(path: Path, protocol: str | None, partial: bool) -> _File:
 
 
 def _rerun(file: _File, cells: int, plugins: list[str], tolerance: float, workers: int) -> Iterator[Rerun]:
-    from ..submission.rerun import rerun, sample
+    from ..results.rerun import rerun, sample
 
     drawn = sample(file.results, cells)
     for result in rerun(file.path, drawn, file.rules, plugins, tolerance, workers):
@@ -122,7 +122,7 @@ def _rerun(file: _File, cells: int, plugins: list[str], tolerance: float, worker
 
 
 def _sign(file: _File, reruns: list[Rerun], tolerance: float) -> None:
-    from ..submission.verification import sign
+    from ..results.signature import sign
 
     if file.board is None:
         raise UsageError(f"{file.path} is not in the records/ of a board.", "Only a board has a place for the mark.")

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..errors import DataError
+from ..core.errors import DataError
 
 FOLDER = "COLLAPSEBENCH_DATA"
 """The environment variable that names the folder of real data."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 
-from ..errors import DataError
+from ..core.errors import DataError
 from .files import DataFile, content
 
 SIDE, CLASSES = 28, 10

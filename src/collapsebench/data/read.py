@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from ..errors import DataError
+from ..core.errors import DataError
 
 SEPARATOR = "<|endoftext|>"
 """What stands between stories in plain text."""

@@ -15,7 +15,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from ..errors import DataError, PluginError, unknown_name
+from ..core.errors import DataError, PluginError, unknown_name
 from .files import FOLDER, DataFile, Hub, content, found
 from .read import FORMATS, Document, read
 

@@ -8,8 +8,8 @@ from functools import lru_cache
 
 import torch
 
-from ..errors import DataError
-from ..seeds import generator
+from ..core.errors import DataError
+from ..core.seeds import generator
 from .contamination import WORDS, check_contamination
 from .files import FOLDER
 from .read import Document

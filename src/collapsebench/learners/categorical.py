@@ -7,9 +7,9 @@ from functools import cache
 
 import torch
 
-from ..corpus import Corpus
-from ..errors import Diverged, PluginError
-from ..learner import Decoding, FitReport, Learner, Sites, Training
+from ..core.corpus import Corpus
+from ..core.errors import Diverged, PluginError
+from ..core.learner import Decoding, FitReport, Learner, Sites, Training
 
 _EDGE = 2.0**-32
 """Distance that uniform draws keep from 0 and 1, so that adding a context's number rounds none out of its context."""

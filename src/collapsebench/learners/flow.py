@@ -9,9 +9,9 @@ from itertools import pairwise
 
 import torch
 
-from ..corpus import Corpus
-from ..errors import Diverged, PluginError
-from ..learner import Decoding, FitReport, Learner, Training
+from ..core.corpus import Corpus
+from ..core.errors import Diverged, PluginError
+from ..core.learner import Decoding, FitReport, Learner, Training
 from .gradient import Optimiser, batches, initialised
 
 FREQUENCIES = 4

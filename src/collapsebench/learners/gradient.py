@@ -9,9 +9,9 @@ from typing import Literal, TypeVar
 
 import torch
 
-from ..corpus import Corpus
-from ..errors import PluginError
-from ..learner import Training
+from ..core.corpus import Corpus
+from ..core.errors import PluginError
+from ..core.learner import Training
 
 N = TypeVar("N", bound=torch.nn.Module)
 

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ..corpus import Corpus
-from ..errors import Diverged, PluginError
-from ..learner import Decoding, FitReport, Learner, Training
+from ..core.corpus import Corpus
+from ..core.errors import Diverged, PluginError
+from ..core.learner import Decoding, FitReport, Learner, Training
 
 FloatArray = NDArray[np.float64]
 

@@ -10,9 +10,9 @@ from typing import NamedTuple
 import torch
 from torch.nn import functional as F
 
-from ..corpus import Corpus
-from ..errors import Diverged, PluginError
-from ..learner import Decoding, FitReport, Learner, Sites, Training
+from ..core.corpus import Corpus
+from ..core.errors import Diverged, PluginError
+from ..core.learner import Decoding, FitReport, Learner, Sites, Training
 from .gradient import Optimiser, batches, initialised
 from .image.shape import ImageShape
 

@@ -13,9 +13,9 @@ import torch
 from numpy.typing import NDArray
 from scipy.linalg.lapack import dposv, dsyevd
 
-from ..corpus import Corpus
-from ..errors import Diverged, PluginError
-from ..learner import Decoding, FitReport, Learner, Sites, Training
+from ..core.corpus import Corpus
+from ..core.errors import Diverged, PluginError
+from ..core.learner import Decoding, FitReport, Learner, Sites, Training
 
 FloatArray = NDArray[np.float64]
 

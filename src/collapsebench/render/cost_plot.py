@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..method import TRACKS
+from ..core.method import TRACKS
 from .figure import COLOURS, GREY, drawing, rounded, short, svg_text
 from .numbers import score
 

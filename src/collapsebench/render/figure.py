@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from ..records import to_line
+from ..core.records import to_line
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..stats import Interval
+from ..board.stats import Interval
 
 MISSING = "—"
 

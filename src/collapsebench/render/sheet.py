@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ..task import Task
+from ..core.task import Task
 
 if TYPE_CHECKING:
-    from ..corpus import Corpus
+    from ..core.corpus import Corpus
 
 COLUMNS = 20
 """Pictures per generation."""

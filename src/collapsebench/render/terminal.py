@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from ..method import TRACKS
+from ..core.method import TRACKS
 from .numbers import MISSING, OUTSIDE, count, score, share
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from ..commands import run_command
+from ..core.commands import run_command
 
 if TYPE_CHECKING:
     from ..board import Board, BoardTask, Entry, State

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import torch
 
-from ..seeds import generator
+from ..core.seeds import generator
 
 if TYPE_CHECKING:
-    from ..corpus import Corpus
-    from ..learner import Learner
-    from ..task import GenerationZero
+    from ..core.corpus import Corpus
+    from ..core.learner import Learner
+    from ..core.task import GenerationZero
 
 TOP = 100
 """Most frequent bigrams whose share is recorded."""

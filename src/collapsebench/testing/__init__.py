@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..method import Method
-from ..task import Task
+from ..core.method import Method
+from ..core.task import Task
 from .checks import CheckResult, Outcome
 from .method import method_results
 from .task import task_results

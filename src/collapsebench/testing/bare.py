@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
-from ..corpus import Corpus
-from ..learner import Decoding, FitReport, Learner, Training
-from ..task import GenerationZero, Task, TaskCard
+from ..core.corpus import Corpus
+from ..core.learner import Decoding, FitReport, Learner, Training
+from ..core.task import GenerationZero, Task, TaskCard
 
 
 class Normal(Learner):

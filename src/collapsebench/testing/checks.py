@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Generic, Literal, TypeVar
 
-from ..errors import CollapsebenchError
+from ..core.errors import CollapsebenchError
 from .random_state import fixed_random_state
 
 Outcome = Literal["passed", "failed", "warning", "skipped"]

@@ -7,11 +7,11 @@ from functools import cached_property
 
 import torch
 
-from ..learner import Decoding
-from ..method import Method
-from ..plan import Cell
-from ..records import CellResult
-from ..task import MODALITIES
+from ..core.learner import Decoding
+from ..core.method import Method
+from ..core.records import CellResult
+from ..core.task import MODALITIES
+from ..loop.plan import Cell
 from .checks import Checklist, CheckResult, NotApplicable
 from .random_state import global_random_state
 from .source import declaration_problems, pickling, submodule_imports

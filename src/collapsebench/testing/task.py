@@ -7,9 +7,9 @@ from collections.abc import Iterator
 
 import torch
 
-from ..corpus import REAL, Corpus
-from ..learner import Decoding, FitReport
-from ..task import MODALITIES, Task
+from ..core.corpus import REAL, Corpus
+from ..core.learner import Decoding, FitReport
+from ..core.task import MODALITIES, Task
 from .checks import Checklist, CheckResult, NotApplicable
 from .source import declaration_problems, pickling
 from .tiny import GENERATIONS, difference, run_interrupted, run_whole, tiny_cell

@@ -9,16 +9,16 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from .. import snapshot
-from ..lineage import Lineage
-from ..method import Method
-from ..plan import Cell
-from ..protocol import Protocol
-from ..records import CellResult
-from ..registry import TASKS
-from ..runner import perform, run_cell
-from ..store import Store
-from ..task import Task
+from ..core.method import Method
+from ..core.records import CellResult
+from ..core.registry import TASKS
+from ..core.task import Task
+from ..loop import snapshot
+from ..loop.lineage import Lineage
+from ..loop.plan import Cell
+from ..loop.protocol import Protocol
+from ..loop.runner import perform, run_cell
+from ..loop.store import Store
 from .bare import Bare
 
 GENERATIONS = 4

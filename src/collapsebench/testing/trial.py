@@ -8,12 +8,12 @@ from functools import cached_property
 
 import torch
 
-from ..context import Context
-from ..corpus import REAL, Corpus
-from ..learner import Decoding, Learner, Training
-from ..method import Method, MethodCard
-from ..seeds import stream
-from ..task import GenerationZero, Task
+from ..core.context import Context
+from ..core.corpus import REAL, Corpus
+from ..core.learner import Decoding, Learner, Training
+from ..core.method import Method, MethodCard
+from ..core.seeds import stream
+from ..core.task import GenerationZero, Task
 from .random_state import global_random_state
 from .tiny import tiny_cell, tiny_task
 

@@ -7,20 +7,20 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ..context import MeteredModel
-from ..corpus import Corpus
-from ..errors import Diverged, PluginError
-from ..learner import PLAIN, Decoding
-from ..lineage import Lineage, check_corpus, check_values
-from ..method import ACCESSES, Method
-from ..plan import Cell
-from ..records import GenerationRecord
-from ..runner import run_cell
+from ..core.context import MeteredModel
+from ..core.corpus import Corpus
+from ..core.errors import Diverged, PluginError
+from ..core.learner import PLAIN, Decoding
+from ..core.method import ACCESSES, Method
+from ..core.records import GenerationRecord
+from ..loop.lineage import Lineage, check_corpus, check_values
+from ..loop.plan import Cell
+from ..loop.runner import run_cell
 from .checks import said
 from .random_state import global_random_state
 
 if TYPE_CHECKING:
-    from ..context import Context
+    from ..core.context import Context
 
 
 class _Granted(frozenset[str]):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ..errors import unknown_name
+from ..core.errors import unknown_name
 from .claim import Claim, Logged, Metric, Setting, known
 from .claims import all_claims
 from .judge import Verdict, judge

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..execute.threads import one_thread
 from ..laws import Array
+from ..loop.executors.threads import one_thread
 from .claim import Claim, Probe, Setting
 
 if TYPE_CHECKING:
-    from ..plan import Cell
-    from ..records import GenerationRecord
+    from ..core.records import GenerationRecord
+    from ..loop.plan import Cell
 
 _BATCH = 25
 """Cells per message to a worker, at most: enough to hide the message, few enough to share the work out."""
@@ -103,8 +103,8 @@ def _run(batch: _Batch) -> Array:
 
 def _follow(cell: Cell, probes: Sequence[Probe]) -> Array:
     """One cell through the protocol, as `runner.perform` runs it but without a store; float `[probes, G + 1]`."""
-    from ..lineage import Lineage
-    from ..runner import run_cell
+    from ..loop.lineage import Lineage
+    from ..loop.runner import run_cell
 
     lineage = Lineage(cell, store=None)
     records: list[GenerationRecord] = []

@@ -6,10 +6,9 @@ import pytest
 import torch
 
 from collapsebench import Corpus
-from collapsebench.cache import VARIABLE
-from collapsebench.errors import DataError, StoreError
-from collapsebench.learners.image.classifier import Recipe, fixed_classifier
+from collapsebench.core.errors import DataError, StoreError
 from collapsebench.learners.image.shape import ImageShape
+from collapsebench.scoring.judge import Recipe, fixed_classifier
 
 RECIPE = Recipe("stripes", "made up", ImageShape(side=4, levels=2, classes=2), most_error=0.05, steps=60, batch=16)
 

@@ -9,7 +9,7 @@ from functools import cache, cached_property
 from itertools import accumulate
 from typing import NamedTuple
 
-from ...learner import PLAIN, Decoding
+from ...core.learner import PLAIN, Decoding
 
 
 class Branch(NamedTuple):

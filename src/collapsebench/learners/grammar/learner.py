@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from ...corpus import Corpus
-from ...errors import PluginError
-from ...learner import Decoding, FitReport, Learner, Sites, Training
-from ...lm.tokenise import EOS, PAD, SPECIALS
+from ...core.corpus import Corpus
+from ...core.errors import PluginError
+from ...core.learner import Decoding, FitReport, Learner, Sites, Training
+from ..lm.tokenizer import EOS, PAD, SPECIALS
 from .program import END, Derivation, Grammar, uniforms
 
 assert SPECIALS[EOS] == END

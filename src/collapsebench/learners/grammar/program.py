@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, TypeAlias
 
 import torch
 
-from ...learner import PLAIN, Decoding
+from ...core.learner import PLAIN, Decoding
 from .choice import Choice, Node, certain
 
 Steps: TypeAlias = Generator[Choice | str, Any, None]

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 
 import torch
 
-from ...corpus import Corpus
-from ...errors import Diverged
-from ...learner import Decoding, FitReport, Learner, Sites, Training
+from ...core.corpus import Corpus
+from ...core.errors import Diverged
+from ...core.learner import Decoding, FitReport, Learner, Sites, Training
 from ..gradient import Optimiser
 from .shape import ImageShape
 

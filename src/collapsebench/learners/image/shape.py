@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...corpus import Corpus
-from ...errors import PluginError
+from ...core.corpus import Corpus
+from ...core.errors import PluginError
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 import torch
 from torch.nn import functional as F
 
-from ...corpus import Corpus
-from ...seeds import generator
+from ...core.corpus import Corpus
+from ...core.seeds import generator
 from ..gradient import Optimiser, initialised
 from .generator import ImageGenerator
 from .shape import ImageShape

@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ...stats import Interval
+from ...board.stats import Interval
 from ..cost_plot import FLOOR, KINDS, cost_plot
+from ..curves import Curve, curves
 from ..numbers import measured, number, score, span
-from ..svg import Curve, curves
 from .pieces import place
 
 if TYPE_CHECKING:

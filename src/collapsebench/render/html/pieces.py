@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ...stats import Interval
+from ...board.stats import Interval
 from ..numbers import MISSING, measured
 from ..words import standing_of_records
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from ...board.against import against, copy_of
-from ...method import TRACKS
+from ...core.method import TRACKS
 from ..markdown.scores import against_frozen, coverage, diverged, resolution_line, rows_of
 from ..numbers import MISSING, OUTSIDE, score, span
 from ..words import plural, score_notes

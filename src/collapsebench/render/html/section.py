@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...method import TRACKS
+from ...core.method import TRACKS
 from ..numbers import MISSING, OUTSIDE
 from ..words import SEES, lineage_length, plural, scored_window
 from .costs import costs_section

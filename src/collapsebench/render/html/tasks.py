@@ -6,10 +6,10 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ...stats import GAP_FACTOR, Interval, student_t_interval
+from ...board.stats import GAP_FACTOR, Interval, student_t_interval
+from ..curves import Curve, curves
 from ..markdown.scores import diverged
 from ..numbers import MISSING, OUTSIDE, number, share
-from ..svg import Curve, curves
 from .pieces import (
     Cell,
     Column,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ...stats import GAP_FACTOR, student_t_interval
+from ...board.stats import GAP_FACTOR, student_t_interval
 from ..numbers import MISSING, OUTSIDE, measured, number, share
 from .samples import samples
 from .scores import diverged

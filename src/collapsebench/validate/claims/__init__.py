@@ -3,19 +3,7 @@
 from __future__ import annotations
 
 from ..claim import Claim
-from . import (
-    categorical,
-    curation,
-    editing,
-    gaussian,
-    kde,
-    mixing,
-    regression,
-    regular,
-    shifted,
-    tails,
-    verification,
-)
+from . import categorical, curation, editing, gaussian, kde, mixing, regression, regular, shifted, tails, verification
 
 _FAMILIES = (
     gaussian,

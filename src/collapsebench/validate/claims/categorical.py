@@ -22,8 +22,8 @@ from ...laws import (
 from ..claim import Claim, Gate, Metric, Setting
 
 if TYPE_CHECKING:
-    from ...lineage import Lineage
-    from ...records import GenerationRecord
+    from ...core.records import GenerationRecord
+    from ...loop.lineage import Lineage
 
 ONE = {"contexts": 1, "tokens": 50, "support": 50}
 """One Zipf distribution over 50 outcomes: every draw is of it, so that n_t is the law's."""

@@ -13,8 +13,8 @@ from ..claim import Claim, Metric, Setting
 from .categorical import ONE
 
 if TYPE_CHECKING:
-    from ...lineage import Lineage
-    from ...records import GenerationRecord
+    from ...core.records import GenerationRecord
+    from ...loop.lineage import Lineage
 
 RARE = float(zipf(50)[25:].sum())
 """Probability of the rewarded half."""

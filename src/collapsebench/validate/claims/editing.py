@@ -23,8 +23,8 @@ from ...laws import (
 from ..claim import Claim, Gate, Metric, Setting
 
 if TYPE_CHECKING:
-    from ...lineage import Lineage
-    from ...records import GenerationRecord
+    from ...core.records import GenerationRecord
+    from ...loop.lineage import Lineage
 
 Prior = Literal["self", "fixed"]
 

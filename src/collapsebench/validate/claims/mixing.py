@@ -7,18 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...laws import (
-    Array,
-    golden_weight,
-    weighted_variance,
-    weighted_variance_limit,
-    weighted_variance_reused_limit,
-)
+from ...laws import Array, golden_weight, weighted_variance, weighted_variance_limit, weighted_variance_reused_limit
 from ..claim import Claim, Metric, Probe, Setting
 
 if TYPE_CHECKING:
-    from ...lineage import Lineage
-    from ...records import GenerationRecord
+    from ...core.records import GenerationRecord
+    from ...loop.lineage import Lineage
 
 D, N, GENERATIONS = 50, 400, 24
 """At this n the fitted spread, which the laws take as known, is within 1 % of the truth."""

@@ -8,18 +8,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...laws import (
-    Array,
-    regression_accumulate,
-    regression_accumulate_fresh,
-    regression_error,
-    regression_replace,
-)
+from ...laws import Array, regression_accumulate, regression_accumulate_fresh, regression_error, regression_replace
 from ..claim import Claim, Metric, Setting
 
 if TYPE_CHECKING:
-    from ...lineage import Lineage
-    from ...records import GenerationRecord
+    from ...core.records import GenerationRecord
+    from ...loop.lineage import Lineage
 
 D, N, GENERATIONS = 10, 40, 20
 """Small enough that d/(n - d - 1) is a third more than d/n."""

@@ -11,8 +11,8 @@ from ...laws import Array, Law, shifted_isotropic_error, shifted_ridge_error
 from ..claim import TRENDS, Claim, Gate, Metric, Setting
 
 if TYPE_CHECKING:
-    from ...lineage import Lineage
-    from ...records import GenerationRecord
+    from ...core.records import GenerationRecord
+    from ...loop.lineage import Lineage
 
 D, SIGMA2 = 100, 0.1
 

@@ -10,8 +10,8 @@ from ...laws import Array, effective_cut, memorising_error, tail_generations, ta
 from ..claim import Claim, Setting
 
 if TYPE_CHECKING:
-    from ...lineage import Lineage
-    from ...records import GenerationRecord
+    from ...core.records import GenerationRecord
+    from ...loop.lineage import Lineage
 
 BETA, OUTCOMES = 2.0, 100_000
 DRAWS = (300, 1000, 3000, 10_000)

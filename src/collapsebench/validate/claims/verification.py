@@ -12,8 +12,8 @@ from ...laws import Array, breakdown_point, keep_rate, kept_precision, verified_
 from ..claim import Claim, Logged, Metric, Setting
 
 if TYPE_CHECKING:
-    from ...lineage import Lineage
-    from ...records import GenerationRecord
+    from ...core.records import GenerationRecord
+    from ...loop.lineage import Lineage
 
 
 def claims() -> list[Claim]:

@@ -3,7 +3,8 @@ from dataclasses import dataclass
 
 import torch
 
-from collapsebench import Corpus, Decoding, FitReport, GenerationZero, Learner, Task, TaskCard, Training, task
+from collapsebench import Corpus, Decoding, FitReport, GenerationZero, Learner, Task, TaskCard, Training
+from collapsebench.core import task
 
 
 class Frequency(Learner):

@@ -1,0 +1,171 @@
+"""What `digits` and `mnist` have in common: a generator of labelled images, and what it is judged by."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
+
+import torch
+
+from ..core.corpus import Corpus
+from ..core.errors import PluginError
+from ..core.learner import PLAIN, Learner
+from ..core.task import GenerationZero, Task
+from ..learners.image.shape import ImageShape
+
+if TYPE_CHECKING:
+    from ..learners.gradient import Optimiser
+    from ..scoring.judge import Classifier
+
+METRICS = {
+    "nelbo": "negative evidence lower bound of held-out real images and their labels",
+    "classifier_error": "error on real images of a classifier trained on the model's samples and labels",
+    "label_agreement": "share of samples in which the fixed classifier sees the label that the model gave them",
+    "class_entropy": "entropy of the classes that the fixed classifier sees in samples, nats",
+    "frechet": "squared Fréchet distance of samples and held-out images in the fixed classifier's features",
+    "precision": "share of samples on the manifold of held-out images, in these features",
+    "recall": "share of held-out images on the manifold of samples, in these features",
+}
+"""What every task of this kind reports."""
+
+SHADES = " .:-=+*#%@"
+
+
+class Split(NamedTuple):
+    """The training population and the held-out images."""
+
+    train: Corpus
+    test: Corpus
+
+
+@dataclass(frozen=True)
+class ImageTask(Task):
+    """A task whose model generates images with their labels.
+
+    Args:
+        width: hidden units of the VAE's encoder and of its decoder.
+        latent: dimension of its latent vector.
+        lr: peak learning rate.
+        weight_decay: decoupled decay of the weights.
+        confidence: least probability that the fixed classifier must give an example's label; the verifier
+            keeps what it sees the label in with at least this confidence.
+        favourite: label whose probability is the reward; None rewards the probability of the example's own label.
+        gamma: what that probability is multiplied by (Ferbach et al., arXiv:2407.09499, section 4).
+    """
+
+    width: int = 64
+    latent: int = 8
+    lr: float = 1e-2
+    weight_decay: float = 0.05
+    confidence: float = 0.0
+    favourite: int | None = None
+    gamma: float = 10.0
+
+    shape: ClassVar[ImageShape]
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.confidence <= 1:
+            raise PluginError(f"{self.name}: confidence must lie in [0, 1], got {self.confidence}.")
+        if self.favourite is not None and not 0 <= self.favourite < self.shape.classes:
+            raise PluginError(f"{self.name}: favourite must be a label from 0 to {self.shape.classes - 1} or none.")
+
+    @abstractmethod
+    def split(self) -> Split:
+        """Real images to train on and those that only `evaluate` sees, the same at every call."""
+
+    @abstractmethod
+    def judge(self) -> Classifier:
+        """The fixed classifier, trained on the whole population."""
+
+    def prepared(self, n: int, rng: torch.Generator) -> Task:
+        """This task, its data read and its fixed classifier there: what is wrong with them is said before a cell runs.
+
+        Raises:
+            DataError: missing or damaged data, or a classifier that errs too often.
+        """
+        self.judge()
+        return self
+
+    def real(self, n: int, rng: torch.Generator) -> Corpus:
+        """`n` images of the population, without replacement."""
+        train = self.split().train
+        if n > len(train):
+            raise PluginError(f"{self.name}: there are {len(train)} real examples, {n} were asked for.")
+        return train.sample(n, rng)
+
+    def learner(self, rng: torch.Generator) -> Learner:
+        """A conditional VAE."""
+        from ..learners.image.vae import ConditionalVAE, VAEShape
+
+        return ConditionalVAE(VAEShape(self.shape, self.latent, self.width, self.optimiser(self.lr)), rng)
+
+    def optimiser(self, lr: float) -> Optimiser:
+        """AdamW with this peak learning rate and the task's weight decay."""
+        from ..learners.gradient import Optimiser
+
+        return Optimiser(lr=lr, weight_decay=self.weight_decay, schedule="linear")
+
+    def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
+        """The bound on the held-out images, and measures of as many samples beside them."""
+        from ..learners.image.generator import ImageGenerator
+        from ..scoring.image import KernelClassifier, class_entropy, frechet_distance, precision_recall
+
+        assert isinstance(learner, ImageGenerator)
+        test, judge, classes = self.split().test, self.judge(), self.shape.classes
+        nelbo = -float(learner.bound(test, rng).double().mean()) / self.shape.pixels
+        samples = learner.sample(len(test), rng, PLAIN)
+        student = KernelClassifier(self._grey(samples), samples["label"], classes)
+        seen = judge.predict(samples["image"])
+        real, generated = judge.features(test["image"]), judge.features(samples["image"])
+        precision, recall = precision_recall(real, generated)
+        return {
+            "nelbo": nelbo,
+            "classifier_error": _share(student.predict(self._grey(test)) != test["label"]),
+            "label_agreement": _share(seen == samples["label"]),
+            "class_entropy": class_entropy(seen, classes),
+            "frechet": frechet_distance(real, generated),
+            "precision": precision,
+            "recall": recall,
+        }
+
+    def verify(self, corpus: Corpus) -> torch.Tensor:
+        """Whether the fixed classifier sees the example's label, with the confidence that is asked for."""
+        best, seen = self.judge().probabilities(corpus["image"]).max(1)
+        return (seen == corpus["label"]) & (best >= self.confidence)
+
+    def reward(self, corpus: Corpus) -> torch.Tensor:
+        """γ times the fixed classifier's probability of the favourite, or of the example's own label."""
+        wanted = corpus["label"] if self.favourite is None else torch.full_like(corpus["label"], self.favourite)
+        chance = self.judge().probabilities(corpus["image"]).gather(1, wanted.unsqueeze(1))
+        return self.gamma * chance.squeeze(1)
+
+    def render(self, corpus: Corpus) -> list[str]:
+        """The label, then the rows of the image from top to bottom."""
+        shades = (self._grey(corpus) * (len(SHADES) - 1)).round().long().view(len(corpus), self.shape.side, -1)
+        return [
+            f"{label}  " + "|".join("".join(SHADES[s] for s in row) for row in image)
+            for label, image in zip(corpus["label"].tolist(), shades.tolist(), strict=True)
+        ]
+
+    def pictures(self, corpus: Corpus) -> torch.Tensor:
+        """Each image in grey levels 0..255, uint8 `[n, side, side]`."""
+        grey = (255 * self._grey(corpus)).round().to(torch.uint8)
+        return grey.view(len(corpus), self.shape.side, self.shape.side)
+
+    def _grey(self, corpus: Corpus) -> torch.Tensor:
+        """Images in [0, 1], float `[n, pixels]`."""
+        return corpus["image"].float() / self.shape.levels
+
+
+def spread(labels: torch.Tensor, classes: int, each: int) -> torch.Tensor:
+    """Which rows are `each` of every class, at even distances in their order; bool `[n]`."""
+    chosen = torch.zeros(len(labels), dtype=torch.bool)
+    for label in range(classes):
+        rows = (labels == label).nonzero().squeeze(1)
+        chosen[rows[torch.arange(each) * len(rows) // each]] = True
+    return chosen
+
+
+def _share(outcomes: torch.Tensor) -> float:
+    return float(outcomes.double().mean())

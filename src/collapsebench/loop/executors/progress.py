@@ -1,0 +1,28 @@
+"""What an executor tells its user while it works."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from ...core.records import CellResult
+from ..plan import CellSpec
+
+
+class Progress(Protocol):
+    """Called by an executor in the process that started it."""
+
+    def generation(self, spec: CellSpec, t: int) -> None:
+        """A cell finished generation t."""
+
+    def finished(self, spec: CellSpec, result: CellResult) -> None:
+        """A cell ended, in whatever way."""
+
+
+class Silent:
+    """Progress that nobody watches."""
+
+    def generation(self, spec: CellSpec, t: int) -> None:
+        """See `Progress`."""
+
+    def finished(self, spec: CellSpec, result: CellResult) -> None:
+        """See `Progress`."""

@@ -1,0 +1,204 @@
+"""Protocol: the fixed rules of a board (generations, sizes, budgets, seeds, limits), read from YAML."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Any
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+
+from ..core.errors import ProtocolError, unknown_name
+
+NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+BESIDE_THE_SCORE = {"lm_eval", "lm_eval_limit"}
+"""What is measured besides a task's own metrics: it cannot change a score, so it is in no digest of rules."""
+
+
+class _Rules(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
+
+
+class Budget(_Rules):
+    """Training of one generation: `steps` optimiser steps whatever the corpus size, or `epochs` over it."""
+
+    steps: PositiveInt | None = None
+    epochs: Positive | None = None
+    batch: PositiveInt = 32
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Budget:
+        if self.steps is not None and self.epochs is not None:
+            raise ValueError("give either steps or epochs")
+        return self
+
+
+class Limits(_Rules):
+    """What a method may ask for in one generation, as multiples of n, and the largest corpus in bytes."""
+
+    fresh_real: NonNegative = 1.0
+    candidates: NonNegative = 8.0
+    corpus_bytes: PositiveInt = 2 * 1024**3
+
+
+class TaskRules(_Rules):
+    """The rules of one task: sizes, training budget and the task's own parameters."""
+
+    generations: PositiveInt
+    n: PositiveInt
+    synthetic: PositiveInt
+    start: Annotated[str, Field(pattern="^(scratch|pretrained|previous)$")] = "scratch"
+    budget: Budget = Budget()
+    limits: Limits = Limits()
+    params: dict[str, Any] = {}
+    lm_eval: tuple[str, ...] = ()
+    lm_eval_limit: PositiveInt | None = None
+
+    def digest(self) -> str:
+        """SHA-256 over every rule that can change a score; part of a cell's key."""
+        return _digest(self.model_dump(mode="json", exclude=BESIDE_THE_SCORE))
+
+
+class _TaskEntry(_Rules):
+    """A task as a protocol file writes it; what is missing comes from the protocol."""
+
+    n: PositiveInt
+    synthetic: PositiveInt | None = None
+    generations: PositiveInt | None = None
+    start: Annotated[str, Field(pattern="^(scratch|pretrained|previous)$")] = "scratch"
+    budget: Budget = Budget()
+    limits: Limits | None = None
+    params: dict[str, Any] = {}
+    lm_eval: tuple[str, ...] = ()
+    lm_eval_limit: PositiveInt | None = None
+
+
+class Protocol(_Rules):
+    """A whole protocol file.
+
+    `average_last` says how many of the last generations the scored loss is averaged over; `seeds` are
+    0, 1, ..., seeds - 1.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+    version: PositiveInt
+    description: str
+    generations: PositiveInt
+    seeds: PositiveInt
+    average_last: PositiveInt = 1
+    limits: Limits = Limits()
+    tasks: dict[str, _TaskEntry]
+
+    @model_validator(mode="after")
+    def _sane(self) -> Protocol:
+        if not self.tasks:
+            raise ValueError("tasks: name at least one task")
+        shortest = min(entry.generations or self.generations for entry in self.tasks.values())
+        if self.average_last > shortest:
+            raise ValueError(f"average_last: at most the number of generations, {shortest}")
+        return self
+
+    def rules(self, task: str) -> TaskRules:
+        """The resolved rules of one of this protocol's tasks.
+
+        Raises:
+            UsageError: the protocol does not score this task.
+        """
+        if task not in self.tasks:
+            raise unknown_name("task", task, self.tasks, owner=f"protocol '{self.name}'")
+        entry = self.tasks[task]
+        return TaskRules(
+            generations=entry.generations or self.generations,
+            n=entry.n,
+            synthetic=entry.synthetic or entry.n,
+            start=entry.start,
+            budget=entry.budget,
+            limits=entry.limits or self.limits,
+            params=entry.params,
+            lm_eval=entry.lm_eval,
+            lm_eval_limit=entry.lm_eval_limit,
+        )
+
+    def with_lm_eval(self, tasks: Collection[str], names: Sequence[str], limit: int | None) -> Protocol:
+        """This protocol with more lm-eval tasks to score on some of its tasks.
+
+        Args:
+            tasks: where.
+            names: lm-eval's.
+            limit: items of each lm-eval task; None for what the protocol says.
+        """
+
+        def extended(entry: _TaskEntry) -> _TaskEntry:
+            union = tuple(dict.fromkeys((*entry.lm_eval, *names)))
+            return entry.model_copy(update={"lm_eval": union, "lm_eval_limit": limit or entry.lm_eval_limit})
+
+        entries = {name: extended(entry) if name in tasks else entry for name, entry in self.tasks.items()}
+        return self.model_copy(update={"tasks": entries})
+
+    def digest(self) -> str:
+        """SHA-256 over all that can change a score; names exactly what a board was run under."""
+        content = self.model_dump(mode="json", exclude={"description"})
+        for entry in content["tasks"].values():
+            for name in BESIDE_THE_SCORE:
+                del entry[name]
+        return _digest(content)
+
+
+def shipped_protocols() -> list[str]:
+    """Names of the protocols that come with the package."""
+    folder = resources.files("collapsebench") / "protocols"
+    return sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml"))
+
+
+def load_protocol(name_or_path: str) -> Protocol:
+    """A shipped protocol by name, or a user's own by path.
+
+    Raises:
+        UsageError: neither a shipped name nor a file.
+        ProtocolError: not YAML, an unknown key, a wrong type or size; the message names the key.
+    """
+    path = Path(name_or_path)
+    if path.suffix in {".yaml", ".yml"} or path.is_file():
+        if not path.is_file():
+            raise unknown_name("protocol file", name_or_path, shipped_protocols())
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ProtocolError(f"Protocol {path} is not a text file: {error}.") from None
+        return parse_protocol(text, str(path))
+    if name_or_path not in shipped_protocols():
+        raise unknown_name("protocol", name_or_path, shipped_protocols())
+    text = (resources.files("collapsebench") / "protocols" / f"{name_or_path}.yaml").read_text(encoding="utf-8")
+    return parse_protocol(text, name_or_path)
+
+
+def parse_protocol(text: str, where: str) -> Protocol:
+    """A protocol from YAML text; `where` names it in errors."""
+    try:
+        raw = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ProtocolError(f"Protocol {where} is not YAML: {' '.join(str(error).split())}") from None
+    if not isinstance(raw, dict):
+        raise ProtocolError(f"Protocol {where} is not a mapping of keys.", "Start from a shipped one.")
+    try:
+        return Protocol.model_validate(raw)
+    except ValidationError as error:
+        # A misspelt key is also a missing one; the misspelling is what helps.
+        first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+        key = ".".join(str(part) for part in first["loc"]) or "protocol"
+        problem = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
+        raise ProtocolError(
+            f"Protocol {where}: {key}: {problem}.",
+            "`collapsebench list protocols` shows the shipped ones to start from.",
+        ) from None
+
+
+def _digest(content: object) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

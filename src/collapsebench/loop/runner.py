@@ -1,0 +1,124 @@
+"""Runner: one cell through the protocol, and what becomes of it when something goes wrong."""
+
+from __future__ import annotations
+
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from dataclasses import asdict
+
+from filelock import Timeout
+
+from ..core.errors import CollapsebenchError, Diverged, StoreError
+from ..core.records import CellResult, GenerationRecord
+from . import snapshot
+from .lineage import Lineage
+from .plan import Cell
+from .store import CellFolder, Store
+
+FLUSH_SECONDS = 2.0
+"""How often a closed-form cell writes its state; others write every stage."""
+
+
+def run_cell(lineage: Lineage) -> Iterator[GenerationRecord]:
+    """The protocol: train, sample, the method curates, train, ... with an evaluation at every generation."""
+    if lineage.t < 0:
+        corpus = lineage.real()
+        model = lineage.fit(corpus, t=0)
+        yield lineage.evaluate(model, t=0)
+    for t in range(lineage.t + 1, lineage.rules.generations + 1):
+        synthetic = lineage.sample(lineage.model, t)
+        corpus = lineage.curate(synthetic, lineage.model, t)
+        model = lineage.fit(corpus, t)
+        yield lineage.evaluate(model, t)
+
+
+class Busy(Exception):
+    """Another process is running this cell."""
+
+
+def finished(cell: Cell, store: Store) -> CellResult | None:
+    """A cell's result if nothing is left to run: it is done, diverged, unsupported or skipped."""
+    if (reason := cell.skip_reason()) is not None:
+        return CellResult(cell.record("unsupported" if cell.unsupported() else "skipped", reason))
+    return _folder(cell, store).result()
+
+
+def perform(
+    cell: Cell,
+    store: Store,
+    on_generation: Callable[[int], None] = lambda t: None,
+    keep_checkpoints: bool = False,
+    wait: float = -1,
+) -> CellResult:
+    """Run a cell, or read it if it is finished; resumes what an earlier process left.
+
+    Args:
+        cell: what to run.
+        store: where stages, records and failures are kept.
+        on_generation: called with t after each generation.
+        keep_checkpoints: keep the model of every generation.
+        wait: seconds to wait for another process that runs the same cell; negative for ever.
+
+    Returns:
+        The finished cell. A cell that failed or diverged is a result too; its status says so.
+
+    Raises:
+        Busy: another process still runs it.
+        StoreError: the disk is full or not writable; what was finished stands.
+    """
+    if (done := finished(cell, store)) is not None:
+        return done
+    folder = _folder(cell, store)
+    try:
+        with folder.lock(wait):
+            return folder.result() or _attempt(cell, store, folder, on_generation, keep_checkpoints)
+    except Timeout:
+        raise Busy(cell.name) from None
+
+
+def died(cell: Cell, store: Store) -> CellResult:
+    """What becomes of a cell whose process was killed."""
+    reason = f"{cell.name}: its worker process died, most likely killed for using too much memory"
+    _folder(cell, store).fail(reason + "\n")
+    return CellResult(cell.record("failed", reason))
+
+
+def _folder(cell: Cell, store: Store) -> CellFolder:
+    return store.cell(cell.task.name, cell.method.name, cell.seed, cell.storage_digest)
+
+
+def _attempt(
+    cell: Cell, store: Store, folder: CellFolder, on_generation: Callable[[int], None], keep_checkpoints: bool
+) -> CellResult:
+    records: list[GenerationRecord] = []
+    folder.start(cell.record("running"), asdict(cell.spec))
+    try:
+        lineage = Lineage(cell, store, keep_checkpoints)
+        if (payload := folder.load_snapshot()) is not None:
+            records = snapshot.restore(lineage, payload)
+        written = time.monotonic()
+        for record in run_cell(lineage):
+            records.append(record)
+            on_generation(record.t)
+            if not lineage.closed_form:
+                folder.save_records(records)
+            elif time.monotonic() - written > FLUSH_SECONDS:
+                folder.save_snapshot(snapshot.take(lineage, records))
+                written = time.monotonic()
+        outcome = cell.record("done")
+    except Diverged as error:
+        outcome = cell.record("diverged", f"diverged at t={len(records)}: {error.message}")
+    except StoreError:
+        raise
+    except Exception as error:  # a plug-in may fail in any way; the other cells go on
+        return _failed(cell, folder, records, error)
+    folder.finish(outcome, records)
+    return CellResult(outcome, tuple(records))
+
+
+def _failed(cell: Cell, folder: CellFolder, records: list[GenerationRecord], error: Exception) -> CellResult:
+    folder.fail(traceback.format_exc())
+    problem = error.message if isinstance(error, CollapsebenchError) else f"{type(error).__name__}: {error}"
+    reason = f"{cell.name}, generation {len(records)}: {problem}"
+    return CellResult(cell.record("failed", reason), tuple(records))

@@ -1,0 +1,273 @@
+"""Store: finished stages and cells on disk, written whole or not at all.
+
+    stages/<kind>/<key>.json          what a stage gave (digest, costs), written last
+    stages/<kind>/<key>.safetensors   its corpus or model
+    cells/<task>/<method>/s<seed>-<digest>/
+        manifest.json  records.jsonl  DONE | failure.txt  snapshot.safetensors (closed-form, unfinished)
+
+Every file carries or has a checksum; what does not match it is said in one line, removed and computed again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock, Timeout
+
+from ..core import processes
+from ..core.errors import StoreError
+from ..core.files import cannot_write, sha256, write_atomic
+from ..core.records import CellRecord, CellResult, cell_from_dict, generation_from_dict, to_line
+
+if TYPE_CHECKING:
+    from ..core.records import GenerationRecord
+
+log = logging.getLogger("collapsebench")
+
+
+def _read(path: Path) -> bytes | None:
+    """A file's content, or None if there is no such file; the same in all processes of a command.
+
+    Raises:
+        StoreError: it cannot be read.
+    """
+    return processes.from_main(lambda: _read_here(path))
+
+
+def _read_here(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreError(
+            f"Cannot read {path}: {error.strerror or error}.", "Check the permissions or pass another --store."
+        ) from error
+
+
+def _discard(path: Path) -> None:
+    """Say that a file is damaged, once: it is gone afterwards."""
+    if processes.is_main():
+        log.warning("%s is damaged (checksum); computing it again.", path)
+    _remove(path)
+
+
+def _remove(path: Path) -> None:
+    if processes.is_main():
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(path: Path, timeout: float = -1) -> Iterator[None]:
+    """Hold a lock file, among processes; released if the holder dies.
+
+    Raises:
+        filelock.Timeout: another process held it for `timeout` seconds (negative: wait for ever).
+        StoreError: the file cannot be made.
+    """
+    if not processes.is_main():
+        yield
+        return
+    lock = FileLock(path, timeout=timeout)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    except Timeout:
+        raise
+    except OSError as error:
+        raise cannot_write(path, error) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _sealed(content: Any) -> bytes:
+    """JSON with its own checksum on a second line."""
+    line = to_line(content).encode()
+    return line + b"\n" + sha256(line).encode() + b"\n"
+
+
+def _unsealed(path: Path) -> Any | None:
+    """What `_sealed` wrote, or None if the file is missing or damaged (said in one line)."""
+    content = _read(path)
+    if content is None:
+        return None
+    line, _, seal = content.partition(b"\n")
+    if sha256(line).encode() != seal.strip():
+        _discard(path)
+        return None
+    return json.loads(line)
+
+
+@dataclass(frozen=True)
+class StageNote:
+    """What the store remembers of a finished stage besides its payload.
+
+    Args:
+        digest: SHA-256 of the payload file's bytes; what later stages are keyed by.
+        ledger: counts that this stage added.
+        log: what the method logged.
+        facts: small results: metrics of an evaluation, rows and real share of a corpus.
+        seconds: wall time of the computation.
+    """
+
+    digest: str = ""
+    ledger: dict[str, int] = field(default_factory=dict)
+    log: dict[str, float] = field(default_factory=dict)
+    facts: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+class Store:
+    """A folder of stages and cells; safe for several processes at once.
+
+    Args:
+        root: the folder; made when something is first written.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    # -- stages ----------------------------------------------------------------------------------
+
+    def stage_note(self, kind: str, key: str) -> StageNote | None:
+        """The note of a finished stage, or None."""
+        content = _unsealed(self._stage(kind, key, "json"))
+        return None if content is None else _note_from_dict(content)
+
+    def save_stage(self, kind: str, key: str, note: StageNote, payload: bytes | None) -> None:
+        """Write a stage: payload first, then the note that makes it count."""
+        if payload is not None:
+            write_atomic(self._stage(kind, key, "safetensors"), payload)
+        write_atomic(self._stage(kind, key, "json"), _sealed(asdict(note)))
+
+    def load_payload(self, kind: str, key: str, digest: str) -> bytes | None:
+        """A stage's payload, or None if it was dropped or is damaged (said in one line)."""
+        path = self._stage(kind, key, "safetensors")
+        payload = _read(path)
+        if payload is None or sha256(payload) == digest:
+            return payload
+        _discard(path)
+        return None
+
+    def drop_payload(self, kind: str, key: str) -> None:
+        """Forget a stage's payload but not its note."""
+        _remove(self._stage(kind, key, "safetensors"))
+
+    def stage_lock(self, kind: str, key: str) -> AbstractContextManager[Any]:
+        """Held while a stage is computed, so that two processes do not do it twice."""
+        return _locked(self._stage(kind, key, "lock"))
+
+    def _stage(self, kind: str, key: str, suffix: str) -> Path:
+        return self.root / "stages" / kind / f"{key}.{suffix}"
+
+    # -- cells -----------------------------------------------------------------------------------
+
+    def cell(self, task: str, method: str, seed: int, digest: str) -> CellFolder:
+        """The folder of one cell."""
+        return CellFolder(self.root / "cells" / task / method / f"s{seed}-{digest[:16]}")
+
+    def cells(self) -> list[CellFolder]:
+        """Folders of all cells, finished or not."""
+        return [CellFolder(path.parent) for path in sorted(self.root.glob("cells/*/*/*/manifest.json"))]
+
+
+class CellFolder:
+    """Manifest, records and outcome of one cell."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def lock(self, timeout: float) -> AbstractContextManager[Any]:
+        """Held by the process that runs this cell.
+
+        Raises:
+            filelock.Timeout: on entry, when another process held it for `timeout` seconds.
+        """
+        return _locked(self.path / "lock", timeout)
+
+    def start(self, cell: CellRecord, spec: Mapping[str, Any]) -> None:
+        """Write the manifest (every key part, and the spec that runs it again); clear what an earlier failure left."""
+        _remove(self.path / "failure.txt")
+        write_atomic(self.path / "manifest.json", _sealed({"cell": asdict(cell), "spec": dict(spec)}))
+
+    def manifest(self) -> tuple[CellRecord, dict[str, Any]] | None:
+        """What this cell was started as and its spec, or None if missing or damaged."""
+        content = _unsealed(self.path / "manifest.json")
+        return None if content is None else (cell_from_dict(content["cell"]), content["spec"])
+
+    def save_records(self, records: list[GenerationRecord]) -> bytes:
+        """Write the generations finished so far; returns the bytes written."""
+        content = "".join(to_line(vars(record)) + "\n" for record in records).encode()
+        write_atomic(self.path / "records.jsonl", content)
+        return content
+
+    def unfinished_records(self) -> list[GenerationRecord]:
+        """The generations written so far by a cell that is not finished, up to the first damaged line."""
+        path = self.path / "records.jsonl"
+        records: list[GenerationRecord] = []
+        for line in (_read(path) or b"").splitlines():
+            try:
+                records.append(generation_from_dict(json.loads(line)))
+            except (ValueError, KeyError):
+                log.warning("%s is damaged after %d lines.", path, len(records))
+                break
+        return records
+
+    def finish(self, cell: CellRecord, records: list[GenerationRecord]) -> None:
+        """Write the last records and the DONE that makes the cell count."""
+        content = self.save_records(records)
+        write_atomic(self.path / "DONE", _sealed({"cell": asdict(cell), "records": sha256(content)}))
+        self.drop_snapshot()
+
+    def fail(self, traceback: str) -> None:
+        """Keep a failure's traceback; never satisfies a look-up."""
+        write_atomic(self.path / "failure.txt", traceback.encode())
+
+    def result(self) -> CellResult | None:
+        """The finished cell, or None if it is not finished or damaged (said in one line)."""
+        done = _unsealed(self.path / "DONE")
+        if done is None:
+            return None
+        content = _read(self.path / "records.jsonl") or b""
+        if sha256(content) != done["records"]:
+            _discard(self.path / "records.jsonl")
+            _remove(self.path / "DONE")
+            return None
+        cell = cell_from_dict(done["cell"])
+        generations = tuple(generation_from_dict(json.loads(line)) for line in content.decode().splitlines())
+        return CellResult(cell, generations)
+
+    # -- snapshots of unfinished closed-form cells --------------------------------------------------
+
+    def save_snapshot(self, payload: bytes) -> None:
+        """Keep the state of an unfinished closed-form cell, checksum first."""
+        write_atomic(self.path / "snapshot.safetensors", sha256(payload).encode() + payload)
+
+    def load_snapshot(self) -> bytes | None:
+        """The last snapshot, or None if there is none or it is damaged (said in one line)."""
+        path = self.path / "snapshot.safetensors"
+        content = _read(path)
+        if content is None:
+            return None
+        seal, payload = content[:64], content[64:]
+        if sha256(payload).encode() != seal:
+            _discard(path)
+            return None
+        return payload
+
+    def drop_snapshot(self) -> None:
+        """Forget the snapshot of a finished cell."""
+        _remove(self.path / "snapshot.safetensors")
+
+
+def _note_from_dict(content: Mapping[str, Any]) -> StageNote:
+    numbers: Callable[[str], dict[str, float]] = lambda name: {k: float(v) for k, v in content[name].items()}  # noqa: E731
+    return StageNote(content["digest"], content["ledger"], numbers("log"), numbers("facts"), float(content["seconds"]))

@@ -1,0 +1,1 @@
+"""Results: records that strangers may have written, from reading them to signing them."""

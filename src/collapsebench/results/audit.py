@@ -1,0 +1,155 @@
+"""Records against the code that is installed: their digests, and all that a record says of protocol, task and method.
+
+`record_reader` has asked whether a run can have written a file; here it is asked whether this code would have.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from ..core.errors import CollapsebenchError, RecordError
+from ..core.records import CellRecord, to_line
+from ..core.registry import METHODS, builtin_folder
+from ..loop.plan import Cell, described, make_method, make_task, method_key, task_key
+from ..loop.protocol import Protocol, load_protocol, shipped_protocols
+from .reader import LocatedResult
+
+_AGAIN = "Run its cells again with this source; what has not changed is taken from the store."
+
+
+def check_source(path: Path, results: Sequence[LocatedResult], rules: Protocol) -> None:
+    """Refuse records that the installed code under these rules would not have written.
+
+    Args:
+        path: of the file, for messages.
+        results: its cells.
+        rules: the protocol, as it ships or as its file says.
+
+    Raises:
+        RecordError: the message names file, line and field.
+    """
+    for line, result in results:
+        try:
+            for field, problem in _differences(result.cell, rules):
+                raise RecordError(f"{path}:{line}: {field}: {problem}.", _AGAIN)
+        except RecordError:
+            raise
+        except CollapsebenchError as error:  # the plug-in is not there, or refuses the hyper-parameters
+            hint = error.hint or "Pass the file of the plug-in with --plugin, or install its package."
+            raise RecordError(f"{path}:{line}: method: {error.message}", hint) from error
+
+
+def cell_of(record: CellRecord, rules: Protocol, plugins: Sequence[str] = ()) -> Cell:
+    """The cell that a record is of, made from what is installed.
+
+    Args:
+        record: what was run.
+        rules: its protocol.
+        plugins: plug-in files that a worker must load to run it.
+
+    Raises:
+        UsageError, PluginError: the plug-in is not installed, or refuses the hyper-parameters.
+    """
+    name = record.task["name"]
+    if asked := record.task.get("lm_eval"):
+        rules = rules.with_lm_eval([name], asked["tasks"], asked["limit"])
+    task = make_task(name, rules.rules(name).params)
+    method = make_method(record.method["name"], record.method["params"])
+    return Cell(rules, task, method, record.seed, tuple(plugins))
+
+
+def _differences(record: CellRecord, rules: Protocol) -> Iterator[tuple[str, str]]:
+    yield from _unequal("protocol", record.protocol, described(rules))
+    cell = cell_of(record, rules)
+    expected = cell.record(record.status, record.reason)
+    yield from _unequal("task", record.task, expected.task)
+    yield from _unequal("method", record.method, expected.method)
+    if record.cell != expected.cell:
+        yield "cell", "is not the digest of its parts"
+    if not _close(record.theory, expected.theory):
+        yield "theory", "is not what the closed form gives"
+    yield from _status_problems(record, cell)
+
+
+def _close(found: Sequence[float], expected: Sequence[float]) -> bool:
+    """Equal up to the rounding of another machine."""
+    same_length = len(found) == len(expected)
+    return same_length and all(math.isclose(a, b, rel_tol=1e-6) for a, b in zip(found, expected, strict=True))
+
+
+def _unequal(part: str, found: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Fields in which a part of a record is not as expected, the digest first: it explains the others."""
+    expected = json.loads(to_line(expected))
+    for key in sorted({*found, *expected}, key=lambda key: (key != "digest", key)):
+        if found.get(key) == expected.get(key):
+            continue
+        if key == "digest":
+            yield f"{part}.digest", f"stale: it is not that of the {part} installed here ({expected['digest'][:12]})"
+        else:
+            yield f"{part}.{key}", f"must be {ascii(expected.get(key))[:100]}, not {ascii(found.get(key))[:100]}"
+
+
+def _status_problems(record: CellRecord, cell: Cell) -> Iterator[tuple[str, str]]:
+    """Nobody may declare a task to be outside the scope of a method that could run on it, or the reverse."""
+    reason = cell.skip_reason()
+    expected = "unsupported" if cell.unsupported() else "skipped" if reason else "run"
+    found = record.status if record.status in ("unsupported", "skipped") else "run"
+    if found != expected:
+        yield "status", f"this cell is {expected}, not {record.status}" if reason else "this cell can be run"
+    elif reason and record.reason != reason:
+        yield "reason", f"must be {ascii(reason)[:100]}"
+
+
+# -- stale entries of a board --------------------------------------------------------------------------
+
+
+def source_changed(record: CellRecord) -> bool | None:
+    """Whether protocol, task or method have changed since a record was made, as far as they ship with this package.
+
+    Returns:
+        None if the method does not ship with this package: then only its own author can say. What else is installed
+        on a machine does not count, so that a board says the same everywhere.
+    """
+    method, task, protocol = record.method, record.task, record.protocol
+    if not _ships(method["name"]):
+        return None
+    if _method_digest(method["name"], method["params"]) != method["digest"]:
+        return True
+    if protocol["name"] not in shipped_protocols():
+        return False
+    return (_shipped(protocol["name"]).digest(), _task_digest(protocol["name"], task["name"])) != (
+        protocol["digest"],
+        task["digest"],
+    )
+
+
+def _ships(name: str) -> bool:
+    if name not in METHODS.names():
+        return False
+    return Path(inspect.getfile(METHODS.get(name))).is_relative_to(builtin_folder("methods"))
+
+
+@lru_cache
+def _shipped(protocol: str) -> Protocol:
+    return load_protocol(protocol)
+
+
+def _method_digest(name: str, params: Mapping[str, Any]) -> str:
+    try:
+        return method_key(make_method(name, params))
+    except CollapsebenchError:  # its hyper-parameters are others now
+        return ""
+
+
+@lru_cache
+def _task_digest(protocol: str, task: str) -> str:
+    try:
+        return task_key(make_task(task, _shipped(protocol).rules(task).params))
+    except CollapsebenchError:  # the task is gone, or its sizes are others now
+        return ""

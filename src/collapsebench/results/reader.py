@@ -1,0 +1,277 @@
+"""Reading records that anybody may have written: every line is checked, and a file is read whole or refused.
+
+What is checked here needs nothing but the file. Whether the numbers are what the installed code gives is asked by
+`collapsebench verify`.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pydantic import ValidationError
+
+from ..core.errors import RecordError
+from ..core.record_schema import MOST_COUNT, CellLine, GenerationLine, Line
+from ..core.records import (
+    REFERENCES,
+    CellRecord,
+    CellResult,
+    GenerationRecord,
+    cell_from_dict,
+    generation_from_dict,
+    to_line,
+)
+
+MOST_BYTES = 64 * 1024**2
+"""Size of the largest file that is read; a cell of ten generations takes some 10 kB."""
+
+_IN_NO_DIGEST = ("lm_eval", "description")
+
+
+class LocatedResult(NamedTuple):
+    """A cell and the line of its file that it stands on, counted from 1."""
+
+    line: int
+    result: CellResult
+
+
+def read_results(path: Path) -> list[CellResult]:
+    """All cells of a records file.
+
+    Raises:
+        RecordError: as `read_located`.
+    """
+    return [located.result for located in read_located(path)]
+
+
+def read_located(path: Path) -> list[LocatedResult]:
+    """All cells of a records file, each with its line.
+
+    Raises:
+        RecordError: anything that a run cannot have written; the message names file, line and field.
+    """
+    if path.is_symlink() or not path.is_file():
+        raise RecordError(f"{path} is not a records file.", "It has to be a plain file; links are not followed.")
+    if path.stat().st_size > MOST_BYTES:
+        raise RecordError(f"{path} has more than {MOST_BYTES // 2**20} MiB.", "No run writes that much.")
+    return parse_results(path.read_bytes(), path)
+
+
+def parse_results(content: bytes, path: Path) -> list[LocatedResult]:
+    """All cells in the content of a records file, each with its line.
+
+    Args:
+        content: the bytes of the file.
+        path: of the file, for messages; its stem is the method's name.
+
+    Raises:
+        RecordError: as `read_located`.
+    """
+    *lines, rest = content.split(b"\n")
+    number, known = 1, _Known()
+    found: list[tuple[int, CellRecord, list[GenerationRecord]]] = []
+    try:
+        for number, line in enumerate(lines, start=1):
+            kind, fields = _parsed(_decoded(line))
+            if kind == "cell":
+                cell = cell_from_dict(fields)
+                _refuse_first(_cell_problems(cell, path.stem))
+                _refuse_first(known.conflicts(number, cell))
+                found.append((number, cell, []))
+            elif not found:
+                raise _Refusal("kind", "a generation stands before its cell")
+            else:
+                _, cell, generations = found[-1]
+                generation = generation_from_dict(fields)
+                _refuse_first(_generation_problems(cell, generations, generation))
+                generations.append(generation)
+        if rest or not lines:
+            number = len(lines) + 1
+            raise _Refusal("line", "the last line is cut off" if rest else "the file is empty")
+        results = [LocatedResult(line, CellResult(cell, tuple(generations))) for line, cell, generations in found]
+        for located in results:
+            number = located.line
+            _refuse_first(_ending_problems(located.result))
+    except _Refusal as refusal:
+        raise RecordError(
+            f"{path}:{number}: {refusal.field}: {refusal.problem}.",
+            "The whole file is refused: restore it, or delete it and run its cells again.",
+        ) from None
+    return results
+
+
+class _Refusal(Exception):
+    """What is wrong with a line, and in which field of it."""
+
+    def __init__(self, field: str, problem: str) -> None:
+        super().__init__(field, problem)
+        self.field, self.problem = field, problem
+
+
+def _refuse_first(problems: Iterator[tuple[str, str]]) -> None:
+    for field, problem in problems:
+        raise _Refusal(field, problem)
+
+
+# -- from bytes to fields ----------------------------------------------------------------------------
+
+
+def _decoded(line: bytes) -> str:
+    """A line as text; records are ASCII, so that anything else is the work of another program."""
+    if not line.isascii():
+        raise _Refusal("line", "has bytes that are not ASCII (a byte order mark, another encoding?)")
+    if line.endswith(b"\r"):
+        raise _Refusal("line", "ends in a carriage return")
+    return line.decode("ascii")
+
+
+def _parsed(line: str) -> tuple[str, dict[str, Any]]:
+    """Kind and fields of a line that is JSON, fits the schema and is written as a run writes it."""
+    try:
+        content = json.loads(line, object_pairs_hook=_distinct)
+    except RecursionError:
+        raise _Refusal("line", "is nested too deeply") from None
+    except ValueError as error:
+        raise _Refusal("line", f"is not JSON: {error}") from None
+    if not isinstance(content, dict):
+        raise _Refusal("line", "is not a JSON object")
+    kinds: dict[object, type[Line]] = {"cell": CellLine, "generation": GenerationLine}
+    if (model := kinds.get(str(content.get("kind")))) is None:
+        raise _Refusal("kind", f"must be 'cell' or 'generation', not {_shown(content.get('kind'))}")
+    try:
+        model.model_validate(content)
+    except ValidationError as error:
+        raise _first_problem(error) from None
+    if to_line(content) != line:
+        raise _Refusal("line", "is not written as a run writes it: sorted keys, no spaces, shortest numbers")
+    return content.pop("kind"), content
+
+
+def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in content:
+            raise _Refusal(_shown(key), "stands twice in one object")
+        content[key] = value
+    return content
+
+
+def _first_problem(error: ValidationError) -> _Refusal:
+    # A misspelt field is also a missing one; the misspelling is what helps.
+    first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
+    field = ".".join(str(part) if str(part).isprintable() else _shown(part) for part in first["loc"] if part != "[key]")
+    if first["type"] == "missing":
+        return _Refusal(field, "is missing")
+    if first["type"] == "extra_forbidden":
+        return _Refusal(field, "is no field of a record")
+    problem = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
+    return _Refusal(field, f"{problem}, not {_shown(first['input'])}")
+
+
+def _shown(value: object, most: int = 60) -> str:
+    """A value in an error: ASCII, and not more of it than a reader wants."""
+    text = ascii(value) if not isinstance(value, int) or abs(value) <= MOST_COUNT else "a larger number"
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
+# -- what fields owe each other ------------------------------------------------------------------------
+
+
+def _cell_problems(cell: CellRecord, stem: str) -> Iterator[tuple[str, str]]:
+    protocol, task, method = cell.protocol, cell.task, cell.method
+    if method["name"] != stem:
+        yield "method.name", f"is {_shown(method['name'])} in a file that is named {_shown(stem)}"
+    if not _label_follows(method["name"], method["params"], method["label"]):
+        yield "method.label", f"must be the name and some of the params, not {_shown(method['label'])}"
+    if method["reference"] != (method["name"] in REFERENCES):
+        yield "method.reference", f"must be true for {', '.join(REFERENCES)} and false for all others"
+    if len(set(protocol["tasks"])) < len(protocol["tasks"]):
+        yield "protocol.tasks", "names a task twice"
+    if task["name"] not in protocol["tasks"]:
+        yield "task.name", f"is {_shown(task['name'])}, which the protocol does not score"
+    if protocol["average_last"] > task["generations"]:
+        yield "protocol.average_last", f"must be at most the {task['generations']} generations of the task"
+    if cell.seed >= protocol["seeds"]:
+        yield "seed", f"must be less than the protocol's {protocol['seeds']} seeds, not {cell.seed}"
+    if undescribed := {task["primary"], *task["shown"]} - set(task["metrics"]):
+        yield "task.metrics", f"does not describe {', '.join(sorted(undescribed))}"
+    if (cell.status == "done") == bool(cell.reason):
+        yield "reason", "must be empty" if cell.reason else f"must say why the cell is {cell.status}"
+    if len(cell.theory) not in (0, task["generations"] + 1):
+        yield "theory", f"must have none or {task['generations'] + 1} values, not {len(cell.theory)}"
+
+
+def _label_follows(name: str, params: dict[str, Any], label: str) -> bool:
+    """Whether a label is the name, or the name with some of the params as `name(key=value, key=value)`."""
+    if label == name:
+        return True
+    if not (label.startswith(f"{name}(") and label.endswith(")")):
+        return False
+    rest = label[len(name) + 1 : -1] + ", "
+    settings = {f"{key}={value}, " for key, value in params.items()}
+    while rest and (setting := next((s for s in settings if rest.startswith(s)), None)):
+        rest = rest.removeprefix(setting)
+        settings.discard(setting)
+    return not rest
+
+
+def _generation_problems(
+    cell: CellRecord, before: list[GenerationRecord], generation: GenerationRecord
+) -> Iterator[tuple[str, str]]:
+    task, t = cell.task, len(before)
+    if cell.status in ("skipped", "unsupported"):
+        yield "t", f"a cell that is {cell.status} has no generations"
+    if generation.t != t:
+        yield "t", f"must be {t}, the next generation of this cell, not {generation.t}"
+    if t > task["generations"]:
+        yield "t", f"the task ends at generation {task['generations']}"
+    if not math.isfinite(generation.metrics.get(task["primary"], math.nan)):
+        yield f"metrics.{task['primary']}", "the scored metric must be there, and finite"
+    beside = tuple(f"{name}/" for name in task.get("lm_eval", {}).get("tasks", ()))
+    for name in generation.metrics:
+        if name not in task["metrics"] and not (beside and name.startswith(beside)):
+            yield f"metrics.{name}", "is no metric of the task"
+    for name, counted in generation.ledger.items():
+        if before and counted < before[-1].ledger[name]:
+            yield f"ledger.{name}", f"counts from the start of the cell and cannot fall to {counted}"
+
+
+def _ending_problems(result: CellResult) -> Iterator[tuple[str, str]]:
+    cell, finished, whole = result.cell, len(result.generations), result.cell.task["generations"] + 1
+    if cell.status == "done" and finished != whole:
+        yield "status", f"is 'done', but {finished} of {whole} generations stand here"
+    if cell.status == "diverged" and finished == whole:
+        yield "status", "is 'diverged', but every generation stands here"
+
+
+class _Known:
+    """What the cells of a file have said so far, and in which line."""
+
+    def __init__(self) -> None:
+        self._places: dict[tuple[str, ...], int] = {}
+        self._parts: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}
+
+    def conflicts(self, line: int, cell: CellRecord) -> Iterator[tuple[str, str]]:
+        """What a cell says that an earlier one says too, or says differently of the same thing."""
+        task, method = cell.task["name"], cell.method["label"]
+        if (first := self._places.setdefault((cell.cell,), line)) != line:
+            yield "cell", f"the cell of line {first} stands here again"
+        if (first := self._places.setdefault((task, method, str(cell.seed)), line)) != line:
+            yield "seed", f"seed {cell.seed} of {method} on {task} stands in line {first}"
+        for part, name in (("protocol", ""), ("task", task), ("method", method)):
+            content = getattr(cell, part)
+            first, known = self._parts.setdefault((part, name), (line, content))
+            for key in differing_keys(content, known):
+                yield f"{part}.{key}", f"differs from line {first}; a file holds one version of each {part}"
+
+
+def differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
+    """Keys under which two accounts of one protocol, task or method differ, though one digest stands for both.
+
+    lm-eval's tasks and the sentence that describes it are in no digest.
+    """
+    return [key for key in {**one, **other} if key not in _IN_NO_DIGEST and one.get(key) != other.get(key)]
