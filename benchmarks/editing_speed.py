@@ -9,7 +9,7 @@ import time
 
 import torch
 
-from collapsebench import Training
+from collapsebench import FitConfig
 from collapsebench.loop.plan import make_method, make_task
 
 RUNS, STEPS, STORIES = 7, 400, 1000
@@ -37,7 +37,7 @@ class Timed:
 torch.set_num_threads(1)
 task, method = make_task("storyworld", {}), make_method("token_edit", {})
 learner = task.learner(stream(0))
-learner.fit(task.real(1000, stream(1)), Training(stream(2), steps=STEPS, batch=4))
+learner.fit(task.real(1000, stream(1)), FitConfig(stream(2), steps=STEPS, batch=4))
 corpus = task.real(STORIES, stream(3))
 log_prob, editable = learner.sites(corpus)
 forward = Timed(learner.model)

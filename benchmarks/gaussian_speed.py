@@ -9,7 +9,7 @@ import torch
 from cells import cell, protocol
 
 from collapsebench.loop.lineage import Lineage
-from collapsebench.loop.runner import run_cell
+from collapsebench.loop.runner import generations_of
 
 SEEDS = 40
 
@@ -19,7 +19,7 @@ for method, published in (("replace", 26), ("accumulate", 75)):
     times = []
     for seed in range(SEEDS):
         start = time.process_time()
-        list(run_cell(Lineage(cell(rules, "gaussian", method, seed), store=None)))
+        list(generations_of(Lineage(cell(rules, "gaussian", method, seed), store=None)))
         times.append(1000 * (time.process_time() - start))
     times.sort()
     print(f"{method:10} min {times[0]:.1f} ms, median {times[SEEDS // 2]:.1f} ms per seed (published: {published})")

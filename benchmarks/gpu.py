@@ -4,8 +4,8 @@ import time
 
 import torch
 
-from collapsebench import Corpus, Decoding, Training
-from collapsebench.learners.gradient import Optimiser
+from collapsebench import Corpus, Decoding, FitConfig
+from collapsebench.learners.gradient import Optimizer
 from collapsebench.learners.lm.causal_lm import CausalLM, LMShape
 from collapsebench.learners.lm.sample import generate
 from collapsebench.learners.lm.tokenizer import BOS, EOS, PAD, Marks, byte_tokenizer
@@ -22,12 +22,12 @@ def report_training(batch: int = 32, steps: int = 30) -> None:
         print("GPU: none here, so GPT-2 124M was not measured.")
         return
     rng = torch.Generator().manual_seed(0)
-    learner = CausalLM(GPT2.build(rng), byte_tokenizer(), GPT2.context, Optimiser(lr=3e-4, clip=1.0))
+    learner = CausalLM(GPT2.build(rng), byte_tokenizer(), GPT2.context, Optimizer(lr=3e-4, clip=1.0))
     corpus = Corpus({"tokens": torch.randint(3, GPT2.vocabulary, (1024, GPT2.context), generator=rng)})
-    learner.fit(corpus, Training(rng, steps=5, batch=batch))
+    learner.fit(corpus, FitConfig(rng, steps=5, batch=batch))
     torch.cuda.synchronize()
     start = time.perf_counter()
-    report = learner.fit(corpus, Training(rng, steps=steps, batch=batch))
+    report = learner.fit(corpus, FitConfig(rng, steps=steps, batch=batch))
     torch.cuda.synchronize()
     rate = report.tokens / (time.perf_counter() - start)
     parameters = sum(p.numel() for p in learner.model.parameters())

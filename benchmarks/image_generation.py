@@ -12,7 +12,7 @@ import torch
 from cells import cell
 
 from collapsebench.loop.protocol import load_protocol
-from collapsebench.loop.runner import perform
+from collapsebench.loop.runner import run_cell
 from collapsebench.loop.store import Store
 
 torch.set_num_threads(1)
@@ -21,6 +21,6 @@ for board, task, limit in (("quick", "digits", 3), ("classic", "mnist", 25)):
     one.prepared_task().verify(one.task.real(10, torch.Generator().manual_seed(0)))
     marks: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
-        perform(one, Store(Path(folder)), on_generation=lambda t, marks=marks: marks.append(time.process_time()))
+        run_cell(one, Store(Path(folder)), on_generation=lambda t, marks=marks: marks.append(time.process_time()))
     shortest = min(after - before for before, after in pairwise(marks))
     print(f"{task} in {board}: {shortest:.2f} s of CPU per generation (at most {limit})")

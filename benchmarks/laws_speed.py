@@ -10,7 +10,7 @@ import torch
 from cells import cell, protocol
 
 from collapsebench.loop.lineage import Lineage
-from collapsebench.loop.runner import run_cell
+from collapsebench.loop.runner import generations_of
 
 SETTINGS = (
     ("kde", {"n": 100}, 5, 8200, 800),
@@ -24,7 +24,7 @@ for task, entry, seeds, published, most in SETTINGS:
     rules, times = protocol(task, generations=100, **entry), []
     for seed in range(seeds):
         start = time.process_time()
-        list(run_cell(Lineage(cell(rules, task, "accumulate", seed), store=None)))
+        list(generations_of(Lineage(cell(rules, task, "accumulate", seed), store=None)))
         times.append(1000 * (time.process_time() - start))
     times.sort()
     print(f"{task:10} min {times[0]:.1f} ms, median {times[seeds // 2]:.1f} ms (published {published}, at most {most})")

@@ -12,7 +12,7 @@ from cells import cell
 
 from collapsebench.loop.plan import make_task
 from collapsebench.loop.protocol import load_protocol
-from collapsebench.loop.runner import perform
+from collapsebench.loop.runner import run_cell
 from collapsebench.loop.store import Store
 from collapsebench.scoring.lm_eval.suite import Scorer
 
@@ -42,7 +42,7 @@ for name in quick.tasks:
         spent.update(dict.fromkeys(spent, 0.0))
         with tempfile.TemporaryDirectory() as folder:
             start = time.process_time()
-            result = perform(cell(quick, name, "replace", seed), Store(Path(folder)))
+            result = run_cell(cell(quick, name, "replace", seed), Store(Path(folder)))
             total = time.process_time() - start
         assert result.cell.status == "done", result.cell.reason
     if not spent["scoring"]:

@@ -10,7 +10,7 @@ from cells import cell, protocol
 
 from collapsebench.loop.plan import Cell
 from collapsebench.loop.protocol import load_protocol
-from collapsebench.loop.runner import perform
+from collapsebench.loop.runner import run_cell
 from collapsebench.loop.store import Store
 
 
@@ -19,7 +19,7 @@ def overhead(one: Cell) -> tuple[float, float, int]:
     with tempfile.TemporaryDirectory() as folder:
         start = time.process_time()
         wall = time.perf_counter()
-        result = perform(one, Store(Path(folder)))
+        result = run_cell(one, Store(Path(folder)))
         wall = time.perf_counter() - wall
         total = time.process_time() - start
     assert result.cell.status == "done", result.cell.reason

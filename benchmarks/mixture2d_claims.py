@@ -21,7 +21,7 @@ from collapsebench.core.seeds import generator
 from collapsebench.laws import curated_divergence, curated_loop
 from collapsebench.loop.lineage import Lineage
 from collapsebench.loop.plan import Cell, make_method, make_task
-from collapsebench.loop.runner import run_cell
+from collapsebench.loop.runner import generations_of
 from collapsebench.scoring.distribution import kl_divergence, shares
 
 K, LAM, N, BINS, SAMPLES = 2, 0.5, 1000, 24, 10_000
@@ -56,7 +56,7 @@ def lineages(distribution: str, lam: float, generations: int, seeds: int):
         names = ("reward", "reward_variance", "mode_coverage")
         yield [
             (*(record.metrics[name] for name in names), partition.divergence(lineage.model.value))
-            for record in run_cell(lineage)
+            for record in generations_of(lineage)
         ]
 
 

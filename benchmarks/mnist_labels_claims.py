@@ -21,7 +21,6 @@ from cells import protocol
 
 from collapsebench.loop.lineage import Lineage
 from collapsebench.loop.plan import Cell, make_method, make_task
-from collapsebench.loop.runner import run_cell
 
 N, HELDOUT, RIDGE, CLEAR = 1000, 10_000, 1e-6, 4
 SWEEP = {0.0: 1, 0.01: 16, 0.1: 6, 0.5: 3, 1.0: 3}  # p_2 -> generations; without synthetic rows all are equal
@@ -50,7 +49,7 @@ def sweep(seeds: int, generations_of, **params):
         task = make_task("mnist_labels", rules.rules("mnist_labels").params)
         for seed in range(seeds):
             cell = Cell(rules, task, make_method("real_mix", {"alpha": 1 - share}), seed)
-            records = list(run_cell(Lineage(cell, store=None)))[1:]
+            records = list(generations_of(Lineage(cell, store=None)))[1:]
             for metric in METRICS:
                 found[metric][share].append(statistics.mean(record.metrics[metric] for record in records))
     return found

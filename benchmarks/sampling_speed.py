@@ -8,7 +8,7 @@ import time
 import torch
 from gpu import report_sampling
 
-from collapsebench import Decoding, Training
+from collapsebench import Decoding, FitConfig
 from collapsebench.learners.lm.tokenizer import BOS, EOS, PAD
 from collapsebench.loop.plan import make_task
 
@@ -23,7 +23,7 @@ if __name__ == "__main__":
     torch.set_num_threads(1)
     task = make_task("storyworld", {})
     learner = task.learner(stream(0))
-    learner.fit(task.real(1000, stream(1)), Training(stream(2), steps=STEPS, batch=4))
+    learner.fit(task.real(1000, stream(1)), FitConfig(stream(2), steps=STEPS, batch=4))
 
     def ours() -> torch.Tensor:
         return learner.sample(STORIES, stream(3), Decoding())["tokens"]

@@ -1,6 +1,6 @@
 """Training against a bare loop over the same Hugging Face model and batches: CPU time, ratio of minima.
 
-Optimiser and clipping are the same; runs alternate. Texts have 20 to 100 % of the longest length; with
+Optimizer and clipping are the same; runs alternate. Texts have 20 to 100 % of the longest length; with
 "short", four of five have at most 40 %, so that several share a row. On a GPU also GPT-2 124M, context 512:
 model FLOP utilisation in bfloat16.
 """
@@ -12,13 +12,13 @@ import torch
 import torch.nn.functional as F
 from gpu import report_training
 
-from collapsebench import Corpus, Training
-from collapsebench.learners.gradient import Optimiser, batches
+from collapsebench import Corpus, FitConfig
+from collapsebench.learners.gradient import Optimizer, batches
 from collapsebench.learners.lm.causal_lm import CausalLM, LMShape
 from collapsebench.learners.lm.tokenizer import BOS, EOS, PAD, byte_tokenizer
 
 RUNS = 5
-OPTIMISER = Optimiser(lr=1e-3, clip=1.0)
+OPTIMIZER = Optimizer(lr=1e-3, clip=1.0)
 
 
 def rng() -> torch.Generator:
@@ -34,10 +34,10 @@ def random_texts(n: int, length: int, vocabulary: int, short: bool) -> Corpus:
     return Corpus({"tokens": tokens.where(place < lengths - 1, EOS).where(place < lengths, PAD)})
 
 
-def bare_loop(model: torch.nn.Module, corpus: Corpus, training: Training) -> None:
+def bare_loop(model: torch.nn.Module, corpus: Corpus, training: FitConfig) -> None:
     tokens, order = corpus["tokens"], batches(corpus, training)
     lengths = (tokens != PAD).sum(1)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.05, fused=True)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.05, fused=True)
     model.train()
     for step, rows in enumerate(order):
         batch = tokens[rows, : int(lengths[rows].max())]
@@ -45,10 +45,10 @@ def bare_loop(model: torch.nn.Module, corpus: Corpus, training: Training) -> Non
         loss = F.cross_entropy(logits.flatten(0, 1), batch.flatten(), ignore_index=PAD)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        for group in optimiser.param_groups:
+        for group in optimizer.param_groups:
             group["lr"] = 1e-3 * min((step + 1) / 5, 0.5 + 0.5 * math.cos(math.pi * step / len(order)))
-        optimiser.step()
-        optimiser.zero_grad()
+        optimizer.step()
+        optimizer.zero_grad()
 
 
 def measure(shape: LMShape, batch: int, steps: int, short: bool) -> None:
@@ -56,8 +56,8 @@ def measure(shape: LMShape, batch: int, steps: int, short: bool) -> None:
     times: dict[str, list[float]] = {"ours": [], "bare": []}
     for _ in range(RUNS):
         for name, spent in times.items():
-            training = Training(rng(), steps=steps, batch=batch)
-            learner = CausalLM(shape.build(rng()), byte_tokenizer(), shape.context, OPTIMISER)
+            training = FitConfig(rng(), steps=steps, batch=batch)
+            learner = CausalLM(shape.build(rng()), byte_tokenizer(), shape.context, OPTIMIZER)
             start = time.process_time()
             if name == "ours":
                 learner.fit(corpus, training)

@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from collapsebench import Context, Corpus, Method, MethodCard, PluginError
-from collapsebench.core import method
+from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -4,8 +4,7 @@ from typing import Literal
 
 import torch
 
-from collapsebench import Context, Corpus, Method, MethodCard, PluginError
-from collapsebench.core import method
+from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
 
 
 @method("golden_ratio")

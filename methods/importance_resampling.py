@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from collapsebench import Context, Corpus, Method, MethodCard, PluginError
-from collapsebench.core import method
+from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
 
 MULTIPLIER = 0x9E3779B97F4A7C15 - 2**64
 """Odd and without pattern: spreads neighbouring codes over the high bits (Fibonacci hashing)."""

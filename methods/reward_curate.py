@@ -3,8 +3,7 @@ from dataclasses import dataclass
 
 import torch
 
-from collapsebench import Context, Corpus, Method, MethodCard, PluginError
-from collapsebench.core import method
+from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
 
 
 @method("reward_curate")

@@ -4,8 +4,7 @@ from dataclasses import dataclass
 
 import torch
 
-from collapsebench import Context, Corpus, Method, MethodCard, PluginError, TaskCard
-from collapsebench.core import method
+from collapsebench import Context, Corpus, Method, MethodCard, PluginError, TaskCard, method
 
 
 @method("surplexity")

@@ -1,7 +1,6 @@
 from dataclasses import dataclass
 
-from collapsebench import Context, Corpus, Decoding, Method, MethodCard, PluginError
-from collapsebench.core import method
+from collapsebench import Context, Corpus, Decoding, Method, MethodCard, PluginError, method
 
 
 @method("tempered")

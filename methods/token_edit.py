@@ -6,8 +6,7 @@ from typing import Literal
 
 import torch
 
-from collapsebench import Context, Corpus, Method, MethodCard, PluginError
-from collapsebench.core import method
+from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
 
 PRIORS = {"fixed": "initial_model", "self": "model", "external": "prior"}
 """Value of the hyper-parameter -> the model's name in the context."""

@@ -1,8 +1,7 @@
 import math
 from dataclasses import dataclass
 
-from collapsebench import Context, Corpus, Method, MethodCard, PluginError
-from collapsebench.core import method
+from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
 
 
 @method("verify_filter")

@@ -16,12 +16,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from collapsebench.core import files as cache
-from collapsebench.core.costs import Ledger
+from collapsebench.core import files
+from collapsebench.core.costs import Costs
 from collapsebench.core.records import CellResult, GenerationRecord
 from collapsebench.core.registry import METHODS, TASKS, load_file
 from collapsebench.data import FOLDER
-from collapsebench.loop.plan import CellSpec, resolve
+from collapsebench.loop.plan import CellSpec, build_cell
 from collapsebench.loop.protocol import Protocol
 from collapsebench.loop.store import Store
 
@@ -34,7 +34,7 @@ TOY = Path(__file__).parent / "toy.py"
 def cache_of_this_session():
     """Fixed classifiers are trained once per session (and process), and nothing is put in the user's cache."""
     with tempfile.TemporaryDirectory(prefix="collapsebench-tests-") as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setenv(cache.VARIABLE, folder)
+        patch.setenv(files.CACHE_VARIABLE, folder)
         yield
 
 
@@ -55,7 +55,7 @@ def registries():
 
 @pytest.fixture
 def toy(registries):
-    """The toy plug-ins, loaded anew: their counters start at zero."""
+    """The toy plug-ins, loaded anew: their counters start at start."""
     return load_file(TOY)
 
 
@@ -103,7 +103,7 @@ def make_spec(toy, make_protocol):
 @pytest.fixture
 def make_cell(make_spec):
     """The cell of `make_spec`."""
-    return lambda *args, **keywords: resolve(make_spec(*args, **keywords))
+    return lambda *args, **keywords: build_cell(make_spec(*args, **keywords))
 
 
 @pytest.fixture
@@ -116,7 +116,7 @@ def make_result(make_cell):
             GenerationRecord(
                 t=t,
                 metrics={"error": error + t, "rows": 4.0},
-                ledger=Ledger(real_examples=4, synthetic_examples=4 * t, trained_tokens=4 * (t + 1)).to_dict(),
+                costs=Costs(real_examples=4, synthetic_examples=4 * t, trained_tokens=4 * (t + 1)).to_dict(),
                 rows=4,
                 real_share=1.0 if t == 0 else 0.0,
                 seconds={"fit": seconds},

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from collapsebench.board import stale_pages, write_board
 from collapsebench.core.records import write_results
 from collapsebench.loop.protocol import load_protocol
+from collapsebench.render.files import stale_pages, write_board
 from collapsebench.results.audit import check_source
 from collapsebench.results.reader import read_located, read_results
 

@@ -16,17 +16,17 @@ RUN_CELLS = """
 import json, sys
 from pathlib import Path
 import collapsebench
-from collapsebench.plan import expand, resolve
+from collapsebench.plan import enumerate_cells, build_cell
 from collapsebench.protocol import Protocol
 from collapsebench.registry import METHODS, TASKS, builtin_folder
-from collapsebench.runner import perform
+from collapsebench.runner import run_cell
 from collapsebench.store import Store
 
 def run(task, method):
     keys = {"name": "one", "version": 1, "description": "One cell.", "generations": 3, "seeds": 1}
-    specs = expand(Protocol(**keys, tasks={task: {"n": 50}}), [(method, {})])
-    [cell] = [resolve(spec) for spec in specs if spec.method == method]
-    result = perform(cell, Store(Path("store")))
+    specs = enumerate_cells(Protocol(**keys, tasks={task: {"n": 50}}), [(method, {})])
+    [cell] = [build_cell(spec) for spec in specs if spec.method == method]
+    result = run_cell(cell, Store(Path("store")))
     return {"status": result.cell.status, "generations": len(result.generations), "theory": result.cell.theory}
 
 print(json.dumps({

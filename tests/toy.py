@@ -11,8 +11,20 @@ from dataclasses import dataclass
 
 import torch
 
-from collapsebench import Corpus, Decoding, Diverged, FitReport, Learner, Method, MethodCard, Sites, Task, TaskCard
-from collapsebench.core import method, task
+from collapsebench import (
+    Corpus,
+    Decoding,
+    Diverged,
+    FitReport,
+    Learner,
+    Method,
+    MethodCard,
+    Sites,
+    Task,
+    TaskCard,
+    method,
+    task,
+)
 
 calls: Counter[str] = Counter()
 """How often each stage was really computed since this file was loaded."""
@@ -110,10 +122,10 @@ class Toy(Task):
     def learner(self, rng):
         return Mean(0.0, self.noise, self.limit)
 
-    def evaluate(self, learner, zero, rng):
+    def evaluate(self, learner, start, rng):
         calls["evaluate"] += 1
         mean = learner.mean.item()
-        rows = len(zero.corpus)
+        rows = len(start.corpus)
         return {"error": mean - (rows + 1) / 2 if mean <= self.nan_above else float("nan"), "rows": rows}
 
     def verify(self, corpus):

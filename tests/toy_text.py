@@ -5,8 +5,7 @@ from functools import lru_cache
 
 import torch
 
-from collapsebench import Corpus, Task, TaskCard
-from collapsebench.core import task
+from collapsebench import Corpus, Task, TaskCard, task
 
 LENGTH = 64
 SENTENCE = "It rained, so the ground was wet."
@@ -39,11 +38,11 @@ class ToyText(Task):
         return Corpus({"tokens": encode(tokenizer(), [SENTENCE] * n, LENGTH)})
 
     def learner(self, rng):
-        from collapsebench.learners.gradient import Optimiser
+        from collapsebench.learners.gradient import Optimizer
         from collapsebench.learners.lm.causal_lm import CausalLM, LMShape
 
         shape = LMShape(len(tokenizer()), LENGTH, width=16, heads=2)
-        return CausalLM(shape.build(rng), tokenizer(), LENGTH, Optimiser(lr=1e-2))
+        return CausalLM(shape.build(rng), tokenizer(), LENGTH, Optimizer(lr=1e-2))
 
-    def evaluate(self, learner, zero, rng):
+    def evaluate(self, learner, start, rng):
         return {"nll": -learner.log_prob(self.real(1, torch.Generator())).item()}

@@ -10,9 +10,9 @@ defer("torch")
 from .core.context import Context  # noqa: E402
 from .core.corpus import Corpus  # noqa: E402
 from .core.errors import Diverged, PluginError  # noqa: E402
-from .core.learner import Decoding, FitReport, Learner, Sites, Training  # noqa: E402
+from .core.learner import Decoding, FitConfig, FitReport, Learner, Sites  # noqa: E402
 from .core.method import Method, MethodCard, method  # noqa: E402
-from .core.task import GenerationZero, Task, TaskCard, task  # noqa: E402
+from .core.task import Start, Task, TaskCard, task  # noqa: E402
 
 __version__ = "0.1.0"
 
@@ -21,16 +21,16 @@ __all__ = [
     "Corpus",
     "Decoding",
     "Diverged",
+    "FitConfig",
     "FitReport",
-    "GenerationZero",
     "Learner",
     "Method",
     "MethodCard",
     "PluginError",
     "Sites",
+    "Start",
     "Task",
     "TaskCard",
-    "Training",
     "method",
     "task",
 ]

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from collapsebench import Corpus, Decoding, GenerationZero, Learner, PluginError, Task, TaskCard
-from collapsebench.core import task
+from collapsebench import Corpus, Decoding, Learner, PluginError, Start, Task, TaskCard, task
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from collapsebench.scoring.lm_eval.suite import Suite
 
 SYMBOLS = "0123456789+="
-ZERO = 3  # ids 0, 1, 2 are the tokeniser's special tokens, so digit d is token ZERO + d
+ZERO = 3  # ids 0, 1, 2 are the tokenizer's special tokens, so digit d is token ZERO + d
 PLUS, EQUALS = ZERO + 10, ZERO + 11
 LENGTH, QUESTION = 9, 6  # "aa+bb=ccc", of which "aa+bb=" is the question
 SAMPLES = 1000
@@ -84,18 +83,18 @@ class Arithmetic(Task):
 
     def learner(self, rng: torch.Generator) -> Learner:
         from collapsebench.learners.lm.causal_lm import CausalLM, LMShape
-        from collapsebench.learners.lm.train import Optimiser
+        from collapsebench.learners.lm.train import Optimizer
 
         shape = LMShape(ZERO + len(SYMBOLS), LENGTH, self.width, self.layers, self.heads, init=self.init)
-        optimiser = Optimiser(lr=self.lr, schedule="linear")
-        return CausalLM(shape.build(rng), tokenizer(), LENGTH, optimiser, ends=False)
+        optimizer = Optimizer(lr=self.lr, schedule="linear")
+        return CausalLM(shape.build(rng), tokenizer(), LENGTH, optimizer, ends=False)
 
-    def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
+    def evaluate(self, learner: Learner, start: Start, rng: torch.Generator) -> dict[str, float]:
         from collapsebench.learners.lm.causal_lm import CausalLM
 
         assert isinstance(learner, CausalLM)
         heldout_seed, sample_seed = torch.randint(2**62, (2,), generator=rng).tolist()
-        test = heldout(self, heldout_seed, self._questions(zero.corpus))
+        test = heldout(self, heldout_seed, self._questions(start.corpus))
         samples = learner.sample(SAMPLES, torch.Generator().manual_seed(sample_seed), Decoding())
         return {
             **self._heldout_metrics(test.suite.score(learner.model), test.sizes),

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from collapsebench import Corpus, PluginError, TaskCard
-from collapsebench.core import task
+from collapsebench import Corpus, PluginError, TaskCard, task
 from collapsebench.families.text import SUPPORTS, Heldout, TextTask
 from collapsebench.scoring.text import STATISTICS
 

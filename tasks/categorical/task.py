@@ -7,8 +7,7 @@ from functools import cached_property
 
 import torch
 
-from collapsebench import Corpus, GenerationZero, Learner, PluginError, Task, TaskCard
-from collapsebench.core import task
+from collapsebench import Corpus, Learner, PluginError, Start, Task, TaskCard, task
 
 LAW_SEED = 20240613
 """Fixes which token has which rank after each context: P* is the same in every run."""
@@ -105,7 +104,7 @@ class Categorical(Task):
 
         return CategoricalLearner(self.contexts, self.tokens, self.smoothing)
 
-    def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
+    def evaluate(self, learner: Learner, start: Start, rng: torch.Generator) -> dict[str, float]:
         """Exact distances to P*; nothing is drawn."""
         from collapsebench.learners.categorical import CategoricalLearner
         from collapsebench.scoring.distribution import entropy, mass, squared_l2, support_lost

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from collapsebench import Corpus, PluginError, TaskCard
-from collapsebench.core import task
+from collapsebench import Corpus, PluginError, TaskCard, task
 from collapsebench.families.image import METRICS, ImageTask, Split, spread
 from collapsebench.learners.image.shape import ImageShape
 

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 
-from collapsebench import Corpus, GenerationZero, Learner, PluginError, Task, TaskCard
-from collapsebench.core import task
+from collapsebench import Corpus, Learner, PluginError, Start, Task, TaskCard, task
 from collapsebench.scoring.distribution import kl_from_standard_normal, w2_to_standard_normal
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ class Gaussian(Task):
 
         return GaussianLearner(self.d)
 
-    def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
+    def evaluate(self, learner: Learner, start: Start, rng: torch.Generator) -> dict[str, float]:
         """Exact distances to P*; nothing is drawn."""
         mean, variances = cast("GaussianLearner", learner).principal()
         return {

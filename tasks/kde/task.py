@@ -9,8 +9,7 @@ from typing import Literal
 
 import torch
 
-from collapsebench import Corpus, GenerationZero, Learner, PluginError, Task, TaskCard
-from collapsebench.core import task
+from collapsebench import Corpus, Learner, PluginError, Start, Task, TaskCard, task
 
 QUANTILE_SEED, QUANTILE_ROWS = 20241113, 4000
 """The rows of P* that the verifier's threshold is taken from: the same in every run."""
@@ -101,7 +100,7 @@ class KernelDensity(Task):
 
         return KernelDensityLearner(2, self.bandwidth, self.rule)
 
-    def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
+    def evaluate(self, learner: Learner, start: Start, rng: torch.Generator) -> dict[str, float]:
         from collapsebench.learners.kde import KernelDensityLearner
 
         assert isinstance(learner, KernelDensityLearner)

@@ -9,8 +9,7 @@ from typing import Literal
 
 import torch
 
-from collapsebench import Corpus, Decoding, GenerationZero, Learner, PluginError, Task, TaskCard
-from collapsebench.core import task
+from collapsebench import Corpus, Decoding, Learner, PluginError, Start, Task, TaskCard, task
 
 MODES = 8
 QUANTILE_SEED, QUANTILE_ROWS = 20240712, 20_000
@@ -104,12 +103,12 @@ class Mixture2D(Task):
 
     def learner(self, rng: torch.Generator) -> Learner:
         from collapsebench.learners.flow import FlowMatching, FlowShape
-        from collapsebench.learners.lm.train import Optimiser
+        from collapsebench.learners.lm.train import Optimizer
 
-        optimiser = Optimiser(lr=self.lr, betas=(0.9, 0.99), weight_decay=0.0)
-        return FlowMatching(FlowShape(2, self.width, self.depth, optimiser=optimiser), rng)
+        optimizer = Optimizer(lr=self.lr, betas=(0.9, 0.99), weight_decay=0.0)
+        return FlowMatching(FlowShape(2, self.width, self.depth, optimizer=optimizer), rng)
 
-    def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
+    def evaluate(self, learner: Learner, start: Start, rng: torch.Generator) -> dict[str, float]:
         """Scores of `heldout` samples."""
         from collapsebench.scoring.distribution import entropy, kl_divergence, mode_coverage, shares, w2_between_samples
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from collapsebench import Corpus, Learner, PluginError, TaskCard
-from collapsebench.core import task
+from collapsebench import Corpus, Learner, PluginError, TaskCard, task
 from collapsebench.families.image import METRICS, ImageTask, Split, spread
 from collapsebench.learners.image.shape import ImageShape
 
@@ -74,8 +73,8 @@ class MNIST(ImageTask):
             return super().learner(rng)
         from collapsebench.learners.image.ddpm import ConditionalDDPM, DDPMShape
 
-        optimiser = self.optimiser(self.ddpm_lr)
-        return ConditionalDDPM(DDPMShape(self.shape, self.ddpm_steps, self.ddpm_width, optimiser), rng)
+        optimizer = self.optimizer(self.ddpm_lr)
+        return ConditionalDDPM(DDPMShape(self.shape, self.ddpm_steps, self.ddpm_width, optimizer), rng)
 
     def split(self) -> Split:
         return mnist()

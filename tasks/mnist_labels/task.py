@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import torch
 
-from collapsebench import Corpus, GenerationZero, Learner, PluginError, Task, TaskCard
-from collapsebench.core import task
+from collapsebench import Corpus, Learner, PluginError, Start, Task, TaskCard, task
 
 if TYPE_CHECKING:
     from collapsebench.learners.image.shape import ImageShape
@@ -97,14 +96,14 @@ class MnistLabels(Task):
 
     def learner(self, rng: torch.Generator) -> Learner:
         from collapsebench.learners.labelling import RandomFeatures, TwoLayerNetwork, random_features
-        from collapsebench.learners.lm.train import Optimiser
+        from collapsebench.learners.lm.train import Optimizer
 
         shape, labeller = _shape(), surrogate(self.surrogate) if self.surrogate else None
         if self.model == "features":
             return RandomFeatures(shape, random_features(shape.pixels, self.width, rng), self.ridge, labeller)
-        return TwoLayerNetwork(shape, self.width, Optimiser(lr=self.lr, schedule="linear"), rng, labeller)
+        return TwoLayerNetwork(shape, self.width, Optimizer(lr=self.lr, schedule="linear"), rng, labeller)
 
-    def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
+    def evaluate(self, learner: Learner, start: Start, rng: torch.Generator) -> dict[str, float]:
         from collapsebench.learners.labelling import Labeller
         from collapsebench.scoring.distribution import entropy, shares
 
@@ -192,12 +191,12 @@ def real_labels() -> dict[bytes, int]:
 @lru_cache(maxsize=4)
 def surrogate(rows: int) -> RandomFeatures:
     """A model of the reserve's first images; the same in every run."""
-    from collapsebench import Training
+    from collapsebench import FitConfig
     from collapsebench.learners.labelling import RandomFeatures, random_features
 
     shape, rng = _shape(), torch.Generator().manual_seed(SURROGATE_SEED)
     model = RandomFeatures(shape, random_features(shape.pixels, SURROGATE_WIDTH, rng), SURROGATE_RIDGE)
-    model.fit(parts().reserve.select(torch.arange(rows)), Training(rng))
+    model.fit(parts().reserve.select(torch.arange(rows)), FitConfig(rng))
     return model
 
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from collapsebench import Corpus, GenerationZero, Learner, PluginError, Task, TaskCard
-from collapsebench.core import task
+from collapsebench import Corpus, Learner, PluginError, Start, Task, TaskCard, task
 
 if TYPE_CHECKING:
     from collapsebench.learners.linear import Population
@@ -105,7 +104,7 @@ class Regression(Task):
 
         return LinearLearner(self.d, self.sigma2, self.ridge, projection(self.d, self.width, rng))
 
-    def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
+    def evaluate(self, learner: Learner, start: Start, rng: torch.Generator) -> dict[str, float]:
         """Exact; nothing is drawn."""
         from collapsebench.learners.linear import LinearLearner
 

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from collapsebench import Corpus, PluginError, TaskCard
-from collapsebench.core import task
+from collapsebench import Corpus, PluginError, TaskCard, task
 from collapsebench.core.errors import DataError
 from collapsebench.families.text import SUPPORTS, Heldout, TextTask
 from collapsebench.scoring.text import STATISTICS
@@ -53,7 +52,7 @@ class SFT(TextTask):
         items = [{"prompt": document.prompt, "response": document.text} for document in texts.heldout]
         counts = {
             "documents": len(items),
-            "tokens": int((present.sum(1) - kept["given"]).sum()),
+            "tokens": int((present.sum(1) - kept["prompt_length"]).sum()),
             "bytes": sum(len(document.text.encode()) for document in texts.heldout),
         }
         return Heldout({"sft_response": items}, counts)
@@ -79,4 +78,4 @@ class SFT(TextTask):
                 f"{filling} prompts of '{self.source}' leave no room for a response in {self.context} tokens.",
                 "Take a longer context, or set longest lower.",
             )
-        return Corpus({"tokens": tokens, "given": given})
+        return Corpus({"tokens": tokens, "prompt_length": given})

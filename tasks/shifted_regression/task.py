@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from collapsebench import Corpus, GenerationZero, Learner, PluginError, Task, TaskCard
-from collapsebench.core import task
+from collapsebench import Corpus, Learner, PluginError, Start, Task, TaskCard, task
 
 if TYPE_CHECKING:
     from collapsebench.learners.linear import Population
@@ -87,7 +86,7 @@ class ShiftedRegression(Task):
         projected = projection(self.d, self.width, rng)
         return LinearLearner(self.d, self.sigma2, self.ridge, projected, labeller=self.population.weights + shift)
 
-    def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
+    def evaluate(self, learner: Learner, start: Start, rng: torch.Generator) -> dict[str, float]:
         """Exact; nothing is drawn."""
         from collapsebench.learners.linear import LinearLearner
 

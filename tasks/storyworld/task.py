@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from collapsebench import Corpus, Decoding, GenerationZero, Learner, PluginError, Task, TaskCard
-from collapsebench.core import task
+from collapsebench import Corpus, Decoding, Learner, PluginError, Start, Task, TaskCard, task
 from collapsebench.scoring.text import STATISTICS
 
 if TYPE_CHECKING:
@@ -85,13 +84,13 @@ class Storyworld(Task):
 
     def learner(self, rng: torch.Generator) -> Learner:
         from collapsebench.learners.lm.causal_lm import CausalLM, LMShape
-        from collapsebench.learners.lm.train import Optimiser
+        from collapsebench.learners.lm.train import Optimizer
 
         length = truth().length
         shape = LMShape(len(truth().lexicon), length, self.width, self.layers, self.heads, init=self.init)
-        return CausalLM(shape.build(rng), tokenizer(), length, Optimiser(lr=self.lr, schedule="linear"))
+        return CausalLM(shape.build(rng), tokenizer(), length, Optimizer(lr=self.lr, schedule="linear"))
 
-    def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
+    def evaluate(self, learner: Learner, start: Start, rng: torch.Generator) -> dict[str, float]:
         from collapsebench.learners.lm.causal_lm import CausalLM
         from collapsebench.learners.lm.tokenizer import PAD
         from collapsebench.scoring.text import sample_statistics
@@ -101,7 +100,7 @@ class Storyworld(Task):
         samples = learner.sample(self.samples, torch.Generator().manual_seed(sample_seed), Decoding())
         return {
             **heldout(self, heldout_seed).metrics(learner),
-            **sample_statistics(samples, zero, PAD),
+            **sample_statistics(samples, start, PAD),
             "valid": float(self.verify(samples).double().mean()),
             "tail_names": float(torch.isin(rare_names(), names_given(samples["tokens"])).double().mean()),
         }

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from collapsebench import Corpus, PluginError, TaskCard
-from collapsebench.core import task
+from collapsebench import Corpus, PluginError, TaskCard, task
 from collapsebench.core.errors import DataError
 from collapsebench.families.text import SUPPORTS, Heldout, TextTask
 from collapsebench.scoring.text import STATISTICS
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 class WikiText(TextTask):
     """Blocks of `context` tokens, cut one after another from the running text; no block has an end.
 
-    A tokeniser that is made here is trained on the whole training text, from which the blocks of D_0 are
+    A tokenizer that is made here is trained on the whole training text, from which the blocks of D_0 are
     some. Other settings are those of every text task.
 
     Args:
@@ -74,7 +73,7 @@ class WikiText(TextTask):
         tokens, _ = blocks(texts.train[0].text, tokenizer, self.context, self.population)
         if not self.prompt:
             return Corpus({"tokens": tokens})
-        return Corpus({"tokens": tokens, "given": torch.full((len(tokens),), self.prompt)})
+        return Corpus({"tokens": tokens, "prompt_length": torch.full((len(tokens),), self.prompt)})
 
     def questions(self, texts: Splits, tokenizer: PreTrainedTokenizerFast) -> Heldout:
         tokens, spelt = blocks(texts.heldout[0].text, tokenizer, self.context, self.heldout)

@@ -57,14 +57,14 @@ def cell(method: str, task: str, seed: int, *, recovered: float | None = None, *
             GenerationRecord(
                 t=t,
                 metrics={primary: loss, **{name: round(1 / (1 + loss) + i * 900, 6) for i, name in enumerate(shown)}},
-                ledger={
+                costs={
                     "real_examples": 1000,
                     "synthetic_examples": 1000 * t,
                     "scored_tokens": 57_000 * t if method == "token_edit" else 0,
                     "verifier_calls": 4000 * t if method == "verify_filter" else 0,
                     "reward_calls": 0,
                     "trained_tokens": 1_600_000 * (t + 1),
-                    "optimiser_steps": 700 * (t + 1),
+                    "optimizer_steps": 700 * (t + 1),
                 },
                 rows=1000,
                 real_share=1.0

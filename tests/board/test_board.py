@@ -94,7 +94,7 @@ def test_a_task_that_lacks_what_a_method_needs_is_outside_the_entrys_scope(board
     assert [task.name for task in board.scope(verify)] == ["arithmetic"]
     assert board.state(verify) == "done"
     values = [board.scores["verify_filter", "arithmetic", seed] for seed in range(3)]
-    assert board.overall(verify).tasks_like_these.centre == pytest.approx(sum(values) / 3)
+    assert board.overall(verify).task_interval.centre == pytest.approx(sum(values) / 3)
     assert board.costs(verify)["real examples"] == 1000  # of one task
 
 
@@ -159,8 +159,8 @@ def test_one_seed_gives_a_score_without_interval(board_of, fabricate):
     board = board_of([r for name in ("replace", "frozen", "accumulate") for r in fabricate.cells(name, seeds=[0])])
     assert board.tasks[0].verdict == "counts, untested: one seed"
     overall = board.overall(entry(board, "accumulate"))
-    assert math.isfinite(overall.these_tasks.centre)
-    assert math.isnan(overall.these_tasks.half_width)
+    assert math.isfinite(overall.seed_interval.centre)
+    assert math.isnan(overall.seed_interval.half_width)
     assert board.state(entry(board, "accumulate")) == "missing"
 
 

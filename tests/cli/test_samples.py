@@ -25,13 +25,13 @@ class Letters(Task):
 
     def learner(self, rng):
         from collapsebench.learners.causal_lm import CausalLM, LMShape
-        from collapsebench.lm.tokenise import symbol_tokenizer
-        from collapsebench.learners.gradient import Optimiser
+        from collapsebench.lm.tokenize import symbol_tokenizer
+        from collapsebench.learners.gradient import Optimizer
 
         model = LMShape(vocabulary=6, context=4, width=8, layers=1, heads=1).build(rng)
-        return CausalLM(model, symbol_tokenizer("abc"), 4, Optimiser(), ends=False)
+        return CausalLM(model, symbol_tokenizer("abc"), 4, Optimizer(), ends=False)
 
-    def evaluate(self, learner, zero, rng):
+    def evaluate(self, learner, start, rng):
         return {"none": 0.0}
 
     def render(self, corpus):

@@ -1,7 +1,7 @@
 import pytest
 import yaml
 
-from collapsebench.board import stale_pages
+from collapsebench.render.files import stale_pages
 
 RULES = {"n": 30, "budget": {"steps": 3, "batch": 8}, "params": {"width": 8, "latent": 2}}
 

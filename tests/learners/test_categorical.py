@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from collapsebench import Corpus, Decoding, Diverged, PluginError, Training
+from collapsebench import Corpus, Decoding, Diverged, FitConfig, PluginError
 from collapsebench.learners.categorical import CategoricalLearner, decoded, draw
 
 
@@ -18,7 +18,7 @@ def corpus(pairs, weights=None):
 
 def fitted(pairs, weights=None, smoothing=0.0):
     learner = CategoricalLearner(2, 3, smoothing)
-    learner.fit(corpus(pairs, weights), Training(rng()))
+    learner.fit(corpus(pairs, weights), FitConfig(rng()))
     return learner
 
 

@@ -3,11 +3,11 @@ import math
 import pytest
 import torch
 
-from collapsebench import Corpus, Decoding, PluginError, Training
+from collapsebench import Corpus, Decoding, FitConfig, PluginError
 from collapsebench.learners.flow import FlowMatching, FlowShape
-from collapsebench.learners.gradient import Optimiser
+from collapsebench.learners.gradient import Optimizer
 
-FAST = Optimiser(lr=2e-2, betas=(0.9, 0.99), weight_decay=0.0)
+FAST = Optimizer(lr=2e-2, betas=(0.9, 0.99), weight_decay=0.0)
 
 
 def rng(seed=0):
@@ -15,12 +15,12 @@ def rng(seed=0):
 
 
 def flow(width=16, **sizes):
-    return FlowMatching(FlowShape(2, width, 2, optimiser=FAST, **sizes), rng())
+    return FlowMatching(FlowShape(2, width, 2, optimizer=FAST, **sizes), rng())
 
 
 def fitted(x, steps=200, weights=None):
     learner = flow()
-    learner.fit(Corpus({"x": x}, weights), Training(rng(1), steps=steps, batch=128))
+    learner.fit(Corpus({"x": x}, weights), FitConfig(rng(1), steps=steps, batch=128))
     return learner
 
 
@@ -75,6 +75,6 @@ def test_rows_of_another_dimension_are_refused():
 
 
 def test_its_cost_is_rows_and_steps():
-    report = flow().fit(Corpus({"x": torch.zeros(10, 2)}), Training(rng(), steps=3, batch=4))
+    report = flow().fit(Corpus({"x": torch.zeros(10, 2)}), FitConfig(rng(), steps=3, batch=4))
     assert report == (12, 3)
     assert math.isfinite(sum(float(tensor.sum()) for tensor in flow().state().values()))

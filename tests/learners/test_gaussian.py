@@ -4,7 +4,7 @@ import statistics
 import pytest
 import torch
 
-from collapsebench import Corpus, Decoding, Diverged, PluginError, Training
+from collapsebench import Corpus, Decoding, Diverged, FitConfig, PluginError
 from collapsebench.learners.gaussian import GaussianLearner
 
 
@@ -15,7 +15,7 @@ def rng(seed=0):
 def fitted(rows, weights=None):
     x = torch.as_tensor(rows, dtype=torch.float64)
     learner = GaussianLearner(x.shape[1])
-    learner.fit(Corpus({"x": x}, weights), Training(rng()))
+    learner.fit(Corpus({"x": x}, weights), FitConfig(rng()))
     return learner
 
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from collapsebench import Corpus, Decoding, Diverged, PluginError, Training
+from collapsebench import Corpus, Decoding, Diverged, FitConfig, PluginError
 from collapsebench.learners import kde
 from collapsebench.learners.kde import KernelDensityLearner
 
@@ -23,7 +23,7 @@ def random_points(n, d=2, seed=0):
 
 def fitted(corpus, bandwidth=0.5, rule="fixed"):
     learner = KernelDensityLearner(corpus["x"].shape[1], bandwidth, rule)
-    learner.fit(corpus, Training(rng()))
+    learner.fit(corpus, FitConfig(rng()))
     return learner
 
 

@@ -3,8 +3,8 @@ import math
 import pytest
 import torch
 
-from collapsebench import Corpus, Decoding, Diverged, PluginError, Training
-from collapsebench.learners.gradient import Optimiser
+from collapsebench import Corpus, Decoding, Diverged, FitConfig, PluginError
+from collapsebench.learners.gradient import Optimizer
 from collapsebench.learners.image.shape import ImageShape
 from collapsebench.learners.labelling import RandomFeatures, TwoLayerNetwork, random_features
 
@@ -21,7 +21,7 @@ def corpus(images, labels, weights=None):
 
 
 def fitted(learner, rows, **training):
-    learner.fit(rows, Training(rng(1), **training))
+    learner.fit(rows, FitConfig(rng(1), **training))
     return learner
 
 
@@ -40,7 +40,7 @@ def quadrants(n=400, seed=2):
 
 
 def network():
-    return TwoLayerNetwork(QUADRANTS, 16, Optimiser(lr=1e-2), rng())
+    return TwoLayerNetwork(QUADRANTS, 16, Optimizer(lr=1e-2), rng())
 
 
 def features(width=20, ridge=1e-3):

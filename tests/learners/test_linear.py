@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from collapsebench import Corpus, Decoding, Diverged, PluginError, Training
+from collapsebench import Corpus, Decoding, Diverged, FitConfig, PluginError
 from collapsebench.learners.linear import LinearLearner, projection
 
 
@@ -22,7 +22,7 @@ def random_rows(n, d, seed=0):
 
 def fitted(corpus, weights=None, **sizes):
     learner = LinearLearner(corpus["x"].shape[1], 1.0, **sizes)
-    learner.fit(corpus.with_weights(weights), Training(rng()))
+    learner.fit(corpus.with_weights(weights), FitConfig(rng()))
     return learner
 
 
@@ -83,7 +83,7 @@ def test_state_round_trips_to_the_bit():
 
 def test_samples_are_predictions_plus_noise_of_the_true_variance():
     learner = LinearLearner(2, 4.0)
-    learner.fit(rows([[1.0, 0.0], [0.0, 1.0]], [3.0, -1.0]), Training(rng()))
+    learner.fit(rows([[1.0, 0.0], [0.0, 1.0]], [3.0, -1.0]), FitConfig(rng()))
     x = torch.tensor([[1.0, 1.0]]).double().repeat(20_000, 1)
     drawn = learner.sample(20_000, rng(1), Decoding(temperature=0.25), Corpus({"x": x}))
     assert torch.equal(drawn["x"], x)
@@ -95,7 +95,7 @@ def test_samples_are_predictions_plus_noise_of_the_true_variance():
 
 def test_a_labeller_labels_the_samples_whatever_was_fitted():
     learner = LinearLearner(1, 1e-12, labeller=torch.tensor([5.0]).double())
-    learner.fit(rows([[1.0]], [2.0]), Training(rng()))
+    learner.fit(rows([[1.0]], [2.0]), FitConfig(rng()))
     for model in (learner, learner.extended(rows([[1.0]], [2.0]))):
         drawn = model.sample(1, rng(), Decoding(), Corpus({"x": torch.tensor([[2.0]]).double()}))
         assert drawn["y"].item() == pytest.approx(10.0, abs=1e-4)
@@ -104,7 +104,7 @@ def test_a_labeller_labels_the_samples_whatever_was_fitted():
 
 def test_log_prob_is_the_normal_density_and_the_label_is_the_site():
     learner = LinearLearner(1, 4.0)
-    learner.fit(rows([[1.0]], [2.0]), Training(rng()))
+    learner.fit(rows([[1.0]], [2.0]), FitConfig(rng()))
     corpus = rows([[1.0], [2.0]], [2.0, 8.0])
     normal = torch.distributions.Normal(torch.tensor([2.0, 4.0]).double(), 2.0)
     torch.testing.assert_close(learner.log_prob(corpus), normal.log_prob(corpus["y"]))
@@ -115,7 +115,7 @@ def test_log_prob_is_the_normal_density_and_the_label_is_the_site():
 
 def test_resample_writes_labels_under_the_mask():
     learner = LinearLearner(1, 1e-12)
-    learner.fit(rows([[1.0]], [2.0]), Training(rng()))
+    learner.fit(rows([[1.0]], [2.0]), FitConfig(rng()))
     corpus = rows([[1.0], [3.0], [4.0]], [9.0, 9.0, 9.0]).with_origin(0)
     edited = learner.resample(corpus, torch.tensor([[False], [True], [True]]), rng())
     assert edited["y"].tolist() == pytest.approx([9.0, 6.0, 8.0], abs=1e-4)

@@ -10,7 +10,7 @@ import torch
 
 from collapsebench import Context, Corpus, FitReport, Learner, Sites, Task, TaskCard
 from collapsebench.core.context import RealSource
-from collapsebench.core.costs import Ledger
+from collapsebench.core.costs import Costs
 from collapsebench.core.registry import METHODS
 from collapsebench.loop.protocol import TaskRules
 
@@ -70,7 +70,7 @@ class Toy(Task):
     def prior(self, rng):
         return Counter(3000)
 
-    def evaluate(self, learner, zero, rng):
+    def evaluate(self, learner, start, rng):
         return {"none": 0.0}
 
     def verify(self, corpus):
@@ -83,8 +83,8 @@ class Toy(Task):
 class Outcome:
     """What a method returned (`corpus`, sorted `rows`), logged and was charged for."""
 
-    def __init__(self, corpus, ctx, ledger):
-        self.corpus, self.log, self.ledger = corpus, ctx.logged, ledger
+    def __init__(self, corpus, ctx, costs):
+        self.corpus, self.log, self.costs = corpus, ctx.logged, costs
         self.rows = sorted(corpus["x"].tolist())
         self.real = sorted(corpus["x"][torch.as_tensor(corpus.table.origin).expand(len(corpus)) == 0].tolist())
 
@@ -94,7 +94,7 @@ def curate():
     """Run one generation (by default t = 1) of a built-in method on the toy task."""
 
     def run(name, n=8, previous=None, seed=0, toy=None, t=1, **params):
-        method, task, ledger = METHODS.get(name)(**params), Toy(**(toy or {})), Ledger()
+        method, task, costs = METHODS.get(name)(**params), Toy(**(toy or {})), Costs()
         source = RealSource(task, n, seed)
         real = source.first()
         first, current = Counter(1000), Counter(2000)
@@ -111,9 +111,9 @@ def curate():
             previous=lambda: previous or real,
             model=lambda: current,
             initial_model=lambda: first,
-            ledger=ledger,
+            costs=costs,
         )
-        return Outcome(method.curate(synthetic, ctx), ctx, ledger)
+        return Outcome(method.curate(synthetic, ctx), ctx, costs)
 
     return run
 

@@ -12,8 +12,8 @@ def test_exact_counts_of_fresh_and_synthetic_rows(curate):
     assert len(out.rows) == 8
     assert len(set(out.rows) & set(range(100, 108))) == 6
     assert out.log == {"fresh": 2.0}
-    assert out.ledger.real_examples == 2
-    assert out.ledger.synthetic_examples == 0  # beyond S_t
+    assert out.costs.real_examples == 2
+    assert out.costs.synthetic_examples == 0  # beyond S_t
 
 
 def test_a_mixture_flips_a_coin_per_row(curate):
@@ -31,7 +31,7 @@ def test_a_larger_set_takes_more_from_the_model(curate):
     out = curate("fresh_mix", n=4, alpha=0.25, size=2.0, draws="counts")
     assert len(out.real) == 2
     assert set(out.rows) - set(out.real) == set(range(100, 106))
-    assert out.ledger.synthetic_examples == 2
+    assert out.costs.synthetic_examples == 2
 
 
 def test_its_track_is_fresh():

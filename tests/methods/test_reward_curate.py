@@ -14,8 +14,8 @@ def test_the_higher_reward_of_each_pair_wins(curate):
     assert out.log["reward_after"] > out.log["reward_before"] == 149.5 * 100
     assert 199 in out.rows
     assert 100 not in out.rows
-    assert out.ledger.reward_calls == 100
-    assert out.ledger.synthetic_examples == 50  # those beyond S_t
+    assert out.costs.reward_calls == 100
+    assert out.costs.synthetic_examples == 50  # those beyond S_t
 
 
 def test_choices_follow_bradley_terry(curate):

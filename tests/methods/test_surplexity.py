@@ -12,8 +12,8 @@ def test_the_most_surprising_candidates_are_kept(curate):
     out = curate("surplexity", n=4)  # 100..107; the larger, the more surprising
     assert out.rows == [104, 105, 106, 107]
     assert out.log == {"surprise_before": 103.5, "surprise_after": 105.5}
-    assert out.ledger.synthetic_examples == 4  # those beyond S_t
-    assert out.ledger.scored_tokens == 8
+    assert out.costs.synthetic_examples == 4  # those beyond S_t
+    assert out.costs.scored_tokens == 8
 
 
 def test_one_times_n_candidates_are_the_synthetic_set(curate):

@@ -11,7 +11,7 @@ def test_certain_editable_sites_are_redrawn(curate):
     assert out.rows == [0, 1, 3, 1002, 1004]
     assert out.real == [0, 1, 3]
     assert out.log == {"sites_selected": 0.5, "sites_changed": 0.5}
-    assert out.ledger.scored_tokens == 10  # once for the sites, once for the redraw
+    assert out.costs.scored_tokens == 10  # once for the sites, once for the redraw
 
 
 @pytest.mark.parametrize(("prior", "step"), [("fixed", 1000), ("self", 2000), ("external", 3000)])

@@ -8,11 +8,11 @@ import torch
 
 from collapsebench import Corpus, Task, TaskCard
 from collapsebench.core.registry import METHODS
-from collapsebench.learners.gradient import Optimiser
+from collapsebench.learners.gradient import Optimizer
 from collapsebench.learners.lm.causal_lm import CausalLM, LMShape
 from collapsebench.learners.lm.tokenizer import symbol_tokenizer
 from collapsebench.loop.lineage import Lineage
-from collapsebench.loop.runner import run_cell
+from collapsebench.loop.runner import generations_of
 from collapsebench.testing.tiny import tiny_cell
 
 PROMPT, LENGTH = 2, 6
@@ -42,23 +42,23 @@ class Letters(Task):
 
     def learner(self, rng):
         model = LMShape(vocabulary=9, context=LENGTH, width=8, layers=1, heads=1).build(rng)
-        return CausalLM(model, symbol_tokenizer("abcdef"), LENGTH, Optimiser())
+        return CausalLM(model, symbol_tokenizer("abcdef"), LENGTH, Optimizer())
 
     def prior(self, rng):
         return self.learner(rng)
 
-    def evaluate(self, learner, zero, rng):
+    def evaluate(self, learner, start, rng):
         return {"none": 0.0}
 
 
 def prompts(n):
-    return {"given": torch.full((n,), PROMPT)}
+    return {"prompt_length": torch.full((n,), PROMPT)}
 
 
 @pytest.mark.parametrize("prior", ["fixed", "self", "external"])
 def test_certain_tokens_after_the_prompt_are_redrawn_and_nothing_else(prior):
     lineage = Lineage(tiny_cell(METHODS.get("token_edit")(prior=prior, threshold=0.01), Letters()), None)
-    before, after = (lineage.corpus.value["tokens"] for _ in islice(run_cell(lineage), 2))
+    before, after = (lineage.corpus.value["tokens"] for _ in islice(generations_of(lineage), 2))
     assert torch.equal(after[:, :PROMPT], before[:, :PROMPT])
     assert torch.equal(after == 0, before == 0)
     changed = (after != before).sum().item() / (before[:, PROMPT:] != 0).sum().item()
@@ -68,5 +68,5 @@ def test_certain_tokens_after_the_prompt_are_redrawn_and_nothing_else(prior):
 @pytest.mark.parametrize("prior", ["fixed", "external"])
 def test_above_the_threshold_there_is_nothing_to_edit(prior):
     lineage = Lineage(tiny_cell(METHODS.get("token_edit")(prior=prior, threshold=1.0), Letters()), None)
-    before, after = (lineage.corpus.value["tokens"] for _ in islice(run_cell(lineage), 2))
+    before, after = (lineage.corpus.value["tokens"] for _ in islice(generations_of(lineage), 2))
     assert torch.equal(after, before)

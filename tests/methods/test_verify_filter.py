@@ -8,8 +8,8 @@ def test_draws_until_n_are_kept(curate):
     out = curate("verify_filter", n=4)  # the verifier keeps even rows
     assert out.rows == [100, 102, 104, 106]
     assert out.log == {"keep_rate": 0.5, "p_star": 1.0, "kept": 4.0, "shortfall": 0.0}
-    assert out.ledger.verifier_calls == 8
-    assert out.ledger.synthetic_examples == 4  # those beyond S_t
+    assert out.costs.verifier_calls == 8
+    assert out.costs.synthetic_examples == 4  # those beyond S_t
 
 
 def test_a_shortfall_is_logged(curate):

@@ -4,7 +4,7 @@ from collections import Counter
 import pytest
 import torch
 
-from collapsebench import Corpus, GenerationZero
+from collapsebench import Corpus, Start
 from collapsebench.scoring import text
 from collapsebench.scoring.text import concentration, distinct, ngram_counts
 
@@ -82,14 +82,14 @@ def test_the_histogram_keeps_what_lies_outside_in_its_end_bins():
 
 
 def test_prompts_do_not_count():
-    prompted = Corpus({"tokens": torch.tensor([[7, 7, 3, 4], [7, 3, 4, 0]]), "given": torch.tensor([2, 1])})
+    prompted = Corpus({"tokens": torch.tensor([[7, 7, 3, 4], [7, 3, 4, 0]]), "prompt_length": torch.tensor([2, 1])})
     assert text.answers(prompted, 0).tolist() == [[0, 0, 3, 4], [0, 3, 4, 0]]
     assert text.nll_per_token(Uniform(), prompted, 0).tolist() == pytest.approx([math.log(8)] * 2)
 
 
 def test_all_statistics_of_a_set_of_samples():
     samples, real = Corpus({"tokens": ROWS}), Corpus({"tokens": torch.tensor([[3, 3, 3, 3], [4, 4, 5, 6]])})
-    found = text.sample_statistics(samples, GenerationZero(real, Uniform), pad=0)
+    found = text.sample_statistics(samples, Start(real, Uniform), pad=0)
     assert found.keys() == text.STATISTICS.keys()
     assert found["distinct_1"] == pytest.approx(3 / 7)
     assert found["length"] == 3.5

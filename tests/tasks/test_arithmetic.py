@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from collapsebench import Corpus, GenerationZero, PluginError, Task, Training
+from collapsebench import Corpus, FitConfig, PluginError, Start, Task
 from collapsebench.core.registry import TASKS
 from collapsebench.core.seeds import stream
 from collapsebench.learners.lm.tokenizer import encode, symbol_tokenizer
@@ -46,13 +46,13 @@ def test_every_metric_of_the_card_is_measured_and_the_held_out_lines_stay() -> N
     task = arithmetic(max_operand=20, heldout=100)
     real = task.real(200, stream("real", "arithmetic", 0))
     learner = task.learner(stream("init", "arithmetic", 0))
-    zero = GenerationZero(real, lambda: learner)
+    start = Start(real, lambda: learner)
     before = torch.get_rng_state()
-    untrained = task.evaluate(learner, zero, stream("evaluate", "arithmetic", 0))
-    learner.fit(real, Training(stream("batches", "arithmetic", 0), steps=60, batch=16))
-    trained = task.evaluate(learner, zero, stream("evaluate", "arithmetic", 0))
+    untrained = task.evaluate(learner, start, stream("evaluate", "arithmetic", 0))
+    learner.fit(real, FitConfig(stream("batches", "arithmetic", 0), steps=60, batch=16))
+    trained = task.evaluate(learner, start, stream("evaluate", "arithmetic", 0))
     assert trained.keys() == set(task.card.metrics)
-    assert trained == task.evaluate(learner, zero, stream("evaluate", "arithmetic", 0))
+    assert trained == task.evaluate(learner, start, stream("evaluate", "arithmetic", 0))
     assert trained["answer_nll"] < untrained["answer_nll"]
     assert untrained["answer_nll"] == pytest.approx(3 * math.log(15), rel=0.2)
     assert trained["valid"] > untrained["valid"]
@@ -62,8 +62,8 @@ def test_every_metric_of_the_card_is_measured_and_the_held_out_lines_stay() -> N
 def test_without_seen_questions_their_metric_is_absent() -> None:
     task = arithmetic(max_operand=10, heldout=30)
     learner = task.learner(stream("init", "arithmetic", 0))
-    zero = GenerationZero(corpus("99+99=891").select(torch.arange(0)), lambda: learner)
-    metrics = task.evaluate(learner, zero, stream("evaluate", "a", 0))
+    start = Start(corpus("99+99=891").select(torch.arange(0)), lambda: learner)
+    metrics = task.evaluate(learner, start, stream("evaluate", "a", 0))
     assert "exact_match_seen" not in metrics
     assert metrics["exact_match"] == metrics["exact_match_unseen"]
 

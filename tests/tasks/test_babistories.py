@@ -9,7 +9,7 @@ import sys
 import pytest
 import torch
 
-from collapsebench import Corpus, GenerationZero, PluginError, Training
+from collapsebench import Corpus, FitConfig, PluginError, Start
 from collapsebench.core.errors import DataError, ProtocolError
 from collapsebench.core.registry import TASKS
 from collapsebench.core.seeds import stream
@@ -82,7 +82,7 @@ def test_every_story_is_a_row_and_none_is_held_out(prepared, stories):
     assert ((tokens == marks.eos_token_id).sum(1) == 1).all()
 
 
-def test_the_tokeniser_is_trained_on_the_stories_of_generation_zero(prepared):
+def test_the_tokenizer_is_trained_on_the_stories_of_generation_zero(prepared):
     """Its merges are those of D_0's text, so that another seed has others."""
     task = prepared()
     expected = bpe_tokenizer(task.render(task.real(N, real())), 300)
@@ -92,7 +92,7 @@ def test_the_tokeniser_is_trained_on_the_stories_of_generation_zero(prepared):
 
 
 @pytest.mark.parametrize("tokenizer", ["characters", "words"])
-def test_other_tokenisers(prepared, tokenizer):
+def test_other_tokenizers(prepared, tokenizer):
     task = prepared(tokenizer=tokenizer, context=120)
     assert task.render(task.real(1, real()))[0].startswith("On day")
 
@@ -102,8 +102,8 @@ def test_bits_per_byte_is_what_the_learner_says(prepared):
     task = prepared(tokenizer="characters", context=120)
     learner = task.learner(stream("init", "babistories", 0))
     first = task.real(N, real())
-    learner.fit(first, Training(stream("batches", "babistories", 0), steps=5, batch=4))
-    metrics = task.evaluate(learner, GenerationZero(first, lambda: learner), stream("evaluate", "babistories", 0))
+    learner.fit(first, FitConfig(stream("batches", "babistories", 0), steps=5, batch=4))
+    metrics = task.evaluate(learner, Start(first, lambda: learner), stream("evaluate", "babistories", 0))
     held = [document.text for document in task.texts().heldout]
     tokens = task.encoded(held, task.data.tokenizer)
     nll = -learner.sites(Corpus({"tokens": tokens})).log_prob[tokens != task.data.tokenizer.eos_token_id].sum().item()
@@ -182,7 +182,7 @@ def test_held_out_stories_that_are_trained_on_are_left_out_and_counted(own, stor
     assert "6 of 18 held-out texts occur in the training text and were left out" in caplog.text
 
 
-def test_a_tokeniser_without_an_end(small, folder):
+def test_a_tokenizer_without_an_end(small, folder):
     byte_tokenizer().save_pretrained(folder / "tokens")
     file = folder / "tokens" / "tokenizer_config.json"
     settings = json.loads(file.read_text())
@@ -193,15 +193,15 @@ def test_a_tokeniser_without_an_end(small, folder):
 
 @pytest.fixture
 def pretrained(folder):
-    """A model with a byte tokeniser, as Hugging Face saves it."""
+    """A model with a byte tokenizer, as Hugging Face saves it."""
     config = {"model_type": "gpt2", "vocab_size": 259, "n_positions": 128, "n_embd": 16, "n_layer": 1, "n_head": 2}
     build_model(config, stream("init", "base", 0)).save_pretrained(folder / "base")
     byte_tokenizer().save_pretrained(folder / "base")
     return "base"
 
 
-def test_a_prior_with_another_tokeniser(small, pretrained):
-    with pytest.raises(PluginError, match=r"The prior 'base' has another tokeniser than the task"):
+def test_a_prior_with_another_tokenizer(small, pretrained):
+    with pytest.raises(PluginError, match=r"The prior 'base' has another tokenizer than the task"):
         Lineage(cell(**small, external_prior=pretrained), None)
 
 
@@ -263,7 +263,7 @@ def test_wrong_parameters(wrong, said):
 
 
 def test_the_real_stories(real_data):
-    """3,850 whole stories, for D_0 of 350 and ten generations of fresh ones; the tokeniser is lossless."""
+    """3,850 whole stories, for D_0 of 350 and ten generations of fresh ones; the tokenizer is lossless."""
     task = make_task("babistories", {"samples": 4, "cloze": 4, "heldout": 20}).prepared(350, real())
     rows = task.real(3850, real())
     assert len(torch.unique(rows["tokens"], dim=0)) == 3850
@@ -271,8 +271,8 @@ def test_the_real_stories(real_data):
     assert set(task.render(rows)) == told
 
 
-def test_the_tokeniser_of_gpt2(real_data):
-    """A pretrained tokeniser whose end of text is also its beginning, with a padding token of its own."""
+def test_the_tokenizer_of_gpt2(real_data):
+    """A pretrained tokenizer whose end of text is also its beginning, with a padding token of its own."""
     small = {"tokenizer": "tokenizers/gpt2", "model": "gpt2 n_embd=8 n_layer=1 n_head=2", "population": 20}
     task = make_task("babistories", {**small, "samples": 4, "cloze": 4, "heldout": 8}).prepared(N, real())
     assert task.learner(stream("init", "babistories", 0)).model.config.vocab_size == 50_257

@@ -4,7 +4,7 @@ import statistics
 import pytest
 import torch
 
-from collapsebench import Corpus, Decoding, PluginError, Training
+from collapsebench import Corpus, Decoding, FitConfig, PluginError
 from collapsebench.core.registry import TASKS
 
 
@@ -18,7 +18,7 @@ def categorical(**sizes):
 
 def fitted(task, corpus):
     learner = task.learner(rng())
-    learner.fit(corpus, Training(rng()))
+    learner.fit(corpus, FitConfig(rng()))
     return learner
 
 

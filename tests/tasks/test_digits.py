@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from collapsebench import Corpus, Decoding, GenerationZero, Learner, PluginError, Task, Training
+from collapsebench import Corpus, Decoding, FitConfig, Learner, PluginError, Start, Task
 from collapsebench.core.registry import TASKS
 
 
@@ -28,7 +28,7 @@ def model(digits: Task, corpus: Corpus) -> Learner:
 
 def fitted(digits: Task, corpus: Corpus) -> Learner:
     learner = digits.learner(rng(1))
-    learner.fit(corpus, Training(rng(2), steps=150, batch=32))
+    learner.fit(corpus, FitConfig(rng(2), steps=150, batch=32))
     return learner
 
 
@@ -80,9 +80,9 @@ def test_parameters_out_of_range_are_refused() -> None:
 
 
 def test_evaluation_gives_every_metric_of_the_card_and_repeats(digits: Task, corpus: Corpus, model: Learner) -> None:
-    metrics = digits.evaluate(model, GenerationZero(corpus, lambda: model), rng(3))
+    metrics = digits.evaluate(model, Start(corpus, lambda: model), rng(3))
     assert metrics.keys() == digits.card.metrics.keys()
-    assert digits.evaluate(model, GenerationZero(corpus, lambda: model), rng(3)) == metrics
+    assert digits.evaluate(model, Start(corpus, lambda: model), rng(3)) == metrics
     assert 0 < metrics["nelbo"] < 2
     assert metrics["classifier_error"] < 0.3
     assert metrics["class_entropy"] <= math.log(10) + 1e-6
@@ -91,8 +91,8 @@ def test_evaluation_gives_every_metric_of_the_card_and_repeats(digits: Task, cor
 def test_training_helps_and_one_generation_of_replacement_hurts(digits: Task, corpus: Corpus, model: Learner) -> None:
     synthetic = model.sample(200, rng(4), Decoding())
     untrained, collapsed = digits.learner(rng(1)), fitted(digits, synthetic)
-    zero = GenerationZero(corpus, lambda: model)
-    losses = [digits.evaluate(learner, zero, rng(3))["nelbo"] for learner in (model, collapsed, untrained)]
+    start = Start(corpus, lambda: model)
+    losses = [digits.evaluate(learner, start, rng(3))["nelbo"] for learner in (model, collapsed, untrained)]
     assert losses[0] + 0.02 < losses[1] < losses[2]
 
 

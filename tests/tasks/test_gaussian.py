@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from collapsebench import Corpus, GenerationZero, PluginError, Training
+from collapsebench import Corpus, FitConfig, PluginError, Start
 from collapsebench.core.registry import TASKS
 
 
@@ -18,8 +18,8 @@ def gaussian(**sizes):
 def evaluated(task, rows):
     corpus = Corpus({"x": torch.as_tensor(rows, dtype=torch.float64)})
     learner = task.learner(rng())
-    learner.fit(corpus, Training(rng()))
-    return task.evaluate(learner, GenerationZero(corpus, lambda: learner), rng())
+    learner.fit(corpus, FitConfig(rng()))
+    return task.evaluate(learner, Start(corpus, lambda: learner), rng())
 
 
 def test_metrics_by_hand():

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from collapsebench import Corpus, PluginError, Training
+from collapsebench import Corpus, FitConfig, PluginError
 from collapsebench.core.registry import TASKS
 
 SHAPES = ["moons", "circles", "blobs", "swiss_roll"]
@@ -19,7 +19,7 @@ def kde(**sizes):
 
 def fitted(task, corpus):
     learner = task.learner(rng())
-    learner.fit(corpus, Training(rng()))
+    learner.fit(corpus, FitConfig(rng()))
     return learner
 
 

@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 import torch
 
-from collapsebench import Context, Corpus, Decoding, GenerationZero, PluginError, Training
-from collapsebench.core import files as cache
-from collapsebench.core.costs import Ledger
+from collapsebench import Context, Corpus, Decoding, FitConfig, PluginError, Start
+from collapsebench.core.costs import Costs
 from collapsebench.core.errors import DataError
+from collapsebench.core.files import cache_folder
 from collapsebench.core.registry import METHODS, TASKS
 from collapsebench.data import FOLDER, DataFile, mnist
-from collapsebench.learners.gradient import Optimiser
+from collapsebench.learners.gradient import Optimizer
 from collapsebench.learners.image.ddpm import ConditionalDDPM
 from collapsebench.learners.image.generator import ImageGenerator
 from collapsebench.learners.image.shape import ImageShape
@@ -73,7 +73,7 @@ class Copier(ImageGenerator):
     """Gives the images and labels that it was made with, again and again; every image has the same bound."""
 
     def __init__(self, rows: Corpus, bound: float) -> None:
-        super().__init__(SHAPE, Optimiser(), torch.nn.Linear(1, 1))
+        super().__init__(SHAPE, Optimizer(), torch.nn.Linear(1, 1))
         self._rows, self._bound = rows, bound
 
     def sample(self, n, rng, decoding, conditions=None):
@@ -86,7 +86,7 @@ class Copier(ImageGenerator):
 
 
 def measured(rows: Corpus, bound: float = -784.0) -> dict[str, float]:
-    return task().evaluate(Copier(rows, bound), GenerationZero(rows, lambda: None), rng())
+    return task().evaluate(Copier(rows, bound), Start(rows, lambda: None), rng())
 
 
 # -- what is measured ----------------------------------------------------------------------------
@@ -165,7 +165,7 @@ def context(method) -> Context:
     """What a method sees of this task, as far as it needs no model."""
     absent = dict.fromkeys(("source", "history", "pool", "previous", "model", "initial_model"))
     rules = TaskRules(n=600, generations=1, synthetic=600)
-    return Context(t=1, seed=0, task=task(), method=method, rules=rules, ledger=Ledger(), **absent)
+    return Context(t=1, seed=0, task=task(), method=method, rules=rules, costs=Costs(), **absent)
 
 
 def test_the_reward_is_the_favourites_probability_times_gamma(fake, module):
@@ -196,11 +196,11 @@ def test_both_models_learn_and_are_evaluated(fake, model, kind, sizes):
     made = task(model=model, **sizes)
     learner, untrained = made.learner(rng(1)), made.learner(rng(1))
     assert isinstance(learner, kind)
-    zero = GenerationZero(made.real(200, rng()), lambda: learner)
-    learner.fit(zero.corpus, Training(rng(2), steps=40, batch=32))
-    found, before = (made.evaluate(one, zero, rng(3)) for one in (learner, untrained))
+    start = Start(made.real(200, rng()), lambda: learner)
+    learner.fit(start.corpus, FitConfig(rng(2), steps=40, batch=32))
+    found, before = (made.evaluate(one, start, rng(3)) for one in (learner, untrained))
     assert found["nelbo"] < before["nelbo"] - 0.1
-    assert found == made.evaluate(learner, zero, rng(3))
+    assert found == made.evaluate(learner, start, rng(3))
     assert learner.sample(3, rng(4), Decoding(temperature=0.5))["image"].shape == (3, 784)
 
 
@@ -285,7 +285,7 @@ def test_images_that_are_not_mnists_are_said(files, images, labels, message):
 
 def test_a_classifier_of_another_version_is_made_again(fake, module, caplog):
     images = task().prepared(100, rng()).split().test["image"]
-    (path,) = (cache.folder() / "classifiers").glob("mnist-*.safetensors")
+    (path,) = (cache_folder() / "classifiers").glob("mnist-*.safetensors")
     before, whole = module.judge().probabilities(images), path.read_bytes()
     path.write_bytes(whole.replace(b'recipe\\": \\"', b'recipe\\": \\"0', 1))
     module.judge.cache_clear()

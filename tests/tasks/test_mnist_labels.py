@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from collapsebench import Corpus, Decoding, PluginError, Training
+from collapsebench import Corpus, Decoding, FitConfig, PluginError
 from collapsebench.core.registry import TASKS
 from collapsebench.data import mnist
 from collapsebench.testing import task_results, tiny
@@ -52,7 +52,7 @@ def fake(forget, monkeypatch):
 
 def fitted(task, n=200, steps=30):
     learner = task.learner(rng(1))
-    learner.fit(task.real(n, rng(2)), Training(rng(3), steps=steps, batch=32))
+    learner.fit(task.real(n, rng(2)), FitConfig(rng(3), steps=steps, batch=32))
     return learner
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from collapsebench import Corpus, GenerationZero, PluginError, Training
+from collapsebench import Corpus, FitConfig, PluginError, Start
 from collapsebench.core.registry import TASKS
 
 
@@ -15,8 +15,8 @@ def regression(**sizes):
 
 def evaluated(task, corpus):
     learner = task.learner(rng())
-    learner.fit(corpus, Training(rng()))
-    return task.evaluate(learner, GenerationZero(corpus, lambda: learner), rng())
+    learner.fit(corpus, FitConfig(rng()))
+    return task.evaluate(learner, Start(corpus, lambda: learner), rng())
 
 
 def test_metrics_by_hand():
@@ -51,7 +51,7 @@ def test_the_projection_is_the_same_at_every_generation_and_of_its_width():
     weights = []
     for rows in (corpus, corpus.select(torch.arange(20)), corpus.select(torch.arange(10))):
         learner = task.learner(rng(5))
-        learner.fit(rows, Training(rng()))
+        learner.fit(rows, FitConfig(rng()))
         weights.append(learner.weights)
     assert torch.linalg.matrix_rank(torch.stack(weights), atol=1e-9) == 2
 

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from collapsebench import Decoding, GenerationZero, PluginError, Training
+from collapsebench import Decoding, FitConfig, PluginError, Start
 from collapsebench.core.errors import DataError
 from collapsebench.core.registry import TASKS
 from collapsebench.core.seeds import stream
@@ -49,7 +49,7 @@ def test_a_row_by_hand(prepared):
     task = prepared()
     row = task.real(1, real())
     asked, said = task.data.tokenizer.decode(row["tokens"][0], skip_special_tokens=True).split("\n")
-    assert (len(asked), row["given"].item()) == (16, 16)
+    assert (len(asked), row["prompt_length"].item()) == (16, 16)
     number = int(asked.split()[2])
     assert said == f"It is {2 * number}."
     assert row["tokens"][0, 16 + 1 + len(said)] == task.data.tokenizer.eos_token_id
@@ -64,11 +64,11 @@ def test_the_prompt_has_no_loss(prepared):
         for parameter in learner.model.parameters():
             parameter.zero_()
     first = task.real(N, real())
-    metrics = task.evaluate(learner, GenerationZero(first, lambda: learner), stream("evaluate", "sft", 0))
+    metrics = task.evaluate(learner, Start(first, lambda: learner), stream("evaluate", "sft", 0))
     assert metrics["response_nll"] == pytest.approx(math.log(259), rel=1e-5)
     assert metrics["response_bits_per_byte"] == pytest.approx(math.log2(259), rel=1e-5)
     assert metrics.keys() == set(task.card.metrics)
-    lengths = (first["tokens"] != task.data.tokenizer.pad_token_id).sum(1) - first["given"]
+    lengths = (first["tokens"] != task.data.tokenizer.pad_token_id).sum(1) - first["prompt_length"]
     assert learner.log_prob(first) == pytest.approx(-math.log(259) * lengths, rel=1e-5)
 
 
@@ -77,11 +77,11 @@ def test_lm_eval_scores_the_tokens_that_are_trained_on(prepared):
     task = prepared()
     learner = task.learner(stream("init", "sft", 0))
     first = task.real(N, real())
-    learner.fit(first, Training(stream("batches", "sft", 0), steps=20, batch=4))
-    metrics = task.evaluate(learner, GenerationZero(first, lambda: learner), stream("evaluate", "sft", 0))
+    learner.fit(first, FitConfig(stream("batches", "sft", 0), steps=20, batch=4))
+    metrics = task.evaluate(learner, Start(first, lambda: learner), stream("evaluate", "sft", 0))
     held = task._pairs(task.texts().heldout, task.data.tokenizer)
     ends = held["tokens"] == task.data.tokenizer.eos_token_id
-    of_prompt = torch.arange(held["tokens"].shape[1]) < held["given"][:, None]
+    of_prompt = torch.arange(held["tokens"].shape[1]) < held["prompt_length"][:, None]
     log_probs = learner.sites(held).log_prob.masked_fill(ends | of_prompt, 0.0)
     assert metrics["response_nll"] * task.data.counts["tokens"] == pytest.approx(-log_probs.sum().item(), rel=1e-4)
 
@@ -92,8 +92,8 @@ def test_the_model_answers_the_prompts_of_generation_zero(prepared):
     prompts = task.conditions(N, stream("conditions", "sft", 0), first)
     learner = task.learner(stream("init", "sft", 0))
     samples = learner.sample(N, stream("sample", "sft", 0), Decoding(), prompts)
-    assert torch.equal(samples["given"], first["given"])
-    for row, given in enumerate(first["given"].tolist()):
+    assert torch.equal(samples["prompt_length"], first["prompt_length"])
+    for row, given in enumerate(first["prompt_length"].tolist()):
         assert torch.equal(samples["tokens"][row, :given], first["tokens"][row, :given])
 
 
@@ -119,6 +119,6 @@ def test_bad_input(small, own):
 def test_the_real_instructions(real_data):
     task = make_task("sft", {"samples": 4, "heldout": 20}).prepared(50, real())
     rows = task.real(550, real())
-    assert (rows["given"] > 0).all()
+    assert (rows["prompt_length"] > 0).all()
     asked = task.render(rows.select(torch.arange(3)))
     assert all(text.startswith("Below is an instruction") for text in asked)

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from collapsebench import Corpus, Decoding, GenerationZero, PluginError, Training
+from collapsebench import Corpus, Decoding, FitConfig, PluginError, Start
 from collapsebench.core.registry import TASKS
 
 
@@ -30,8 +30,8 @@ def test_the_surrogate_is_shifted_once_per_seed():
 def test_what_was_fitted_does_not_change_the_surrogate():
     task = shifted(d=3, sigma2=1e-12, c2=0.5)
     learner, real = task.learner(rng()), task.real(9, rng(1))
-    learner.fit(real, Training(rng()))
-    assert task.evaluate(learner, GenerationZero(real, lambda: learner), rng())["error"] < 1e-9
+    learner.fit(real, FitConfig(rng()))
+    assert task.evaluate(learner, Start(real, lambda: learner), rng())["error"] < 1e-9
     x = Corpus({"x": torch.eye(3).double()})
     assert torch.equal(learner.sample(3, rng(), Decoding(), x)["y"], surrogate(task, 0))
 
@@ -40,7 +40,7 @@ def test_metrics_by_hand():
     # w_1 = ½ (1, 1, 1, 1), Σ_k = 1/k; each weight is off by 1.
     task = shifted(d=4, decay=1.0)
     learner = task.learner(rng())
-    learner.fit(Corpus({"x": torch.eye(4).double(), "y": torch.full((4,), 1.5).double()}), Training(rng()))
+    learner.fit(Corpus({"x": torch.eye(4).double(), "y": torch.full((4,), 1.5).double()}), FitConfig(rng()))
     expected = {"error": 1 + 1 / 2 + 1 / 3 + 1 / 4, "train_mse": 0.0}
     assert task.evaluate(learner, None, rng()) == pytest.approx(expected)
 

@@ -4,10 +4,10 @@ from typing import Any
 import pytest
 import torch
 
-from collapsebench import Corpus, Decoding, GenerationZero, PluginError, Task, Training
+from collapsebench import Corpus, Decoding, FitConfig, PluginError, Start, Task
 from collapsebench.core.registry import TASKS
 from collapsebench.core.seeds import stream
-from collapsebench.learners.gradient import Optimiser
+from collapsebench.learners.gradient import Optimizer
 from collapsebench.learners.grammar.learner import GrammarLearner
 from collapsebench.learners.lm.causal_lm import CausalLM
 
@@ -83,7 +83,7 @@ def true_model(truth: GrammarLearner, task: Task) -> CausalLM:
         def sample(self, *args: Any, **kwargs: Any) -> Corpus:
             return truth.sample(*args, **kwargs)
 
-    return TrueLM(TrueModel(learner.model.config), learner.tokenizer, learner.length, Optimiser())
+    return TrueLM(TrueModel(learner.model.config), learner.tokenizer, learner.length, Optimizer())
 
 
 def test_the_truth_scores_the_floor_of_exactly_zero() -> None:
@@ -92,8 +92,8 @@ def test_the_truth_scores_the_floor_of_exactly_zero() -> None:
     truth = task.prior(rng())
     assert isinstance(truth, GrammarLearner)
     learner = true_model(truth, task)
-    zero = GenerationZero(task.real(50, rng()), lambda: task.learner(rng()))
-    metrics = task.evaluate(learner, zero, stream("evaluate", "storyworld", 0))
+    start = Start(task.real(50, rng()), lambda: task.learner(rng()))
+    metrics = task.evaluate(learner, start, stream("evaluate", "storyworld", 0))
     assert metrics["excess_nll"] == pytest.approx(0, abs=1e-6)
     assert metrics["cloze"] == metrics["valid"] == 1
     assert 0.6 < metrics["certain_sites"] < 0.75
@@ -105,11 +105,11 @@ def test_a_model_learns_and_every_metric_of_the_card_is_measured() -> None:
     task = storyworld(heldout=100, samples=100)
     real = task.real(100, stream("real", "storyworld", 0))
     learner = task.learner(stream("init", "storyworld", 0))
-    zero = GenerationZero(real, lambda: learner)
+    start = Start(real, lambda: learner)
     before = torch.get_rng_state()
-    untrained = task.evaluate(learner, zero, stream("evaluate", "storyworld", 0))
-    learner.fit(real, Training(stream("batches", "storyworld", 0), steps=60, batch=8))
-    trained = task.evaluate(learner, zero, stream("evaluate", "storyworld", 0))
+    untrained = task.evaluate(learner, start, stream("evaluate", "storyworld", 0))
+    learner.fit(real, FitConfig(stream("batches", "storyworld", 0), steps=60, batch=8))
+    trained = task.evaluate(learner, start, stream("evaluate", "storyworld", 0))
     assert trained.keys() == set(task.card.metrics)
     assert 0 < trained["excess_nll"] < untrained["excess_nll"] / 3
     assert trained["cloze"] > untrained["cloze"]

@@ -6,7 +6,7 @@ import string
 import pytest
 import torch
 
-from collapsebench import Decoding, GenerationZero, PluginError, Training
+from collapsebench import Decoding, FitConfig, PluginError, Start
 from collapsebench.core.errors import DataError
 from collapsebench.core.registry import TASKS
 from collapsebench.core.seeds import stream
@@ -61,7 +61,7 @@ def test_blocks_by_hand(own):
 
 
 def test_a_block_is_spelt_as_it_stands_in_the_text(prepared):
-    """Also where a tokeniser's own decoding would not give the text back."""
+    """Also where a tokenizer's own decoding would not give the text back."""
     task = prepared(tokenizer="words", vocabulary=400, context=12, population=20)
     text = task.texts().heldout[0].text
     for item in task.questions(task.texts(), task.data.tokenizer).items["wikitext_block"]:
@@ -77,7 +77,7 @@ def test_perplexity_is_that_of_the_tokens(prepared):
         for parameter in learner.model.parameters():
             parameter.zero_()
     first = task.real(N, real())
-    metrics = task.evaluate(learner, GenerationZero(first, lambda: learner), stream("evaluate", "wikitext", 0))
+    metrics = task.evaluate(learner, Start(first, lambda: learner), stream("evaluate", "wikitext", 0))
     assert metrics["perplexity"] == pytest.approx(259, rel=1e-4)
     assert metrics["nll"] == pytest.approx(math.log(259), rel=1e-5)
     assert metrics["bits_per_byte"] == pytest.approx(math.log2(259), rel=1e-5)
@@ -88,12 +88,12 @@ def test_with_a_prompt_the_model_continues_the_blocks_of_generation_zero(prepare
     task = prepared(prompt=6)
     first = task.real(N, real())
     prompts = task.conditions(N + 1, stream("conditions", "wikitext", 0), first)
-    assert prompts["given"].tolist() == [6] * (N + 1)
+    assert prompts["prompt_length"].tolist() == [6] * (N + 1)
     assert torch.equal(prompts["tokens"][:N, :6], first["tokens"][:, :6])
     assert torch.equal(prompts["tokens"][N, :6], first["tokens"][0, :6])
     assert (prompts["tokens"][:, 6:] == task.data.tokenizer.pad_token_id).all()
     learner = task.learner(stream("init", "wikitext", 0))
-    learner.fit(first, Training(stream("batches", "wikitext", 0), steps=2, batch=4))
+    learner.fit(first, FitConfig(stream("batches", "wikitext", 0), steps=2, batch=4))
     samples = learner.sample(N + 1, stream("sample", "wikitext", 0), Decoding(), prompts)
     assert torch.equal(samples["tokens"][:, :6], prompts["tokens"][:, :6])
     assert samples.schema == first.schema

@@ -1,7 +1,5 @@
-"""Board: from record files to scores, ranks and leaderboard pages. Records are its only input."""
+"""Board: from records to scores, ranks and costs. Records are its only input; it writes nothing."""
 
-from ..render.files import stale_pages, summary_table, write_board
-from ..render.samples import Sheet, write_sheets
 from .against import Against, against, copy_of
 from .load import load_board
 from .model import COSTS, Board, BoardTask, Entry, Standing, State
@@ -12,14 +10,9 @@ __all__ = [
     "Board",
     "BoardTask",
     "Entry",
-    "Sheet",
     "Standing",
     "State",
     "against",
     "copy_of",
     "load_board",
-    "stale_pages",
-    "summary_table",
-    "write_board",
-    "write_sheets",
 ]

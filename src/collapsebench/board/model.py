@@ -38,7 +38,7 @@ COSTS: Mapping[str, tuple[str, ...]] = {
     "verifier/reward calls": ("verifier_calls", "reward_calls"),
     "trained tokens": ("trained_tokens",),
 }
-"""Cost columns and the ledger counts that each adds up."""
+"""Cost columns and the costs counts that each adds up."""
 
 
 @dataclass(frozen=True)
@@ -97,9 +97,9 @@ class BoardTask:
 class Overall:
     """Overall score: interquartile mean over (task, seed) with two intervals of different claims."""
 
-    these_tasks: Interval
+    seed_interval: Interval
     """For new seeds on these tasks; its centre is the score."""
-    tasks_like_these: Interval
+    task_interval: Interval
     """For new tasks: Student-t over the means of the tasks."""
 
 
@@ -227,7 +227,7 @@ class Board:
     def standings(self, track: str) -> list[Standing]:
         """Complete entries of a track, best first, with ranks that two entries share unless told apart."""
         complete = [entry for entry in self.competitors(track) if self.scored(entry)]
-        best_first = sorted(complete, key=lambda entry: -self.overall(entry).these_tasks.centre)
+        best_first = sorted(complete, key=lambda entry: -self.overall(entry).seed_interval.centre)
         ranks = rank_groups(self._paired(best_first))
         return [Standing(rank, entry) for rank, entry in zip(ranks, best_first, strict=True)]
 
@@ -295,7 +295,7 @@ class Board:
         for task in self.scope(entry):
             results = entry.results(task.name)
             for column, names in COSTS.items():
-                counts = [sum(result.generations[-1].ledger.get(name, 0) for name in names) for result in results]
+                counts = [sum(result.generations[-1].costs.get(name, 0) for name in names) for result in results]
                 total[column] += float(np.mean(counts))
             total["seconds"] += float(np.mean([_seconds(result) for result in results]))
         return total

@@ -167,14 +167,14 @@ def _data() -> Finding:
 
 
 def _cache() -> Finding:
-    from ..core import files as cache
+    from ..core import files
 
-    folder, named = cache.folder(), "" if os.environ.get(cache.VARIABLE) else ", by default"
+    folder, named = files.cache_folder(), "" if os.environ.get(files.CACHE_VARIABLE) else ", by default"
     above = _nearest(folder)
     if not above.is_dir() or not os.access(above, os.W_OK):
         found = f"{folder} cannot be written"
-        return Finding(cache.VARIABLE, "warn", found, "Image tasks keep a classifier there; name another folder.")
-    return Finding(cache.VARIABLE, "ok", f"{folder}{named}; image tasks keep their fixed classifiers there")
+        return Finding(files.CACHE_VARIABLE, "warn", found, "Image tasks keep a classifier there; name another folder.")
+    return Finding(files.CACHE_VARIABLE, "ok", f"{folder}{named}; image tasks keep their fixed classifiers there")
 
 
 def _hub() -> Finding:

@@ -40,7 +40,7 @@ def leaderboard(
 
 
 def _write(folders: list[Path]) -> None:
-    from ..board import write_board
+    from ..render.files import write_board
 
     for folder in folders:
         for page in write_board(folder):
@@ -48,7 +48,7 @@ def _write(folders: list[Path]) -> None:
 
 
 def _check(folders: list[Path]) -> None:
-    from ..board import stale_pages
+    from ..render.files import stale_pages
 
     for folder in folders:
         if stale := stale_pages(folder):

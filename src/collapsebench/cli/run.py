@@ -68,7 +68,7 @@ def run(
     Example: collapsebench run --method token_edit --task arithmetic,gaussian --seeds 5
     """
     from ..core.registry import load_plugins
-    from ..loop.plan import expand
+    from ..loop.plan import enumerate_cells
     from ..loop.protocol import load_protocol
     from ..loop.store import Store
     from .samples import draw_sheets
@@ -82,7 +82,7 @@ def run(
     if params and not names:
         raise UsageError("--set is given without a method.", "Name the method with --method.")
     lineup = [(name, params) for name in names]
-    specs = expand(rules, lineup, tasks, seeds, plugins)
+    specs = enumerate_cells(rules, lineup, tasks, seeds, plugins)
     if dry_run or explain:
         _describe(specs, store, explain)
         return
@@ -134,7 +134,7 @@ def _with_lm_eval(rules: Protocol, tasks: Sequence[str] | None, names: Sequence[
 
 def _execute(specs: Sequence[CellSpec], store: Path, keep_checkpoints: bool, workers: int) -> list[CellResult]:
     from ..loop.executors.local import Options, run_here, run_pool
-    from ..loop.plan import resolve
+    from ..loop.plan import build_cell
     from ..loop.runner import finished
     from ..loop.store import Store
     from .progress import LiveProgress
@@ -143,9 +143,9 @@ def _execute(specs: Sequence[CellSpec], store: Path, keep_checkpoints: bool, wor
     remaining: list[CellSpec] = []
     unprepared: dict[str, Cell] = {}
     for spec in specs:
-        cell = resolve(spec)
+        cell = build_cell(spec)
         if result := finished(cell, Store(store)):
-            results.append(cell.told_anew(result))
+            results.append(cell.with_current_metadata(result))
         else:
             remaining.append(spec)
             unprepared.setdefault(cell.task.name, cell)
@@ -175,13 +175,14 @@ def _publish(
     from rich.console import Console
     from rich.measure import Measurement
 
-    from ..board import summary_table, write_board, write_sheets
-    from ..results.merge import publish
+    from ..render.files import summary_table, write_board
+    from ..render.samples import write_sheets
+    from ..results.merge import merge_records
 
     folder = boards / protocol.name
     store.mkdir(parents=True, exist_ok=True)
     with FileLock(store / f"board-{protocol.name}.lock"):  # two runs that end together take turns
-        publish(results, folder)
+        merge_records(results, folder)
         write_sheets(folder, sheets)
         write_board(folder)
     table = summary_table(folder)
@@ -201,12 +202,12 @@ def _report_failures(failed: Sequence[CellResult], store: Path) -> None:
 
 
 def _describe(specs: Sequence[CellSpec], store: Path, explain: bool) -> None:
-    from ..loop.plan import resolve
+    from ..loop.plan import build_cell
     from ..loop.runner import finished
     from ..loop.store import Store
 
     for spec in specs:
-        cell = resolve(spec)
+        cell = build_cell(spec)
         done = finished(cell, Store(store))
         state = "to run" if done is None else done.cell.status
         reason = f" ({done.cell.reason})" if done and done.cell.reason else ""

@@ -42,12 +42,12 @@ BINS = 32
 def print_samples(folder: CellFolder, store: Store, count: int) -> None:
     """Go through the lineage again: stored stages are read, closed-form ones computed again."""
     from ..core.seeds import generator
-    from ..loop.runner import run_cell
+    from ..loop.runner import generations_of
 
     lineage = lineage_of(folder, store)
     reader = None
     continued: list[list[str]] = []
-    for record in islice(run_cell(lineage), count):
+    for record in islice(generations_of(lineage), count):
         corpus = lineage.corpus.value
         typer.echo(f"t={record.t}: {len(corpus)} rows, {record.real_share:.0%} real")
         for line in lineage.task.render(corpus.sample(min(SAMPLES, len(corpus)), generator(record.t))):
@@ -64,12 +64,12 @@ def print_samples(folder: CellFolder, store: Store, count: int) -> None:
 def lineage_of(folder: CellFolder, store: Store) -> Lineage:
     """The lineage of a cell that was started, before its first stage."""
     from ..loop.lineage import Lineage
-    from ..loop.plan import CellSpec, resolve
+    from ..loop.plan import CellSpec, build_cell
 
     manifest = folder.manifest()
     assert manifest is not None
     spec = manifest[1]
-    return Lineage(resolve(CellSpec(**{**spec, "plugins": tuple(spec["plugins"])})), store, keep_checkpoints=True)
+    return Lineage(build_cell(CellSpec(**{**spec, "plugins": tuple(spec["plugins"])})), store, keep_checkpoints=True)
 
 
 def write_sheet(folder: CellFolder, store: Store, count: int, path: Path) -> None:
@@ -95,12 +95,12 @@ def draw_sheets(specs: Iterable[CellSpec], store: Store) -> Iterator[Sheet]:
     What a plug-in fails to draw is said and left out.
     """
     from ..loop.lineage import Lineage
-    from ..loop.plan import resolve
+    from ..loop.plan import build_cell
     from ..loop.runner import finished
     from ..render.samples import SEED, Sheet
     from ..render.sheet import pictured
 
-    for cell in (resolve(spec) for spec in specs if spec.seed == SEED):
+    for cell in (build_cell(spec) for spec in specs if spec.seed == SEED):
         done = finished(cell, store) if pictured(cell.task) else None
         if done is None or done.cell.status != "done":
             continue
@@ -117,10 +117,10 @@ def draw_sheets(specs: Iterable[CellSpec], store: Store) -> Iterator[Sheet]:
 
 def _drawn(lineage: Lineage, count: int | None) -> torch.Tensor | None:
     """The sheet of the first `count` generations, None where there are no pictures."""
-    from ..loop.runner import run_cell
+    from ..loop.runner import generations_of
     from ..render.sheet import sheet_of
 
-    for _ in islice(run_cell(lineage), count):
+    for _ in islice(generations_of(lineage), count):
         pass
     return sheet_of(lineage.task, [corpus.value for corpus in lineage.history])
 
@@ -195,9 +195,9 @@ class TextReader:
 
         rows = real.sample(min(PROMPTS, len(real)), generator(0))
         lengths = (rows["tokens"] != self._pad).sum(1)
-        given = rows["given"] if "given" in self._names else (lengths // 2).clamp(1, OPENING)
+        given = rows["prompt_length"] if "prompt_length" in self._names else (lengths // 2).clamp(1, OPENING)
         return [
-            Corpus({"tokens": row[None, :k], "given": torch.tensor([k])})
+            Corpus({"tokens": row[None, :k], "prompt_length": torch.tensor([k])})
             for row, k in zip(rows["tokens"], given.tolist(), strict=True)
         ]
 

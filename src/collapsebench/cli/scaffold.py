@@ -37,7 +37,7 @@ def new_method(name: str, folder: Path) -> Path:
     path = folder / f"{name}.py"
     if path.exists():
         raise UsageError(f"{path} exists already and was left as it is.", "Choose another name or --folder.")
-    template = (resources.files("collapsebench") / "templates" / "method.py.txt").read_text(encoding="utf-8")
+    template = (resources.files("collapsebench.cli") / "templates" / "method.py.txt").read_text(encoding="utf-8")
     write_atomic(path, Template(template).substitute(name=name, cls=_class_name(name), title=_title(name)).encode())
     return path
 

@@ -99,7 +99,7 @@ def _print_generations(record: CellRecord, result: CellResult) -> None:
         ("real share", [f"{g.real_share:.3g}" for g in result.generations]),
         *((m, [f"{g.metrics[m]:.4g}" if m in g.metrics else "—" for g in result.generations]) for m in metrics),
         *((f"log {k}", [f"{g.log[k]:.4g}" if k in g.log else "—" for g in result.generations]) for k in logs),
-        *((k.replace("_", " "), [f"{g.ledger[k]}" for g in result.generations]) for k in result.generations[-1].ledger),
+        *((k.replace("_", " "), [f"{g.costs[k]}" for g in result.generations]) for k in result.generations[-1].costs),
         ("seconds", [f"{sum(g.seconds.values()):.2f}" for g in result.generations]),
     ]
     shown = _thinned(len(result.generations))

@@ -33,18 +33,18 @@ def submit(
     Every task and seed of the protocol must be there, and the references. Exits with 3 if they are not, with the
     command that completes them. Records of other methods on the board stay as they are.
     """
-    from ..board import write_board
     from ..core.registry import load_plugins
     from ..loop.protocol import load_protocol
     from ..loop.store import Store
+    from ..render.files import write_board
     from ..results.collect import collect
-    from ..results.merge import publish
+    from ..results.merge import merge_records
 
     load_plugins(plugin or [])
     folder = boards / load_protocol(protocol).name
     entry = collect(protocol, name, parse_settings(settings or []), plugin or [], Store(store), folder)
     target = _place_of_plugin(name, methods)
-    publish([*entry.own, *entry.references], folder)
+    merge_records([*entry.own, *entry.references], folder)
     write_board(folder)
     _report(entry, folder / "records" / f"{name}.jsonl")
     if target is not None:

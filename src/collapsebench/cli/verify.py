@@ -45,8 +45,9 @@ def verify(
     Which cells are run again follows from the content of the file. Exits with 3 at the first record that is
     malformed, stale, forged or missing, naming file, line and field.
     """
-    from ..board import load_board, write_board
+    from ..board import load_board
     from ..core.registry import load_plugins
+    from ..render.files import write_board
 
     if sign and not cells:
         raise UsageError("--sign with --cells 0 would mark records that nobody ran again.", "Leave one of them out.")

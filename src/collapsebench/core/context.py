@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from .corpus import REAL, Corpus
-from .costs import Ledger
+from .costs import Costs
 from .errors import AccessDenied, LimitExceeded, PluginError
 from .learner import PLAIN, Decoding, Learner, Sites
 from .seeds import stream, stream_seed
@@ -76,7 +76,7 @@ class MeteredModel:
         return self._ctx._stream(f"{purpose}/{self._name}/{self._calls}")
 
     def _count(self, corpus: Corpus) -> None:
-        self._ctx._ledger.scored_tokens += self._learner.tokens(corpus)
+        self._ctx._costs.scored_tokens += self._learner.tokens(corpus)
 
     def log_prob(self, corpus: Corpus) -> torch.Tensor:
         """Log-probability (or log density) of each example, nats, float `[n]`."""
@@ -122,7 +122,7 @@ class Context:
         previous: Callable[[], Corpus],
         model: Callable[[], Learner],
         initial_model: Callable[[], Learner],
-        ledger: Ledger,
+        costs: Costs,
     ) -> None:
         self.t = t
         """This generation, 1..G."""
@@ -131,7 +131,7 @@ class Context:
         self._seed, self._task, self._method, self._rules = seed, task, method, rules
         self._access = method.access()
         self._source, self._history, self._pool, self._previous = source, history, pool, previous
-        self._ledger = ledger
+        self._costs = costs
         self._fresh_used = self._generated = self._verified = 0
         self._handed_out: list[tuple[torch.Tensor, int]] = []
         self._logged: dict[str, float] = {}
@@ -176,7 +176,7 @@ class Context:
         """D_{t-1}, the corpus that this method made last time; D_0 at t = 1. Access `history`."""
         self._require("history", "previous")
         previous = self._previous()
-        self.hand_out(previous)
+        self.guard(previous)
         return previous
 
     @property
@@ -184,7 +184,7 @@ class Context:
         """D_0 (real), S_1, ..., S_t. Access `history`."""
         self._require("history", "history")
         history = self._history()
-        self.hand_out(*history)
+        self.guard(*history)
         return history
 
     @property
@@ -198,7 +198,7 @@ class Context:
         self._require("fresh", "fresh_real")
         limit = round(self._rules.limits.fresh_real * self.n)
         self._fresh_used += self._within(k, self._fresh_used, limit, "fresh real examples")
-        self._ledger.real_examples += k
+        self._costs.real_examples += k
         return self._source.fresh(self.t, self._fresh_used - k, k, limit)
 
     def verify(self, corpus: Corpus) -> torch.Tensor:
@@ -208,7 +208,7 @@ class Context:
         default 0, set how noisy the verifier is (Feng et al., arXiv:2406.07515).
         """
         self._require("verifier", "verify")
-        self._ledger.verifier_calls += len(corpus)
+        self._costs.verifier_calls += len(corpus)
         right = self._task.verify(corpus)
         phi, psi = float(self.params.get("phi", 1.0)), float(self.params.get("psi", 0.0))  # type: ignore[arg-type]
         if (phi, psi) == (1.0, 0.0):
@@ -220,7 +220,7 @@ class Context:
     def reward(self, corpus: Corpus) -> torch.Tensor:
         """The task's reward of each example, float `[n]`. Access `reward`."""
         self._require("reward", "reward")
-        self._ledger.reward_calls += len(corpus)
+        self._costs.reward_calls += len(corpus)
         return self._task.reward(corpus)
 
     @property
@@ -236,7 +236,7 @@ class Context:
         """What the method logged."""
         return self._logged
 
-    def hand_out(self, *corpora: Corpus) -> None:
+    def guard(self, *corpora: Corpus) -> None:
         """Remember how often the columns of these corpora were written to before the method got them."""
         for corpus in corpora:
             self._handed_out += [(c, c._version) for block in corpus.blocks for c in block.columns.values()]
@@ -271,7 +271,7 @@ class Context:
         check_decoding(self._task, decoding)
         limit = round(self._rules.limits.candidates * self.n)
         self._generated += self._within(k, self._generated, limit, "extra candidates")
-        self._ledger.synthetic_examples += k
+        self._costs.synthetic_examples += k
         conditions = self._task.conditions(k, rng, self._history()[0])
         return learner.sample(k, rng, decoding, conditions).with_origin(self.t)
 

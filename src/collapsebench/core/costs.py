@@ -1,4 +1,4 @@
-"""The ledger: what a lineage was given and what it cost, counted by the harness."""
+"""The costs: what a lineage was given and what it cost, counted by the harness."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class Ledger:
+class Costs:
     """Counts since the start of a cell. Every field is a board column or adds up to one."""
 
     real_examples: int = 0
@@ -22,24 +22,24 @@ class Ledger:
     """Examples judged by the reward."""
     trained_tokens: int = 0
     """Tokens (rows, for other data) that passed through training, repeats counted."""
-    optimiser_steps: int = 0
-    """Optimiser steps; 0 for closed-form learners."""
+    optimizer_steps: int = 0
+    """Optimizer steps; 0 for closed-form learners."""
 
-    def add(self, other: Ledger) -> None:
-        """Add another ledger's counts to this one."""
+    def add(self, other: Costs) -> None:
+        """Add another costs's counts to this one."""
         self.real_examples += other.real_examples
         self.synthetic_examples += other.synthetic_examples
         self.scored_tokens += other.scored_tokens
         self.verifier_calls += other.verifier_calls
         self.reward_calls += other.reward_calls
         self.trained_tokens += other.trained_tokens
-        self.optimiser_steps += other.optimiser_steps
+        self.optimizer_steps += other.optimizer_steps
 
     def to_dict(self) -> dict[str, int]:
         """Counts by name."""
         return {name: getattr(self, name) for name in self.__slots__}
 
     @classmethod
-    def from_dict(cls, counts: Mapping[str, int]) -> Ledger:
+    def from_dict(cls, counts: Mapping[str, int]) -> Costs:
         """The inverse of `to_dict`."""
         return cls(**counts)

@@ -72,12 +72,12 @@ SiteWeights: TypeAlias = "Callable[[torch.Tensor], torch.Tensor | None]"
 
 
 @dataclass(frozen=True)
-class Training:
+class FitConfig:
     """What a gradient-trained learner is told besides its corpus.
 
     Args:
         rng: batch order.
-        steps: optimiser steps, or None when `epochs` is given.
+        steps: optimizer steps, or None when `epochs` is given.
         epochs: passes over the corpus, or None when `steps` is given.
         batch: rows per step.
         site_weights: the method's loss re-weighting, or None.
@@ -90,14 +90,14 @@ class Training:
     site_weights: SiteWeights | None = None
 
     def steps_for(self, rows: int) -> int:
-        """Optimiser steps for a corpus of this many rows."""
+        """Optimizer steps for a corpus of this many rows."""
         if self.steps is not None:
             return self.steps
         return max(1, round((self.epochs or 0) * rows / self.batch))
 
 
 class FitReport(NamedTuple):
-    """What a fit cost: tokens (rows, for other data) trained on with repeats, and optimiser steps."""
+    """What a fit cost: tokens (rows, for other data) trained on with repeats, and optimizer steps."""
 
     tokens: int
     steps: int = 0
@@ -106,14 +106,14 @@ class FitReport(NamedTuple):
 class Learner(ABC):
     """A model of one task. A task makes it at its initial weights; the harness fits it once.
 
-    `closed_form` learners use the whole corpus and no optimiser; the harness keeps their cells in
+    `closed_form` learners use the whole corpus and no optimizer; the harness keeps their cells in
     memory. Capabilities that a learner lacks raise `PluginError`; the task's card says which it has.
     """
 
     closed_form: ClassVar[bool] = False
 
     @abstractmethod
-    def fit(self, corpus: Corpus, training: Training) -> FitReport:
+    def fit(self, corpus: Corpus, training: FitConfig) -> FitReport:
         """Train on the corpus.
 
         Raises:
@@ -162,7 +162,7 @@ class Learner(ABC):
         raise _lacks(self, "resample")
 
     def language_model(self) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
-        """The Hugging Face model and tokeniser behind this learner, for lm-eval."""
+        """The Hugging Face model and tokenizer behind this learner, for lm-eval."""
         raise _lacks(self, "lm_eval")
 
     def tokens(self, corpus: Corpus) -> int:

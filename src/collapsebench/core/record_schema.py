@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
-from .costs import Ledger
+from .costs import Costs
 from .method import TRACKS
 from .records import SCHEMA
 
@@ -60,8 +60,8 @@ def _track(value: str) -> str:
 
 
 def _counts(value: dict[str, int]) -> dict[str, int]:
-    if set(value) != set(Ledger.__slots__):
-        raise ValueError(f"must count {', '.join(Ledger.__slots__)}")
+    if set(value) != set(Costs.__slots__):
+        raise ValueError(f"must count {', '.join(Costs.__slots__)}")
     return value
 
 
@@ -149,7 +149,7 @@ class GenerationLine(Line):
     kind: Literal["generation"]
     t: Count
     metrics: dict[Key, Number]
-    ledger: Annotated[dict[str, Count], AfterValidator(_counts)]
+    costs: Annotated[dict[str, Count], AfterValidator(_counts)]
     rows: Positive
     real_share: Share
     log: dict[Key, Number]

@@ -31,7 +31,7 @@ class GenerationRecord:
     Args:
         t: generation, 0..G.
         metrics: what the task's `evaluate` returned for M_t, and `<task>/<metric>` of lm-eval tasks asked for.
-        ledger: counts since the start of the cell (see `Ledger`).
+        costs: counts since the start of the cell (see `Costs`).
         rows: rows of D_t.
         real_share: share of D_t's rows (by weight) that are real and unchanged.
         log: what the method logged while it made D_t.
@@ -41,7 +41,7 @@ class GenerationRecord:
 
     t: int
     metrics: dict[str, float]
-    ledger: dict[str, int]
+    costs: dict[str, int]
     rows: int
     real_share: float
     log: dict[str, float] = field(default_factory=dict)
@@ -142,7 +142,7 @@ def generation_from_dict(content: dict[str, Any]) -> GenerationRecord:
     return GenerationRecord(
         t=content["t"],
         metrics=_numbers(content["metrics"]),
-        ledger=content["ledger"],
+        costs=content["costs"],
         rows=content["rows"],
         real_share=float(content["real_share"]),
         log=_numbers(content["log"]),

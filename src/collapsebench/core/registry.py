@@ -23,7 +23,7 @@ from .task import Task
 
 P = TypeVar("P", Method, Task)
 
-_PACKAGE = Path(__file__).parent
+_PACKAGE = Path(__file__).parents[1]
 
 
 class Registry(Generic[P]):

@@ -78,7 +78,7 @@ class TaskCard:
         object.__setattr__(self, "supports", declared)
 
 
-class GenerationZero:
+class Start:
     """What every later generation descends from.
 
     Args:
@@ -108,7 +108,7 @@ class Task(ABC):
         return False
 
     def prepared(self, n: int, rng: torch.Generator) -> Task:
-        """This task as one seed sees it, for what depends on D_0, such as a tokeniser trained on it.
+        """This task as one seed sees it, for what depends on D_0, such as a tokenizer trained on it.
 
         The harness asks once per cell and uses the answer from then on; it should be cheap to ask again.
 
@@ -131,12 +131,12 @@ class Task(ABC):
         """A learner at its initial weights, the same for the same stream."""
 
     @abstractmethod
-    def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
+    def evaluate(self, learner: Learner, start: Start, rng: torch.Generator) -> dict[str, float]:
         """Metrics of a fitted learner on held-out real data, drawn from `rng` (the same at every t).
 
         Args:
             learner: M_t.
-            zero: D_0 and M_0, for tasks that compare with them.
+            start: D_0 and M_0, for tasks that compare with them.
             rng: the evaluation stream of (task, seed).
         """
 

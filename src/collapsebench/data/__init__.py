@@ -1,7 +1,7 @@
 """Real text: where it lies, how it is checked and read, and whether held-out text leaked into training."""
 
 from .contamination import Contamination, check_contamination
-from .files import FOLDER, DataFile, Hub, located
+from .files import FOLDER, DataFile, Hub, data_path
 from .read import FORMATS, Document
 from .sources import CUSTOM, SOURCES, Source, Splits, custom, fetch, find, load
 from .split import split, whole
@@ -19,10 +19,10 @@ __all__ = [
     "Splits",
     "check_contamination",
     "custom",
+    "data_path",
     "fetch",
     "find",
     "load",
-    "located",
     "split",
     "whole",
 ]

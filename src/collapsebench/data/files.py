@@ -49,7 +49,7 @@ class Hub:
     folder: str
 
 
-def located(path: str) -> Path:
+def data_path(path: str) -> Path:
     """A path as a user gives it: from the folder of real data if one is named, else from the working folder."""
     return Path(os.environ.get(FOLDER, "")) / Path(path).expanduser()
 
@@ -94,7 +94,7 @@ def content(dataset: str, file: DataFile, hub: Hub | None, layout: str) -> bytes
 
 
 def _in_folder(file: DataFile) -> Path | None:
-    whole = located(file.path)
+    whole = data_path(file.path)
     candidates = (whole, *(whole.with_name(whole.name + suffix) for suffix in _UNPACK))
     return next((path for path in candidates if path.is_file()), None)
 

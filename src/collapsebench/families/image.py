@@ -11,11 +11,11 @@ import torch
 from ..core.corpus import Corpus
 from ..core.errors import PluginError
 from ..core.learner import PLAIN, Learner
-from ..core.task import GenerationZero, Task
+from ..core.task import Start, Task
 from ..learners.image.shape import ImageShape
 
 if TYPE_CHECKING:
-    from ..learners.gradient import Optimiser
+    from ..learners.gradient import Optimizer
     from ..scoring.judge import Classifier
 
 METRICS = {
@@ -98,15 +98,15 @@ class ImageTask(Task):
         """A conditional VAE."""
         from ..learners.image.vae import ConditionalVAE, VAEShape
 
-        return ConditionalVAE(VAEShape(self.shape, self.latent, self.width, self.optimiser(self.lr)), rng)
+        return ConditionalVAE(VAEShape(self.shape, self.latent, self.width, self.optimizer(self.lr)), rng)
 
-    def optimiser(self, lr: float) -> Optimiser:
+    def optimizer(self, lr: float) -> Optimizer:
         """AdamW with this peak learning rate and the task's weight decay."""
-        from ..learners.gradient import Optimiser
+        from ..learners.gradient import Optimizer
 
-        return Optimiser(lr=lr, weight_decay=self.weight_decay, schedule="linear")
+        return Optimizer(lr=lr, weight_decay=self.weight_decay, schedule="linear")
 
-    def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
+    def evaluate(self, learner: Learner, start: Start, rng: torch.Generator) -> dict[str, float]:
         """The bound on the held-out images, and measures of as many samples beside them."""
         from ..learners.image.generator import ImageGenerator
         from ..scoring.image import KernelClassifier, class_entropy, frechet_distance, precision_recall

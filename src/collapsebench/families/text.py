@@ -1,4 +1,4 @@
-"""What the tasks on real text have in common: data, tokeniser, model and sample statistics."""
+"""What the tasks on real text have in common: data, tokenizer, model and sample statistics."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ from ..core.corpus import Corpus
 from ..core.errors import DataError, PluginError
 from ..core.learner import Decoding, Learner
 from ..core.seeds import generator
-from ..core.task import GenerationZero, Task
-from ..data import CUSTOM, FOLDER, Source, Splits, custom, find, located, split
+from ..core.task import Start, Task
+from ..data import CUSTOM, FOLDER, Source, Splits, custom, data_path, find, split
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -80,7 +80,7 @@ class TextTask(Task):
     """A causal language model on real text. Sizes that are 0 or "" come from the named size.
 
     Nothing is read before the harness prepares a cell; then everything that can be wrong with the data,
-    the tokeniser and the models is found before any training.
+    the tokenizer and the models is found before any training.
 
     Args:
         size: `tiny` (CPU, minutes), `small` (CPU overnight, GPU minutes) or `published`.
@@ -101,7 +101,7 @@ class TextTask(Task):
         model: architecture and keys of its Hugging Face configuration, e.g. "gpt2 n_embd=64 n_layer=2".
         base: a Hugging Face folder or GGUF file that every generation is fine-tuned from, instead of `model`.
         lora: rank of adapters that are trained instead of the whole base; 0 for none.
-        external_prior: a Hugging Face folder or GGUF file of a model outside the loop, with the task's tokeniser.
+        external_prior: a Hugging Face folder or GGUF file of a model outside the loop, with the task's tokenizer.
         lr: peak learning rate.
         samples: texts that sample statistics are computed on.
     """
@@ -183,7 +183,7 @@ class TextTask(Task):
         return split(self.corpus, self.longest, self.population, self.heldout)
 
     def first(self, texts: Splits, chosen: Sequence[int]) -> list[str]:
-        """The text of D_0, which a tokeniser is trained on; `chosen` are the places of its documents."""
+        """The text of D_0, which a tokenizer is trained on; `chosen` are the places of its documents."""
         return [texts.train[i].whole for i in chosen]
 
     @abstractmethod
@@ -221,11 +221,11 @@ class TextTask(Task):
     # -- the task's part of the loop -------------------------------------------------------------
 
     def prepared(self, n: int, rng: torch.Generator) -> Task:
-        """Read and check the data, make the tokeniser, encode every real example.
+        """Read and check the data, make the tokenizer, encode every real example.
 
         Raises:
             DataError: missing, damaged or too little data.
-            PluginError: an empty or too long text, a tokeniser or prior that does not fit.
+            PluginError: an empty or too long text, a tokenizer or prior that does not fit.
         """
         task = copy.copy(self)
         data = _prepare(self, n, rng.get_state().numpy().tobytes(), os.environ.get(FOLDER))
@@ -254,7 +254,7 @@ class TextTask(Task):
 
         if not self.base:
             return self._around(build_model(self._config(), rng))
-        model = load_pretrained(located(self.base))
+        model = load_pretrained(data_path(self.base))
         return self._around(with_lora(model, Lora(self.lora), rng) if self.lora else model)
 
     def prior(self, rng: torch.Generator) -> Learner:
@@ -262,31 +262,31 @@ class TextTask(Task):
         from ..learners.lm.model import load_pretrained
 
         return (
-            self._around(load_pretrained(located(self.external_prior))) if self.external_prior else super().prior(rng)
+            self._around(load_pretrained(data_path(self.external_prior))) if self.external_prior else super().prior(rng)
         )
 
     def conditions(self, n: int, rng: torch.Generator, first: Corpus | None = None) -> Corpus | None:
         """The prompts of D_0, in its order and again from the start after the last; without D_0, of random examples."""
-        if "given" not in self.data.rows.names:
+        if "prompt_length" not in self.data.rows.names:
             return None
         rows = self.data.rows if first is None else first
         chosen = torch.randint(len(rows), (n,), generator=rng) if first is None else torch.arange(n) % len(rows)
-        tokens, given = rows["tokens"][chosen], rows["given"][chosen]
+        tokens, given = rows["tokens"][chosen], rows["prompt_length"][chosen]
         outside = torch.arange(tokens.shape[1]) >= given[:, None]
-        return Corpus({"tokens": tokens.masked_fill(outside, self.data.tokenizer.pad_token_id), "given": given})
+        return Corpus({"tokens": tokens.masked_fill(outside, self.data.tokenizer.pad_token_id), "prompt_length": given})
 
-    def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
+    def evaluate(self, learner: Learner, start: Start, rng: torch.Generator) -> dict[str, float]:
         """lm-eval's scores on held-out documents, and statistics of samples drawn from `rng`."""
         from ..learners.lm.causal_lm import CausalLM
         from ..scoring.text import sample_statistics
 
         assert isinstance(learner, CausalLM)
         draws = generator(int(torch.randint(2**62, (1,), generator=rng)))
-        prompts = self.conditions(self.samples, draws, zero.corpus)
+        prompts = self.conditions(self.samples, draws, start.corpus)
         samples = learner.sample(self.samples, draws, Decoding(), prompts)
         return {
             **self.scores(self.data.suite.score(learner.model), self.data.counts),
-            **sample_statistics(samples, zero, self.data.tokenizer.pad_token_id, self._decoded),
+            **sample_statistics(samples, start, self.data.tokenizer.pad_token_id, self._decoded),
         }
 
     def render(self, corpus: Corpus) -> list[str]:
@@ -296,10 +296,10 @@ class TextTask(Task):
     # -- inside ----------------------------------------------------------------------------------
 
     def _around(self, model: PreTrainedModel) -> CausalLM:
-        from ..learners.gradient import Optimiser
+        from ..learners.gradient import Optimizer
         from ..learners.lm.causal_lm import CausalLM
 
-        return CausalLM(model, self.data.tokenizer, self.context, Optimiser(lr=self.lr, clip=1.0), ends=self.ends)
+        return CausalLM(model, self.data.tokenizer, self.context, Optimizer(lr=self.lr, clip=1.0), ends=self.ends)
 
     @property
     def _keys(self) -> str:
@@ -328,7 +328,7 @@ class TextTask(Task):
             return word_tokenizer(self.first(texts, chosen), self.vocabulary)
         if self.tokenizer == "characters":
             return byte_tokenizer()
-        return pretrained(located(self.tokenizer or self.base))
+        return pretrained(data_path(self.tokenizer or self.base))
 
     def _decoded(self, tokens: torch.Tensor) -> list[str]:
         from ..learners.lm.tokenizer import decode
@@ -356,7 +356,7 @@ def _prepare(task: TextTask, n: int, state: bytes, folder: str | None) -> Prepar
     chosen = torch.randperm(task.population, generator=rng)[:n].tolist()
     tokenizer = task._tokenizer(texts, chosen)
     if task.external_prior:
-        check_same_tokenizer(pretrained(located(task.external_prior)), tokenizer, task.external_prior)
+        check_same_tokenizer(pretrained(data_path(task.external_prior)), tokenizer, task.external_prior)
     rows = task.rows(texts, tokenizer)
     if len(rows) != task.population:
         raise DataError(

@@ -9,7 +9,7 @@ import torch
 
 from ..core.corpus import Corpus
 from ..core.errors import Diverged, PluginError
-from ..core.learner import Decoding, FitReport, Learner, Sites, Training
+from ..core.learner import Decoding, FitConfig, FitReport, Learner, Sites
 
 _EDGE = 2.0**-32
 """Distance that uniform draws keep from 0 and 1, so that adding a context's number rounds none out of its context."""
@@ -39,7 +39,7 @@ class CategoricalLearner(Learner):
 
     # -- fitting ---------------------------------------------------------------------------------
 
-    def fit(self, corpus: Corpus, training: Training) -> FitReport:
+    def fit(self, corpus: Corpus, training: FitConfig) -> FitReport:
         """Count the (weighted) rows."""
         self._adopt(self._count(corpus))
         return FitReport(len(corpus))

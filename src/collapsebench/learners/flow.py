@@ -11,8 +11,8 @@ import torch
 
 from ..core.corpus import Corpus
 from ..core.errors import Diverged, PluginError
-from ..core.learner import Decoding, FitReport, Learner, Training
-from .gradient import Optimiser, batches, initialised
+from ..core.learner import Decoding, FitConfig, FitReport, Learner
+from .gradient import Optimizer, batches, initialised
 
 FREQUENCIES = 4
 """Sines and cosines of the time that the network sees, π to 8π."""
@@ -27,14 +27,14 @@ class FlowShape:
         width: hidden units of each layer.
         depth: hidden layers.
         ode_steps: steps from noise to data, two looks at the network each.
-        optimiser: how it is trained.
+        optimizer: how it is trained.
     """
 
     d: int = 2
     width: int = 64
     depth: int = 3
     ode_steps: int = 10
-    optimiser: Optimiser = field(default_factory=Optimiser)
+    optimizer: Optimizer = field(default_factory=Optimizer)
 
 
 class FlowMatching(Learner):
@@ -54,7 +54,7 @@ class FlowMatching(Learner):
         self.shape = shape
         self._velocity = initialised(lambda: _Velocity(shape), rng)
 
-    def fit(self, corpus: Corpus, training: Training) -> FitReport:
+    def fit(self, corpus: Corpus, training: FitConfig) -> FitReport:
         """Minimise the mean squared error of the velocity; rows with weights are drawn in proportion to them.
 
         Raises:
@@ -63,7 +63,7 @@ class FlowMatching(Learner):
         """
         shape, x = self.shape, self._checked(corpus)
         order = batches(corpus, training)
-        stepper, loss = shape.optimiser.build(self._velocity), torch.zeros(())
+        stepper, loss = shape.optimizer.build(self._velocity), torch.zeros(())
         for step, rows in enumerate(order):
             data = x[rows]
             noise = torch.randn(data.shape, generator=training.rng)
@@ -71,7 +71,7 @@ class FlowMatching(Learner):
             loss = (self._velocity(torch.lerp(noise, data, time), time) - (data - noise)).square().mean()
             loss.backward()
             for group in stepper.param_groups:
-                group["lr"] = shape.optimiser.rate(step, len(order))
+                group["lr"] = shape.optimizer.rate(step, len(order))
             stepper.step()
             stepper.zero_grad()
         if not all(bool(value.isfinite().all()) for value in (loss, *self._velocity.parameters())):

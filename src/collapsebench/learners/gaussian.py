@@ -14,7 +14,7 @@ from scipy.linalg.lapack import dsyevd
 
 from ..core.corpus import Corpus
 from ..core.errors import Diverged, PluginError
-from ..core.learner import Decoding, FitReport, Learner, Sites, Training
+from ..core.learner import Decoding, FitConfig, FitReport, Learner, Sites
 
 FloatArray = NDArray[np.float64]
 
@@ -85,7 +85,7 @@ class GaussianLearner(Learner):
 
     # -- fitting ---------------------------------------------------------------------------------
 
-    def fit(self, corpus: Corpus, training: Training) -> FitReport:
+    def fit(self, corpus: Corpus, training: FitConfig) -> FitReport:
         """Take the (weighted) mean and covariance of the rows."""
         self._adopt(_moments(corpus))
         return FitReport(len(corpus))
@@ -228,7 +228,7 @@ def _merged(a: Moments, b: Moments) -> Moments:
 
 
 def _cholesky(covariance: torch.Tensor, negligible: float) -> torch.Tensor:
-    """Lower factor of a positive semidefinite matrix; the column of a pivot that is negligible is zero."""
+    """Lower factor of a positive semidefinite matrix; the column of a pivot that is negligible is start."""
     rest = covariance.clone()
     factor = torch.zeros_like(rest)
     for j in range(len(rest)):

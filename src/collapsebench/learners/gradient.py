@@ -1,4 +1,4 @@
-"""What learners that are trained by gradient steps share: initial weights, the order of rows, the optimiser."""
+"""What learners that are trained by gradient steps share: initial weights, the order of rows, the optimizer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import torch
 
 from ..core.corpus import Corpus
 from ..core.errors import PluginError
-from ..core.learner import Training
+from ..core.learner import FitConfig
 
 N = TypeVar("N", bound=torch.nn.Module)
 
@@ -24,7 +24,7 @@ def initialised(build: Callable[[], N], rng: torch.Generator) -> N:
         return build()
 
 
-def batches(corpus: Corpus, training: Training) -> torch.Tensor:
+def batches(corpus: Corpus, training: FitConfig) -> torch.Tensor:
     """Row indices of every step, int64 `[steps, batch]`.
 
     Rows without weights come in passes over the corpus, each in a new random order; rows with
@@ -41,8 +41,8 @@ def batches(corpus: Corpus, training: Training) -> torch.Tensor:
 
 
 @dataclass(frozen=True)
-class Optimiser:
-    """AdamW with linear warm-up and decay to zero.
+class Optimizer:
+    """AdamW with linear warm-up and decay to start.
 
     Args:
         lr: peak learning rate.
@@ -72,7 +72,7 @@ class Optimiser:
         return self.lr * min((step + 1) / rising, decayed)
 
     def build(self, model: torch.nn.Module) -> torch.optim.AdamW:
-        """The optimiser over a model's trainable parameters."""
+        """The optimizer over a model's trainable parameters."""
         parameters = [p for p in model.parameters() if p.requires_grad]
         groups = [
             {"params": [p for p in parameters if p.dim() > 1], "weight_decay": self.weight_decay},

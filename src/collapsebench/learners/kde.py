@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..core.corpus import Corpus
 from ..core.errors import Diverged, PluginError
-from ..core.learner import Decoding, FitReport, Learner, Training
+from ..core.learner import Decoding, FitConfig, FitReport, Learner
 
 FloatArray = NDArray[np.float64]
 
@@ -112,7 +112,7 @@ class KernelDensityLearner(Learner):
 
     # -- fitting ---------------------------------------------------------------------------------
 
-    def fit(self, corpus: Corpus, training: Training) -> FitReport:
+    def fit(self, corpus: Corpus, training: FitConfig) -> FitReport:
         """Put a kernel on every row; rows of weight 0 are left out."""
         self._take(self._unfitted(), *_weighted_rows(corpus))
         return FitReport(len(corpus))

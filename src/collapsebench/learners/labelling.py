@@ -12,8 +12,8 @@ from torch.nn import functional as F
 
 from ..core.corpus import Corpus
 from ..core.errors import Diverged, PluginError
-from ..core.learner import Decoding, FitReport, Learner, Sites, Training
-from .gradient import Optimiser, batches, initialised
+from ..core.learner import Decoding, FitConfig, FitReport, Learner, Sites
+from .gradient import Optimizer, batches, initialised
 from .image.shape import ImageShape
 
 CHUNK = 2000
@@ -110,7 +110,7 @@ class RandomFeatures(Labeller):
         self._features, self._ridge = features, ridge
         self._adopt(_no_rows(features.shape[1], shape.classes))
 
-    def fit(self, corpus: Corpus, training: Training) -> FitReport:
+    def fit(self, corpus: Corpus, training: FitConfig) -> FitReport:
         """Solve the normal equations of the (weighted) rows.
 
         Raises:
@@ -181,7 +181,7 @@ class TwoLayerNetwork(Labeller):
     Args:
         shape: of the images.
         width: hidden units.
-        optimiser: how it is trained.
+        optimizer: how it is trained.
         rng: initial weights.
         labeller: see `Labeller`.
     """
@@ -190,15 +190,15 @@ class TwoLayerNetwork(Labeller):
         self,
         shape: ImageShape,
         width: int,
-        optimiser: Optimiser,
+        optimizer: Optimizer,
         rng: torch.Generator,
         labeller: Labeller | None = None,
     ) -> None:
         super().__init__(shape, labeller)
-        self._optimiser = optimiser
+        self._optimizer = optimizer
         self._network = initialised(lambda: _perceptron(shape.pixels, width, shape.classes), rng)
 
-    def fit(self, corpus: Corpus, training: Training) -> FitReport:
+    def fit(self, corpus: Corpus, training: FitConfig) -> FitReport:
         """Minimise the cross-entropy; rows with weights are drawn in proportion to them.
 
         Raises:
@@ -207,12 +207,12 @@ class TwoLayerNetwork(Labeller):
         """
         images, labels = self.shape.checked(corpus)["image"], corpus["label"]
         order = batches(corpus, training)
-        stepper, loss = self._optimiser.build(self._network), torch.zeros(())
+        stepper, loss = self._optimizer.build(self._network), torch.zeros(())
         for step, rows in enumerate(order):
             loss = F.cross_entropy(self._network(_scaled(images[rows])), labels[rows])
             loss.backward()  # type: ignore[no-untyped-call]
             for group in stepper.param_groups:
-                group["lr"] = self._optimiser.rate(step, len(order))
+                group["lr"] = self._optimizer.rate(step, len(order))
             stepper.step()
             stepper.zero_grad()
         if not all(bool(value.isfinite().all()) for value in (loss, *self._network.parameters())):

@@ -15,7 +15,7 @@ from scipy.linalg.lapack import dposv, dsyevd
 
 from ..core.corpus import Corpus
 from ..core.errors import Diverged, PluginError
-from ..core.learner import Decoding, FitReport, Learner, Sites, Training
+from ..core.learner import Decoding, FitConfig, FitReport, Learner, Sites
 
 FloatArray = NDArray[np.float64]
 
@@ -119,7 +119,7 @@ class LinearLearner(Learner):
 
     # -- fitting ---------------------------------------------------------------------------------
 
-    def fit(self, corpus: Corpus, training: Training) -> FitReport:
+    def fit(self, corpus: Corpus, training: FitConfig) -> FitReport:
         """Solve the normal equations of the (weighted) rows."""
         self._adopt(_equations(corpus))
         return FitReport(len(corpus))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from ..core.costs import Ledger
+from ..core.costs import Costs
 from ..core.files import sha256
 from .digests import harness_digest
 from .store import StageNote
@@ -36,7 +36,7 @@ class Artefact(Generic[T]):
 
     Args:
         value: the corpus or model; None when the facts are all there is.
-        ledger: counts that the stage added.
+        costs: counts that the stage added.
         log: what the method logged.
         facts: small results: metrics of an evaluation, rows and real share of a corpus.
 
@@ -45,18 +45,18 @@ class Artefact(Generic[T]):
         digest: SHA-256 of the stored value, "" for values that are only in memory.
     """
 
-    __slots__ = ("digest", "facts", "ledger", "log", "seconds", "value")
+    __slots__ = ("costs", "digest", "facts", "log", "seconds", "value")
 
     value: T
 
     def __init__(
         self,
         value: T,
-        ledger: Ledger,
+        costs: Costs,
         log: dict[str, float] | None = None,
         facts: dict[str, float] | None = None,
     ) -> None:
-        self.value, self.ledger, self.log, self.facts = value, ledger, log or {}, facts or {}
+        self.value, self.costs, self.log, self.facts = value, costs, log or {}, facts or {}
         self.seconds, self.digest = 0.0, ""
 
     def drop(self) -> None:
@@ -78,7 +78,7 @@ class StoredArtefact(Artefact[T]):
     def __init__(
         self, note: StageNote, load: Callable[[], T], drop: Callable[[], None], value: T | None = None
     ) -> None:
-        self.ledger, self.log, self.facts = Ledger.from_dict(note.ledger), note.log, note.facts
+        self.costs, self.log, self.facts = Costs.from_dict(note.costs), note.log, note.facts
         self.seconds, self.digest = note.seconds, note.digest
         self._load, self._drop, self._value = load, drop, value
 
@@ -173,7 +173,7 @@ class StoredStages(Stages):
         seconds = time.perf_counter() - start
         payload = None if codec is None else codec.encode(work.value)
         digest = "" if payload is None else hashlib.sha256(payload).hexdigest()
-        note = StageNote(digest, work.ledger.to_dict(), work.log, work.facts, seconds)
+        note = StageNote(digest, work.costs.to_dict(), work.log, work.facts, seconds)
         self._store.save_stage(kind, key, note, payload)
         return note, work.value
 

@@ -11,12 +11,12 @@ from safetensors.torch import save as save_tensors
 
 from ..core.context import Context, RealSource, check_decoding
 from ..core.corpus import Block, Corpus
-from ..core.costs import Ledger
+from ..core.costs import Costs
 from ..core.errors import Diverged, LimitExceeded, PluginError
-from ..core.learner import Learner, Training
+from ..core.learner import FitConfig, Learner
 from ..core.records import GenerationRecord
 from ..core.seeds import generator, stream, stream_seed
-from ..core.task import GenerationZero, Task
+from ..core.task import Start, Task
 from .cache import Artefact, Codec, InMemoryStages, Stages, StoredStages
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class Lineage:
         self._lm_eval = self._named_tasks(learner)
         self._stages: Stages = InMemoryStages() if self.closed_form or store is None else StoredStages(store)
         self._unbatched = self._training(self._stream("batches", 0))
-        self.ledger = Ledger()
+        self.costs = Costs()
         self.history: list[Artefact[Corpus]] = []
         self.corpus: Artefact[Corpus]
         self.model: Artefact[Learner]
@@ -64,7 +64,7 @@ class Lineage:
 
         def compute() -> Artefact[Corpus]:
             corpus = self._source.first()
-            return Artefact(corpus, Ledger(real_examples=len(corpus)), facts=_facts(corpus))
+            return Artefact(corpus, Costs(real_examples=len(corpus)), facts=_facts(corpus))
 
         corpus = self._run("real", lambda: (self.rules.n,), compute, CORPUS)
         self.history.append(corpus)
@@ -79,7 +79,7 @@ class Lineage:
             synthetic = model.value.sample(m, self._stream("sample", t), decoding, self._conditions(m, t))
             if len(synthetic) != m:
                 raise PluginError(f"Task '{self.task.name}' sampled {len(synthetic)} examples, not {m}.")
-            return Artefact(synthetic.with_origin(t), Ledger(synthetic_examples=m))
+            return Artefact(synthetic.with_origin(t), Costs(synthetic_examples=m))
 
         synthetic = self._run("sample", lambda: (model.digest, m, repr(decoding), t), compute, CORPUS)
         self.history.append(synthetic)
@@ -90,7 +90,7 @@ class Lineage:
         previous = self.corpus
 
         def compute() -> Artefact[Corpus]:
-            ledger = Ledger()
+            costs = Costs()
             real, candidates = self.history[0].value, synthetic.value
             ctx = Context(
                 t=t,
@@ -104,13 +104,13 @@ class Lineage:
                 previous=lambda: previous.value,
                 model=lambda: model.value,
                 initial_model=lambda: self.initial_model.value,
-                ledger=ledger,
+                costs=costs,
             )
-            ctx.hand_out(candidates)
+            ctx.guard(candidates)
             corpus = self._method.curate(candidates, ctx)
             ctx.check_inputs()
             corpus = self._checked(corpus, real, t)
-            return Artefact(corpus, ledger, log=ctx.logged, facts=_facts(corpus))
+            return Artefact(corpus, costs, log=ctx.logged, facts=_facts(corpus))
 
         def inputs() -> tuple[Any, ...]:
             digests = [corpus.digest for corpus in self.history]
@@ -127,13 +127,13 @@ class Lineage:
 
         def compute() -> Artefact[Learner]:
             if t > 0 and self.closed_form and (extended := self._extended(corpus.value)):
-                return Artefact(extended, Ledger(trained_tokens=extended.tokens(corpus.value)))
+                return Artefact(extended, Costs(trained_tokens=extended.tokens(corpus.value)))
             learner = self._new_learner()
             if continued is not None:
                 learner.load(continued.value.state())
             training = self._unbatched if self.closed_form else self._training(self._stream("batches", t))
             report = learner.fit(corpus.value, training)
-            return Artefact(learner, Ledger(trained_tokens=report.tokens, optimiser_steps=report.steps))
+            return Artefact(learner, Costs(trained_tokens=report.tokens, optimizer_steps=report.steps))
 
         def inputs() -> tuple[Any, ...]:
             weighting = self.cell.method_key if self._method.weights_sites else ""
@@ -150,15 +150,15 @@ class Lineage:
         first, initial_model = self.history[0], self.initial_model
 
         def compute() -> Artefact[None]:
-            zero = GenerationZero(first.value, lambda: initial_model.value)
-            found = self.task.evaluate(model.value, zero, self._restarted("evaluate"))
+            start = Start(first.value, lambda: initial_model.value)
+            found = self.task.evaluate(model.value, start, self._restarted("evaluate"))
             self._check_metrics(found, t)
             beside = self._lm_eval.score(model.value) if self._lm_eval else {}
             metrics = {name: float(value) for name, value in (found | beside).items()}  # as they are when read back
-            return Artefact(None, Ledger(), facts=metrics)
+            return Artefact(None, Costs(), facts=metrics)
 
         def inputs() -> tuple[Any, ...]:
-            return (model.digest, first.digest, initial_model.digest, *self.cell.beside_the_score)
+            return (model.digest, first.digest, initial_model.digest, *self.cell.extra_evals)
 
         evaluation = self._run("evaluate", inputs, compute, None)
         if t > 1 and not self._keep_checkpoints:
@@ -168,7 +168,7 @@ class Lineage:
         record = GenerationRecord(
             t=t,
             metrics=evaluation.facts,
-            ledger=self.ledger.to_dict(),
+            costs=self.costs.to_dict(),
             rows=int(facts["rows"]),
             real_share=facts["real_share"],
             log=self._log,
@@ -187,15 +187,15 @@ class Lineage:
         codec: Codec[Any] | None,
     ) -> Artefact[Any]:
         artefact = self._stages.run(kind, lambda: (self.cell.task_key, self.cell.seed, *inputs()), compute, codec)
-        self.ledger.add(artefact.ledger)
+        self.costs.add(artefact.costs)
         self._seconds[kind] = artefact.seconds
         if artefact.log:
             self._log.update(artefact.log)
         return artefact
 
-    def _training(self, batches: torch.Generator) -> Training:
+    def _training(self, batches: torch.Generator) -> FitConfig:
         budget, hook = self.rules.budget, self._method.site_weights if self._method.weights_sites else None
-        return Training(batches, budget.steps, budget.epochs, budget.batch, hook)
+        return FitConfig(batches, budget.steps, budget.epochs, budget.batch, hook)
 
     def _stream(self, purpose: str, t: int) -> torch.Generator:
         return stream(purpose, self.task.name, self.cell.seed, t)
@@ -245,7 +245,7 @@ class Lineage:
 
     def known_corpus(self, corpus: Corpus) -> Artefact[Corpus]:
         """An artefact for a corpus that is already paid for."""
-        return Artefact(corpus, Ledger(), facts=_facts(corpus))
+        return Artefact(corpus, Costs(), facts=_facts(corpus))
 
     def decode_learner(self, tensors: Mapping[str, torch.Tensor]) -> Learner:
         """A learner of this task with a saved state."""
@@ -311,7 +311,7 @@ def check_values(blocks: Sequence[Block], method: str) -> None:
         if weights is not None and not (bool(torch.isfinite(weights).all()) and bool((weights >= 0).all())):
             raise PluginError(f"Method '{method}' returned row weights that are NaN, infinite or negative.")
     if all(block.weights is not None and not bool(block.weights.any()) for block in blocks):
-        raise PluginError(f"Method '{method}' returned row weights that are all zero.")
+        raise PluginError(f"Method '{method}' returned row weights that are all start.")
 
 
 def _facts(corpus: Corpus) -> dict[str, float]:

@@ -22,7 +22,7 @@ from ..core.records import REFERENCES, SCHEMA, CellRecord, CellResult, Status
 from ..core.registry import METHODS, TASKS, load_plugins
 from ..core.seeds import stream
 from ..core.task import Task
-from ..data import located
+from ..data import data_path
 from .digests import environment, harness_digest, plugin_digest
 from .protocol import Protocol, TaskRules
 
@@ -105,10 +105,10 @@ class Cell:
     @cached_property
     def storage_digest(self) -> str:
         """The key of this cell in a store: also the harness's own code, so that no old result is reused."""
-        return _digest([self.digest, harness_digest(), *self.beside_the_score])
+        return _digest([self.digest, harness_digest(), *self.extra_evals])
 
     @cached_property
-    def beside_the_score(self) -> list[list[str]]:
+    def extra_evals(self) -> list[list[str]]:
         """What is measured with lm-eval besides the task's own metrics: name, limit and where the items come from."""
         if not self.rules.lm_eval:
             return []
@@ -173,7 +173,7 @@ class Cell:
             environment={**environment(), "date": datetime.now(UTC).date().isoformat()},
         )
 
-    def told_anew(self, result: CellResult) -> CellResult:
+    def with_current_metadata(self, result: CellResult) -> CellResult:
         """A stored result of this cell with the record as it is written now.
 
         The protocol may have had another version or other tasks when it ran, and sentences may have been mended.
@@ -183,9 +183,9 @@ class Cell:
 
     def _lm_eval(self) -> dict[str, Any]:
         """For the record: what stands in its metrics besides those of the card."""
-        if not self.beside_the_score:
+        if not self.extra_evals:
             return {}
-        sources = {name: source for name, _, source in self.beside_the_score}
+        sources = {name: source for name, _, source in self.extra_evals}
         return {"lm_eval": {"tasks": list(sources), "limit": self.rules.lm_eval_limit, "sources": sources}}
 
 
@@ -198,7 +198,7 @@ def described(protocol: Protocol) -> dict[str, Any]:
 def task_key(task: Task) -> str:
     """Digest of a task: name, version, data, source and sizes; of pretrained models the content, wherever they lie."""
     sizes = {
-        name: content_digest(located(str(value))) or value if name in _PRETRAINED and value else value
+        name: content_digest(data_path(str(value))) or value if name in _PRETRAINED and value else value
         for name, value in task.params().items()
     }
     return _digest([task.name, task.card.version, task.card.data, plugin_digest(type(task)), sizes])
@@ -209,7 +209,7 @@ def method_key(method: Method) -> str:
     return _digest([method.name, plugin_digest(type(method)), method.params()])
 
 
-def expand(
+def enumerate_cells(
     protocol: Protocol,
     methods: Sequence[tuple[str, Mapping[str, Any]]],
     tasks: Sequence[str] | None = None,
@@ -243,7 +243,7 @@ def expand(
     ]
 
 
-def resolve(spec: CellSpec) -> Cell:
+def build_cell(spec: CellSpec) -> Cell:
     """The cell of a spec, with its plug-ins loaded.
 
     Raises:

@@ -18,7 +18,7 @@ NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
-BESIDE_THE_SCORE = {"lm_eval", "lm_eval_limit"}
+EXTRA_EVALS = {"lm_eval", "lm_eval_limit"}
 """What is measured besides a task's own metrics: it cannot change a score, so it is in no digest of rules."""
 
 
@@ -27,7 +27,7 @@ class _Rules(BaseModel):
 
 
 class Budget(_Rules):
-    """Training of one generation: `steps` optimiser steps whatever the corpus size, or `epochs` over it."""
+    """Training of one generation: `steps` optimizer steps whatever the corpus size, or `epochs` over it."""
 
     steps: PositiveInt | None = None
     epochs: Positive | None = None
@@ -63,7 +63,7 @@ class TaskRules(_Rules):
 
     def digest(self) -> str:
         """SHA-256 over every rule that can change a score; part of a cell's key."""
-        return _digest(self.model_dump(mode="json", exclude=BESIDE_THE_SCORE))
+        return _digest(self.model_dump(mode="json", exclude=EXTRA_EVALS))
 
 
 class _TaskEntry(_Rules):
@@ -146,14 +146,14 @@ class Protocol(_Rules):
         """SHA-256 over all that can change a score; names exactly what a board was run under."""
         content = self.model_dump(mode="json", exclude={"description"})
         for entry in content["tasks"].values():
-            for name in BESIDE_THE_SCORE:
+            for name in EXTRA_EVALS:
                 del entry[name]
         return _digest(content)
 
 
 def shipped_protocols() -> list[str]:
     """Names of the protocols that come with the package."""
-    folder = resources.files("collapsebench") / "protocols"
+    folder = resources.files("collapsebench.loop") / "protocols"
     return sorted(f.name.removesuffix(".yaml") for f in folder.iterdir() if f.name.endswith(".yaml"))
 
 
@@ -175,7 +175,7 @@ def load_protocol(name_or_path: str) -> Protocol:
         return parse_protocol(text, str(path))
     if name_or_path not in shipped_protocols():
         raise unknown_name("protocol", name_or_path, shipped_protocols())
-    text = (resources.files("collapsebench") / "protocols" / f"{name_or_path}.yaml").read_text(encoding="utf-8")
+    text = (resources.files("collapsebench.loop") / "protocols" / f"{name_or_path}.yaml").read_text(encoding="utf-8")
     return parse_protocol(text, name_or_path)
 
 

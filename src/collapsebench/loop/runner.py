@@ -20,7 +20,7 @@ FLUSH_SECONDS = 2.0
 """How often a closed-form cell writes its state; others write every stage."""
 
 
-def run_cell(lineage: Lineage) -> Iterator[GenerationRecord]:
+def generations_of(lineage: Lineage) -> Iterator[GenerationRecord]:
     """The protocol: train, sample, the method curates, train, ... with an evaluation at every generation."""
     if lineage.t < 0:
         corpus = lineage.real()
@@ -44,7 +44,7 @@ def finished(cell: Cell, store: Store) -> CellResult | None:
     return _folder(cell, store).result()
 
 
-def perform(
+def run_cell(
     cell: Cell,
     store: Store,
     on_generation: Callable[[int], None] = lambda t: None,
@@ -98,7 +98,7 @@ def _attempt(
         if (payload := folder.load_snapshot()) is not None:
             records = snapshot.restore(lineage, payload)
         written = time.monotonic()
-        for record in run_cell(lineage):
+        for record in generations_of(lineage):
             records.append(record)
             on_generation(record.t)
             if not lineage.closed_form:

@@ -15,7 +15,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from ..core.corpus import Block, Corpus, block_from_tensors, block_tensors
-from ..core.costs import Ledger
+from ..core.costs import Costs
 from ..core.records import GenerationRecord, generation_from_dict, to_line
 from .cache import Artefact
 
@@ -37,7 +37,7 @@ def take(lineage: Lineage, records: list[GenerationRecord]) -> bytes:
     tensors |= _prefixed("initial", lineage.initial_model.value.state())
     meta = {
         "t": lineage.t,
-        "ledger": lineage.ledger.to_dict(),
+        "costs": lineage.costs.to_dict(),
         "corpora": [{"blocks": [index[id(b)] for b in c.blocks], "order": c.order} for c in corpora],
         "records": [asdict(record) for record in records],
     }
@@ -57,13 +57,13 @@ def restore(lineage: Lineage, payload: bytes) -> list[GenerationRecord]:
     lineage.history, lineage.corpus = corpora[:-1], corpora[-1]
     lineage.model = _learner(lineage, _under("model", tensors))
     lineage.initial_model = _learner(lineage, _under("initial", tensors))
-    lineage.ledger = Ledger.from_dict(meta["ledger"])
+    lineage.costs = Costs.from_dict(meta["costs"])
     lineage.t = meta["t"]
     return [generation_from_dict(record) for record in meta["records"]]
 
 
 def _learner(lineage: Lineage, state: Mapping[str, torch.Tensor]) -> Artefact[Any]:
-    return Artefact(lineage.decode_learner(state), Ledger())
+    return Artefact(lineage.decode_learner(state), Costs())
 
 
 def _prefixed(prefix: str, tensors: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:

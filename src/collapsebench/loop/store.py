@@ -112,14 +112,14 @@ class StageNote:
 
     Args:
         digest: SHA-256 of the payload file's bytes; what later stages are keyed by.
-        ledger: counts that this stage added.
+        costs: counts that this stage added.
         log: what the method logged.
         facts: small results: metrics of an evaluation, rows and real share of a corpus.
         seconds: wall time of the computation.
     """
 
     digest: str = ""
-    ledger: dict[str, int] = field(default_factory=dict)
+    costs: dict[str, int] = field(default_factory=dict)
     log: dict[str, float] = field(default_factory=dict)
     facts: dict[str, float] = field(default_factory=dict)
     seconds: float = 0.0
@@ -270,4 +270,4 @@ class CellFolder:
 
 def _note_from_dict(content: Mapping[str, Any]) -> StageNote:
     numbers: Callable[[str], dict[str, float]] = lambda name: {k: float(v) for k, v in content[name].items()}  # noqa: E731
-    return StageNote(content["digest"], content["ledger"], numbers("log"), numbers("facts"), float(content["seconds"]))
+    return StageNote(content["digest"], content["costs"], numbers("log"), numbers("facts"), float(content["seconds"]))

@@ -27,7 +27,7 @@ KINDS = {
     "synthetic examples": ("synthetic_examples",),
     "tokens trained on or scored": ("trained_tokens", "scored_tokens"),
 }
-"""What is plotted, and the ledger's counts that each adds up. Calls of verifiers and rewards stand in the table."""
+"""What is plotted, and the costs's counts that each adds up. Calls of verifiers and rewards stand in the table."""
 
 FLOOR = -1.0
 """Entries with a lower R are drawn here, with their R in words: else they would squeeze all others together."""
@@ -62,7 +62,7 @@ def cost_plot(board: Board) -> CostPlot:
         Dot(
             entry.label,
             "" if entry.reference else entry.track,
-            rounded(board.overall(entry).these_tasks.centre),
+            rounded(board.overall(entry).seed_interval.centre),
             tuple(rounded(_relative(board, entry, replace, counts)) for counts in KINDS.values()),
         )
         for entry in board.complete
@@ -79,7 +79,7 @@ def _relative(board: Board, entry: Entry, replace: Entry, counts: Sequence[str])
 
 def _spent(entry: Entry, task: str, counts: Sequence[str]) -> float:
     cells = [result for result in entry.results(task) if result.cell.status == "done"]
-    totals = [sum(result.generations[-1].ledger.get(name, 0) for name in counts) for result in cells]
+    totals = [sum(result.generations[-1].costs.get(name, 0) for name in counts) for result in cells]
     return float(np.mean(totals)) if totals else 0.0
 
 

@@ -43,7 +43,7 @@ def _states(state: str) -> str:
 
 
 def _cells(board: Board, entry: Entry) -> list[str]:
-    overall, costs = board.overall(entry).these_tasks, board.costs(entry)
+    overall, costs = board.overall(entry).seed_interval, board.costs(entry)
     return [
         escape(entry.label),
         score(overall.centre),

@@ -10,7 +10,7 @@ from typing import Any
 from ..core.commands import completing_command, run_command
 from ..core.errors import RecordError
 from ..core.records import CellResult
-from ..loop.plan import expand, make_method, resolve
+from ..loop.plan import build_cell, enumerate_cells, make_method
 from ..loop.protocol import Protocol, load_protocol
 from ..loop.runner import finished
 from ..loop.store import Store
@@ -57,13 +57,13 @@ def collect(
     there = _on_board(board, rules)
     found: list[CellResult] = []
     missing: list[Place] = []
-    for spec in expand(rules, [(name, params)], plugins=[str(path.resolve()) for path in plugins]):
-        cell = resolve(spec)
+    for spec in enumerate_cells(rules, [(name, params)], plugins=[str(path.resolve()) for path in plugins]):
+        cell = build_cell(spec)
         place = (cell.method.label, cell.task.name, cell.seed)
         if cell.method.label != label and there.get(place) == cell.digest:
             continue
         if result := finished(cell, store):
-            found.append(cell.told_anew(result))
+            found.append(cell.with_current_metadata(result))
         else:
             missing.append(place)
     if missing:

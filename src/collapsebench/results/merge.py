@@ -11,7 +11,7 @@ from ..core.records import CellResult, write_results
 from .reader import parse_results, read_results
 
 
-def publish(results: Iterable[CellResult], folder: Path) -> None:
+def merge_records(results: Iterable[CellResult], folder: Path) -> None:
     """Merge results into `folder/records/<method>.jsonl`, one file per method.
 
     A cell that is there already with the same result, timings aside, keeps its bytes, and the metrics from lm-eval

@@ -235,9 +235,9 @@ def _generation_problems(
     for name in generation.metrics:
         if name not in task["metrics"] and not (beside and name.startswith(beside)):
             yield f"metrics.{name}", "is no metric of the task"
-    for name, counted in generation.ledger.items():
-        if before and counted < before[-1].ledger[name]:
-            yield f"ledger.{name}", f"counts from the start of the cell and cannot fall to {counted}"
+    for name, counted in generation.costs.items():
+        if before and counted < before[-1].costs[name]:
+            yield f"costs.{name}", f"counts from the start of the cell and cannot fall to {counted}"
 
 
 def _ending_problems(result: CellResult) -> Iterator[tuple[str, str]]:

@@ -141,5 +141,5 @@ def _quantities(result: CellResult) -> dict[str, list[float]]:
         primary: [g.metrics[primary] for g in generations],
         "rows": [g.rows for g in generations],
         "real_share": [g.real_share for g in generations],
-        **{name: [g.ledger[name] for g in generations] for name in generations[0].ledger},
+        **{name: [g.costs[name] for g in generations] for name in generations[0].costs},
     }

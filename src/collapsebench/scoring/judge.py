@@ -19,12 +19,12 @@ from filelock import FileLock
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
-from ..core import files as cache
+from ..core import files
 from ..core.corpus import Corpus
 from ..core.errors import DataError, StoreError
 from ..core.files import write_atomic
 from ..core.seeds import generator
-from ..learners.gradient import Optimiser, initialised
+from ..learners.gradient import Optimizer, initialised
 from ..learners.image.generator import batches
 from ..learners.image.shape import ImageShape
 
@@ -45,7 +45,7 @@ class Recipe:
         data: digest of the images that it is trained on.
         shape: of the images.
         most_error: largest share of held-out images that it may get wrong.
-        steps: of AdamW, at a rate that rises in the first twentieth and decays linearly to zero.
+        steps: of AdamW, at a rate that rises in the first twentieth and decays linearly to start.
         batch: images per step.
         lr: peak learning rate.
         width: filters of the first convolution; the second has twice as many.
@@ -111,7 +111,7 @@ def fixed_classifier(recipe: Recipe, train: Corpus, heldout: Corpus) -> Classifi
     Raises:
         DataError: trained as the recipe says, it gets too many held-out images wrong.
     """
-    path = cache.folder() / "classifiers" / f"{recipe.task}-{recipe.digest[:16]}.safetensors"
+    path = files.cache_folder() / "classifiers" / f"{recipe.task}-{recipe.digest[:16]}.safetensors"
     network = initialised(lambda: _Network(recipe), generator(0))
     with _lock(path):
         weights = _cached(path, recipe)
@@ -159,12 +159,12 @@ class _Network(torch.nn.Module):
 def _train(network: _Network, recipe: Recipe, corpus: Corpus) -> None:
     """Minimise the cross-entropy of the labels."""
     images, labels = corpus["image"], corpus["label"]
-    optimiser = Optimiser(lr=recipe.lr, schedule="linear")
-    stepper = optimiser.build(network)
+    optimizer = Optimizer(lr=recipe.lr, schedule="linear")
+    stepper = optimizer.build(network)
     for step, rows in enumerate(batches(len(corpus), recipe.batch, recipe.steps, generator(1))):
         loss = torch.nn.functional.cross_entropy(network(images[rows].float() / recipe.shape.levels), labels[rows])
         for group in stepper.param_groups:
-            group["lr"] = optimiser.rate(step, recipe.steps)
+            group["lr"] = optimizer.rate(step, recipe.steps)
         stepper.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         stepper.step()
@@ -226,7 +226,7 @@ def _lock(path: Path) -> Iterator[None]:
     except OSError as error:
         raise StoreError(
             f"Cannot write to the cache {path.parent}: {error.strerror or error}.",
-            f"Set {cache.VARIABLE} to a folder that can be written.",
+            f"Set {files.CACHE_VARIABLE} to a folder that can be written.",
         ) from error
     try:
         yield

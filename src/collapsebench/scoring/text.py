@@ -18,7 +18,7 @@ from ..core.seeds import generator
 if TYPE_CHECKING:
     from ..core.corpus import Corpus
     from ..core.learner import Learner
-    from ..core.task import GenerationZero
+    from ..core.task import Start
 
 TOP = 100
 """Most frequent bigrams whose share is recorded."""
@@ -47,17 +47,17 @@ Texts: TypeAlias = "Callable[[torch.Tensor], Sequence[str]]"
 """Decodes a token matrix `[n, L]`."""
 
 
-def sample_statistics(samples: Corpus, zero: GenerationZero, pad: int, texts: Texts | None = None) -> dict[str, float]:
+def sample_statistics(samples: Corpus, start: Start, pad: int, texts: Texts | None = None) -> dict[str, float]:
     """Every statistic of `STATISTICS`.
 
     Args:
         samples: column `tokens` int64 `[n, L]`; with a column `given`, prompts are left out of all statistics.
-        zero: D_0, for its rare words, and M_0, the fixed prior.
+        start: D_0, for its rare words, and M_0, the fixed prior.
         pad: the padding token.
         texts: decodes tokens, so that rare words are words; without it they are tokens.
     """
-    tokens, real = answers(samples, pad), answers(zero.corpus, pad)
-    surprise = nll_per_token(zero.model, samples, pad)
+    tokens, real = answers(samples, pad), answers(start.corpus, pad)
+    surprise = nll_per_token(start.model, samples, pad)
     spread = surprise.quantile(torch.tensor(PERCENTILES, dtype=surprise.dtype) / 100).tolist()
     return {
         **{f"distinct_{n}": distinct(tokens, n, pad) for n in (1, 2, 3, 4)},
@@ -76,9 +76,9 @@ def sample_statistics(samples: Corpus, zero: GenerationZero, pad: int, texts: Te
 def answers(corpus: Corpus, pad: int) -> torch.Tensor:
     """The tokens `[n, L]` with each row's prompt, its first `given` tokens, replaced by padding."""
     tokens = corpus["tokens"]
-    if "given" not in corpus.names:
+    if "prompt_length" not in corpus.names:
         return tokens
-    return tokens.masked_fill(torch.arange(tokens.shape[1]) < corpus["given"][:, None], pad)
+    return tokens.masked_fill(torch.arange(tokens.shape[1]) < corpus["prompt_length"][:, None], pad)
 
 
 def chosen(tokens: torch.Tensor, most: int) -> torch.Tensor:

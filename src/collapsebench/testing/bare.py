@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 
 from ..core.corpus import Corpus
-from ..core.learner import Decoding, FitReport, Learner, Training
-from ..core.task import GenerationZero, Task, TaskCard
+from ..core.learner import Decoding, FitConfig, FitReport, Learner
+from ..core.task import Start, Task, TaskCard
 
 
 class Normal(Learner):
@@ -20,7 +20,7 @@ class Normal(Learner):
     def __init__(self) -> None:
         self._mean, self._std = torch.zeros(1), torch.ones(1)
 
-    def fit(self, corpus: Corpus, training: Training) -> FitReport:
+    def fit(self, corpus: Corpus, training: FitConfig) -> FitReport:
         """See `Learner.fit`."""
         x = corpus["x"]
         weights = torch.ones(len(x)) if corpus.weights is None else corpus.weights.to(x.dtype)
@@ -63,7 +63,7 @@ class Bare(Task):
         """See `Task.learner`."""
         return Normal()
 
-    def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
+    def evaluate(self, learner: Learner, start: Start, rng: torch.Generator) -> dict[str, float]:
         """See `Task.evaluate`."""
         state = learner.state()
         return {"error": float(state["mean"].square() + (state["std"] - 1).square())}

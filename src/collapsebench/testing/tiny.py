@@ -17,7 +17,7 @@ from ..loop import snapshot
 from ..loop.lineage import Lineage
 from ..loop.plan import Cell
 from ..loop.protocol import Protocol
-from ..loop.runner import perform, run_cell
+from ..loop.runner import generations_of, run_cell
 from ..loop.store import Store
 from .bare import Bare
 
@@ -69,18 +69,18 @@ def tiny_cells(method: Method, tasks: Sequence[str] | None) -> list[Cell]:
 def run_whole(cell: Cell) -> CellResult:
     """The cell in a store of its own."""
     with _temporary_store() as store:
-        return perform(cell, store)
+        return run_cell(cell, store)
 
 
 def run_interrupted(cell: Cell) -> CellResult:
     """The cell in a store of its own, left after two generations and taken up again from what is on disk."""
     with _temporary_store() as store:
         lineage = Lineage(cell, store)
-        records = list(islice(run_cell(lineage), INTERRUPTED_AFTER + 1))
+        records = list(islice(generations_of(lineage), INTERRUPTED_AFTER + 1))
         if lineage.closed_form:
             folder = store.cell(cell.task.name, cell.method.name, cell.seed, cell.storage_digest)
             folder.save_snapshot(snapshot.take(lineage, records))
-        return perform(cell, store)
+        return run_cell(cell, store)
 
 
 def difference(a: CellResult, b: CellResult) -> str | None:
@@ -90,7 +90,7 @@ def difference(a: CellResult, b: CellResult) -> str | None:
     if a.cell.status != b.cell.status:
         return f"{a.cell.status} and {b.cell.status} ({b.cell.reason or a.cell.reason})"
     for one, two in zip(a.generations, b.generations, strict=False):
-        for part in ("metrics", "ledger", "rows", "real_share", "log"):
+        for part in ("metrics", "costs", "rows", "real_share", "log"):
             if getattr(one, part) != getattr(two, part):
                 return f"{part} at generation {one.t}: {getattr(one, part)} and {getattr(two, part)}"
     return "different numbers of generations"

@@ -10,10 +10,10 @@ import torch
 
 from ..core.context import Context
 from ..core.corpus import REAL, Corpus
-from ..core.learner import Decoding, Learner, Training
+from ..core.learner import Decoding, FitConfig, Learner
 from ..core.method import Method, MethodCard
 from ..core.seeds import stream
-from ..core.task import GenerationZero, Task
+from ..core.task import Start, Task
 from .random_state import global_random_state
 from .tiny import tiny_cell, tiny_task
 
@@ -71,10 +71,10 @@ class TaskTrial:
         learner.fit(corpus, self.training(site_weights))
         return learner
 
-    def training(self, site_weights: Callable[[torch.Tensor], torch.Tensor] | None = None) -> Training:
+    def training(self, site_weights: Callable[[torch.Tensor], torch.Tensor] | None = None) -> FitConfig:
         """What a fit is told, the same each time."""
         budget = tiny_cell(Newest(), self.task).rules.budget
-        return Training(self.stream("batches"), budget.steps, budget.epochs, budget.batch, site_weights)
+        return FitConfig(self.stream("batches"), budget.steps, budget.epochs, budget.batch, site_weights)
 
     @cached_property
     def fitted(self) -> Learner:
@@ -88,7 +88,7 @@ class TaskTrial:
 
     def metrics(self, learner: Learner) -> dict[str, float]:
         """What `evaluate` says, from the same stream each time."""
-        return self.task.evaluate(learner, GenerationZero(self.real, lambda: self.fitted), self.stream("evaluate"))
+        return self.task.evaluate(learner, Start(self.real, lambda: self.fitted), self.stream("evaluate"))
 
     def mask(self) -> torch.Tensor:
         """About half of the editable sites, bool `[n, s]`."""

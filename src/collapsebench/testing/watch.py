@@ -15,7 +15,7 @@ from ..core.method import ACCESSES, Method
 from ..core.records import GenerationRecord
 from ..loop.lineage import Lineage, check_corpus, check_values
 from ..loop.plan import Cell
-from ..loop.runner import run_cell
+from ..loop.runner import generations_of
 from .checks import said
 from .random_state import global_random_state
 
@@ -90,7 +90,7 @@ class Observation:
         watched: Method = type(cls.__name__, (cls,), hooks)(**self._cell.method.params())
         cell = Cell(self._cell.protocol, self._cell.task, watched, self._cell.seed)
         try:
-            self.records.extend(run_cell(Lineage(cell, store=None)))
+            self.records.extend(generations_of(Lineage(cell, store=None)))
         except Diverged:
             pass  # a result, not a broken contract
         except Exception as error:

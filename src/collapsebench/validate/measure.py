@@ -104,12 +104,12 @@ def _run(batch: _Batch) -> Array:
 def _follow(cell: Cell, probes: Sequence[Probe]) -> Array:
     """One cell through the protocol, as `runner.perform` runs it but without a store; float `[probes, G + 1]`."""
     from ..loop.lineage import Lineage
-    from ..loop.runner import run_cell
+    from ..loop.runner import generations_of
 
     lineage = Lineage(cell, store=None)
     records: list[GenerationRecord] = []
     numbers = []
-    for record in run_cell(lineage):
+    for record in generations_of(lineage):
         records.append(record)
         numbers.append([probe(lineage, records) for probe in probes])
     return np.array(numbers).T

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from collapsebench import Corpus, Decoding, PluginError, Training
+from collapsebench import Corpus, Decoding, FitConfig, PluginError
 from collapsebench.learners.grammar.choice import Choice
 from collapsebench.learners.grammar.learner import GrammarLearner
 from collapsebench.learners.grammar.program import Grammar
@@ -67,6 +67,6 @@ def test_samples_follow_their_stream_and_decoding() -> None:
 
 def test_what_a_grammar_cannot_do_is_refused() -> None:
     with pytest.raises(PluginError, match="cannot be fitted"):
-        TWICE.fit(MIXED, Training(rng(), steps=1))
+        TWICE.fit(MIXED, FitConfig(rng(), steps=1))
     with pytest.raises(PluginError, match="7 words where 6 fit"):
         corpus("a a a a a a a")

@@ -5,14 +5,14 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from collapsebench import Corpus, Decoding, Diverged, Training
-from collapsebench.learners.gradient import Optimiser
+from collapsebench import Corpus, Decoding, Diverged, FitConfig
+from collapsebench.learners.gradient import Optimizer
 from collapsebench.learners.image import ddpm
 from collapsebench.learners.image.ddpm import ConditionalDDPM, DDPMShape, Schedule
 from collapsebench.learners.image.shape import ImageShape
 
 TINY = DDPMShape(ImageShape(side=2, levels=1, classes=2), steps=20, width=8)
-HALVES = DDPMShape(ImageShape(side=3, levels=4, classes=2), steps=10, width=16, optimiser=Optimiser(lr=0.02))
+HALVES = DDPMShape(ImageShape(side=3, levels=4, classes=2), steps=10, width=16, optimizer=Optimizer(lr=0.02))
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -33,7 +33,7 @@ def halves(n: int = 40) -> Corpus:
 
 def fitted(corpus: Corpus, steps: int = 150) -> ConditionalDDPM:
     learner = ConditionalDDPM(HALVES, rng(1))
-    learner.fit(corpus, Training(rng(2), steps=steps, batch=16))
+    learner.fit(corpus, FitConfig(rng(2), steps=steps, batch=16))
     return learner
 
 
@@ -75,7 +75,7 @@ def test_a_model_that_knows_nothing_is_bounded_by_fair_coins(knowing) -> None:
 
 
 def test_a_model_that_knows_the_image_loses_nothing(knowing) -> None:
-    # It expects white pixels whatever it sees, so that the white image is certain and the sum over steps is zero.
+    # It expects white pixels whatever it sees, so that the white image is certain and the sum over steps is start.
     learner = knowing(200.0)
     white = Corpus({"image": torch.ones(50, 4, dtype=torch.uint8), "label": torch.zeros(50, dtype=torch.int64)})
     signal, noise = Schedule(20).signal[-1].square(), Schedule(20).noise[-1].square()
@@ -154,4 +154,4 @@ def test_a_loss_that_is_not_finite_is_divergence() -> None:
     learner = ConditionalDDPM(HALVES, rng(1))
     learner.load({name: torch.full_like(value, math.nan) for name, value in learner.state().items()})
     with pytest.raises(Diverged):
-        learner.fit(halves(), Training(rng(2), steps=1, batch=16))
+        learner.fit(halves(), FitConfig(rng(2), steps=1, batch=16))

@@ -4,8 +4,8 @@ import math
 import pytest
 import torch
 
-from collapsebench import Corpus, Decoding, Diverged, PluginError, Training
-from collapsebench.learners.gradient import Optimiser
+from collapsebench import Corpus, Decoding, Diverged, FitConfig, PluginError
+from collapsebench.learners.gradient import Optimizer
 from collapsebench.learners.image.generator import batches
 from collapsebench.learners.image.shape import ImageShape
 from collapsebench.learners.image.vae import ConditionalVAE, VAEShape, beta_binomial_log_pmf
@@ -29,12 +29,12 @@ def halves(n: int = 40) -> Corpus:
     return Corpus({"image": torch.where(bright, 3, 1).to(torch.uint8), "label": label})
 
 
-HALVES = VAEShape(ImageShape(side=3, levels=4, classes=2), latent=2, width=16, optimiser=Optimiser(lr=0.03))
+HALVES = VAEShape(ImageShape(side=3, levels=4, classes=2), latent=2, width=16, optimizer=Optimizer(lr=0.03))
 
 
 def fitted(corpus: Corpus, steps: int = 100, seed: int = 1) -> ConditionalVAE:
     learner = ConditionalVAE(HALVES, rng(seed))
-    learner.fit(corpus, Training(rng(2), steps=steps, batch=16))
+    learner.fit(corpus, FitConfig(rng(2), steps=steps, batch=16))
     return learner
 
 
@@ -71,7 +71,7 @@ def test_fit_reports_its_cost_and_is_repeatable() -> None:
     state = torch.get_rng_state()
     first, second = ConditionalVAE(HALVES, rng(1)), ConditionalVAE(HALVES, rng(1))
     for learner in (first, second):
-        assert learner.fit(halves(), Training(rng(2), epochs=2, batch=16)) == (80, 5)
+        assert learner.fit(halves(), FitConfig(rng(2), epochs=2, batch=16)) == (80, 5)
     assert all(first.state()[name].equal(second.state()[name]) for name in first.state())
     assert torch.get_rng_state().equal(state)
 
@@ -89,7 +89,7 @@ def test_a_loss_that_is_not_finite_is_divergence() -> None:
     learner = ConditionalVAE(HALVES, rng(1))
     learner.load({name: torch.full_like(value, math.nan) for name, value in learner.state().items()})
     with pytest.raises(Diverged):
-        learner.fit(halves(), Training(rng(2), steps=1, batch=16))
+        learner.fit(halves(), FitConfig(rng(2), steps=1, batch=16))
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_a_loss_that_is_not_finite_is_divergence() -> None:
 def test_images_of_another_shape_are_refused(image: torch.Tensor, label: torch.Tensor, message: str) -> None:
     learner = ConditionalVAE(HALVES, rng(1))
     with pytest.raises(PluginError, match=message):
-        learner.fit(Corpus({"image": image, "label": label}), Training(rng(2), steps=1, batch=2))
+        learner.fit(Corpus({"image": image, "label": label}), FitConfig(rng(2), steps=1, batch=2))
 
 
 def test_labels_are_drawn_as_often_as_they_were_seen() -> None:

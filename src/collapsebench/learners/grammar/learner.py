@@ -9,7 +9,7 @@ import torch
 
 from ...core.corpus import Corpus
 from ...core.errors import PluginError
-from ...core.learner import Decoding, FitReport, Learner, Sites, Training
+from ...core.learner import Decoding, FitConfig, FitReport, Learner, Sites
 from ..lm.tokenizer import EOS, PAD, SPECIALS
 from .program import END, Derivation, Grammar, uniforms
 
@@ -68,7 +68,7 @@ class GrammarLearner(Learner):
         self.grammar, self.length = grammar, length
         self.lexicon = Lexicon(grammar.expectations.vocabulary)
 
-    def fit(self, corpus: Corpus, training: Training) -> FitReport:
+    def fit(self, corpus: Corpus, training: FitConfig) -> FitReport:
         """Refused: the truth is not learnt.
 
         Raises:

@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from ...core.corpus import Corpus
 from ...core.seeds import generator
-from ..gradient import Optimiser, initialised
+from ..gradient import Optimizer, initialised
 from .generator import ImageGenerator
 from .shape import ImageShape
 
@@ -30,13 +30,13 @@ class DDPMShape:
         image: of its images.
         steps: of the diffusion, 2 at least.
         width: hidden units of each layer.
-        optimiser: how it is trained.
+        optimizer: how it is trained.
     """
 
     image: ImageShape
     steps: int = 50
     width: int = 256
-    optimiser: Optimiser = field(default_factory=Optimiser)
+    optimizer: Optimizer = field(default_factory=Optimizer)
 
 
 class Schedule:
@@ -77,7 +77,7 @@ class ConditionalDDPM(ImageGenerator):
 
     def __init__(self, shape: DDPMShape, rng: torch.Generator) -> None:
         network = initialised(lambda: _Network(shape), rng)
-        super().__init__(shape.image, shape.optimiser, network)
+        super().__init__(shape.image, shape.optimizer, network)
         self._denoiser, self._steps, self._schedule = network, shape.steps, Schedule(shape.steps)
         self._grey = self._scaled(torch.arange(shape.image.levels + 1))
 

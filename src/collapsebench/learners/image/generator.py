@@ -10,8 +10,8 @@ import torch
 
 from ...core.corpus import Corpus
 from ...core.errors import Diverged
-from ...core.learner import Decoding, FitReport, Learner, Sites, Training
-from ..gradient import Optimiser
+from ...core.learner import Decoding, FitConfig, FitReport, Learner, Sites
+from ..gradient import Optimizer
 from .shape import ImageShape
 
 SMOOTHING = 0.01
@@ -28,12 +28,12 @@ class ImageGenerator(Learner):
 
     Args:
         shape: of the images.
-        optimiser: how the network is trained.
+        optimizer: how the network is trained.
         network: at its initial weights.
     """
 
-    def __init__(self, shape: ImageShape, optimiser: Optimiser, network: torch.nn.Module) -> None:
-        self.shape, self._optimiser, self._network = shape, optimiser, network
+    def __init__(self, shape: ImageShape, optimizer: Optimizer, network: torch.nn.Module) -> None:
+        self.shape, self._optimizer, self._network = shape, optimizer, network
         self._label_log_prob = torch.full((shape.classes,), -math.log(shape.classes))
 
     # -- what a model family fills in --------------------------------------------------------------
@@ -56,7 +56,7 @@ class ImageGenerator(Learner):
 
     # -- fitting ---------------------------------------------------------------------------------
 
-    def fit(self, corpus: Corpus, training: Training) -> FitReport:
+    def fit(self, corpus: Corpus, training: FitConfig) -> FitReport:
         """Count the labels and train the network, both with the rows' weights.
 
         Raises:
@@ -68,13 +68,13 @@ class ImageGenerator(Learner):
         counts = torch.bincount(labels, weights.double(), self.shape.classes) + SMOOTHING
         self._label_log_prob = (counts / counts.sum()).log().float()
         steps = training.steps_for(len(corpus))
-        stepper = self._optimiser.build(self._network)
+        stepper = self._optimizer.build(self._network)
         loss, rows_trained = torch.zeros(()), 0
         for step, rows in enumerate(batches(len(corpus), training.batch, steps, training.rng)):
             objective = self.objective(images[rows], labels[rows], training.rng)
             loss = -(weights[rows] * objective).mean()
             for group in stepper.param_groups:
-                group["lr"] = self._optimiser.rate(step, steps)
+                group["lr"] = self._optimizer.rate(step, steps)
             stepper.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             stepper.step()

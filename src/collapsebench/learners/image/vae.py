@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from ...core.corpus import Corpus
 from ...core.seeds import generator
-from ..gradient import Optimiser, initialised
+from ..gradient import Optimizer, initialised
 from .generator import ImageGenerator
 from .shape import ImageShape
 
@@ -30,13 +30,13 @@ class VAEShape:
         image: of its images.
         latent: dimension of the latent vector.
         width: hidden units of the encoder and of the decoder.
-        optimiser: how it is trained.
+        optimizer: how it is trained.
     """
 
     image: ImageShape
     latent: int = 8
     width: int = 64
-    optimiser: Optimiser = field(default_factory=Optimiser)
+    optimizer: Optimizer = field(default_factory=Optimizer)
 
 
 class ConditionalVAE(ImageGenerator):
@@ -52,7 +52,7 @@ class ConditionalVAE(ImageGenerator):
 
     def __init__(self, shape: VAEShape, rng: torch.Generator) -> None:
         network = initialised(lambda: _Network(shape), rng)
-        super().__init__(shape.image, shape.optimiser, network)
+        super().__init__(shape.image, shape.optimizer, network)
         self._vae, self._latent = network, shape.latent
 
     def objective(self, images: torch.Tensor, labels: torch.Tensor, rng: torch.Generator) -> torch.Tensor:

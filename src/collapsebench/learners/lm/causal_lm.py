@@ -10,8 +10,8 @@ import torch
 
 from ...core.corpus import Corpus
 from ...core.errors import PluginError
-from ...core.learner import Decoding, FitReport, Learner, Sites, Training
-from ..gradient import Optimiser
+from ...core.learner import Decoding, FitConfig, FitReport, Learner, Sites
+from ..gradient import Optimizer
 from .device import accelerator
 from .model import build_model
 from .sample import generate, resample
@@ -104,9 +104,9 @@ class CausalLM(Learner):
 
     Args:
         model: at its initial (or pretrained) weights; this object owns it.
-        tokenizer: says what texts start from, end with and are padded with (`lm.tokenise`).
+        tokenizer: says what texts start from, end with and are padded with (`lm.tokenize`).
         length: most tokens of a text, its end included; the number of columns that `sample` gives.
-        optimiser: training settings.
+        optimizer: training settings.
         ends: whether texts end with the end-of-text token (False when all have exactly `length` tokens).
 
     Raises:
@@ -118,24 +118,24 @@ class CausalLM(Learner):
         model: PreTrainedModel,
         tokenizer: PreTrainedTokenizerFast,
         length: int,
-        optimiser: Optimiser,
+        optimizer: Optimizer,
         *,
         ends: bool = True,
     ) -> None:
         _check_fit(model, tokenizer, length)
         self.model = model.to(accelerator().device)
         self.tokenizer, self.length = tokenizer, length
-        self._optimiser, self._marks = optimiser, marks(tokenizer, ends)
+        self._optimizer, self._marks = optimizer, marks(tokenizer, ends)
         self._scored: tuple[Corpus, torch.Tensor] | None = None  # the corpus scored last, for `resample`
 
-    def fit(self, corpus: Corpus, training: Training) -> FitReport:
+    def fit(self, corpus: Corpus, training: FitConfig) -> FitReport:
         """Train for the steps that `training` says.
 
         Raises:
             Diverged: the loss is not finite.
         """
         self._scored = None
-        return FitReport(*train(self.model, corpus, training, self._optimiser, self._marks))
+        return FitReport(*train(self.model, corpus, training, self._optimizer, self._marks))
 
     def sample(self, n: int, rng: torch.Generator, decoding: Decoding, conditions: Corpus | None = None) -> Corpus:
         """`n` texts from the model, column `tokens` `[n, length]`.
@@ -154,14 +154,14 @@ class CausalLM(Learner):
         """
         if conditions is None:
             return Corpus({"tokens": generate(self.model, n, self.length, rng, decoding, self._marks)})
-        prompts, given = conditions["tokens"], conditions["given"]
+        prompts, given = conditions["tokens"], conditions["prompt_length"]
         if len(given) and int(given.max()) >= self.length:
             raise PluginError(
                 f"A prompt of {int(given.max())} tokens leaves no room in texts of {self.length}.",
                 "Leave long prompts out, or take longer texts.",
             )
         tokens = generate(self.model, n, self.length, rng, decoding, self._marks, prompts, given)
-        return Corpus({"tokens": tokens, "given": given})
+        return Corpus({"tokens": tokens, "prompt_length": given})
 
     def log_prob(self, corpus: Corpus) -> torch.Tensor:
         """Log-probability of each text after its prompt, its end-of-text token included, nats, float `[n]`."""
@@ -191,7 +191,7 @@ class CausalLM(Learner):
         return corpus.with_columns(tokens=tokens)
 
     def language_model(self) -> tuple[PreTrainedModel, PreTrainedTokenizerFast]:
-        """The model and its tokeniser."""
+        """The model and its tokenizer."""
         return self.model, self.tokenizer
 
     def tokens(self, corpus: Corpus) -> int:
@@ -232,6 +232,6 @@ def _check_fit(model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, lengt
     used = vocabulary_size(tokenizer)
     if used > model.config.vocab_size:
         raise PluginError(
-            f"The tokeniser has {used} tokens, the model {model.config.vocab_size}.",
-            "Give the model the tokeniser that it was made for.",
+            f"The tokenizer has {used} tokens, the model {model.config.vocab_size}.",
+            "Give the model the tokenizer that it was made for.",
         )

@@ -65,8 +65,8 @@ def scored_places(corpus: Corpus, pad: int) -> torch.Tensor:
     """Where a corpus of texts has tokens of its own, neither prompt nor padding, bool `[n, L]`."""
     tokens = corpus["tokens"]
     scored = tokens != pad
-    if "given" in corpus.names:
-        scored &= torch.arange(tokens.shape[1]) >= corpus["given"][:, None]
+    if "prompt_length" in corpus.names:
+        scored &= torch.arange(tokens.shape[1]) >= corpus["prompt_length"][:, None]
     return scored
 
 

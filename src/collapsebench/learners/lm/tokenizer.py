@@ -1,4 +1,4 @@
-"""Tokenisers as Hugging Face objects, and token matrices from texts and back.
+"""Tokenizers as Hugging Face objects, and token matrices from texts and back.
 
 A corpus of texts is one int64 column `tokens` `[n, L]`: the tokens of each text, the end-of-text token
 where a task's texts differ in length, then padding. The token that a language model starts from is not
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
 PAD, BOS, EOS = 0, 1, 2
-"""Ids of the special tokens in every tokeniser made here."""
+"""Ids of the special tokens in every tokenizer made here."""
 
 SPECIALS = ("<pad>", "<s>", "</s>")
-"""Their spellings; symbol i of a symbol tokeniser has id `len(SPECIALS) + i`."""
+"""Their spellings; symbol i of a symbol tokenizer has id `len(SPECIALS) + i`."""
 
 UNKNOWN = "<unk>"
-"""What a word tokeniser reads and writes for a word outside its vocabulary."""
+"""What a word tokenizer reads and writes for a word outside its vocabulary."""
 
 
 class Marks(NamedTuple):
@@ -45,15 +45,15 @@ class Marks(NamedTuple):
 
 
 def marks(tokenizer: PreTrainedTokenizerFast, ends: bool = True) -> Marks:
-    """The marks of a tokeniser from this module; `ends` says whether texts are closed."""
+    """The marks of a tokenizer from this module; `ends` says whether texts are closed."""
     return Marks(tokenizer.bos_token_id, tokenizer.eos_token_id if ends else None, tokenizer.pad_token_id)
 
 
-# -- tokenisers ----------------------------------------------------------------------------------
+# -- tokenizers ----------------------------------------------------------------------------------
 
 
 def symbol_tokenizer(symbols: Sequence[str], words: bool = False) -> PreTrainedTokenizerFast:
-    """A tokeniser with one token per symbol: per character, or per blank-separated word.
+    """A tokenizer with one token per symbol: per character, or per blank-separated word.
 
     It adds no special tokens by itself; the spelling `<s>` in a text is the one token `BOS`. A word
     that is no symbol reads as `UNKNOWN` if that is one of the symbols.
@@ -93,7 +93,7 @@ def byte_tokenizer() -> PreTrainedTokenizerFast:
 
 
 def bpe_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerFast:
-    """Byte-level byte-pair encoding trained on some texts; spells any text. Equal texts give equal tokenisers.
+    """Byte-level byte-pair encoding trained on some texts; spells any text. Equal texts give equal tokenizers.
 
     Args:
         texts: what pairs are counted in.
@@ -121,18 +121,18 @@ def bpe_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerF
 
 
 def pretrained(path: str | Path) -> PreTrainedTokenizerFast:
-    """The tokeniser of a Hugging Face folder or of a GGUF file, with a padding token of its own.
+    """The tokenizer of a Hugging Face folder or of a GGUF file, with a padding token of its own.
 
-    Padding gets a new id past all others unless the tokeniser has one distinct from its end of text.
+    Padding gets a new id past all others unless the tokenizer has one distinct from its end of text.
     Texts start from the end-of-text token where there is no beginning-of-text token.
 
     Raises:
-        PluginError: no such folder or file, no tokeniser in it, or one without an end-of-text token.
+        PluginError: no such folder or file, no tokenizer in it, or one without an end-of-text token.
     """
     tokenizer = _read_tokenizer(Path(path))
     if tokenizer.eos_token_id is None:
         raise PluginError(
-            f"The tokeniser of '{path}' has no end-of-text token.",
+            f"The tokenizer of '{path}' has no end-of-text token.",
             "Set eos_token in its tokenizer_config.json: texts could not end without it.",
         )
     if tokenizer.bos_token_id is None:
@@ -154,7 +154,7 @@ def _read_tokenizer(path: Path) -> PreTrainedTokenizerFast:
         return AutoTokenizer.from_pretrained(**arguments)
     except Exception as error:  # `tokenizers` raises nothing more specific
         raise PluginError(
-            f"There is no tokeniser in '{path}': {reason(error)}",
+            f"There is no tokenizer in '{path}': {reason(error)}",
             "Put tokenizer.json and tokenizer_config.json beside the model, as save_pretrained writes them.",
         ) from error
 
@@ -171,9 +171,9 @@ def check_same_tokenizer(prior: PreTrainedTokenizerFast, own: PreTrainedTokenize
     if differing:
         first = min(differing)
         raise PluginError(
-            f"The prior '{name}' has another tokeniser than the task: {len(differing)} tokens differ, "
+            f"The prior '{name}' has another tokenizer than the task: {len(differing)} tokens differ, "
             f"for one {first!r} ({theirs.get(first, 'absent')} there, {ours.get(first, 'absent')} here).",
-            "Run the task with the prior's own tokeniser.",
+            "Run the task with the prior's own tokenizer.",
         )
 
 
@@ -210,7 +210,7 @@ def _wrapped(backend: Any) -> PreTrainedTokenizerFast:
 
 
 def vocabulary_size(tokenizer: PreTrainedTokenizerFast) -> int:
-    """How many tokens a model of the tokeniser's texts has, padding left out where it comes last."""
+    """How many tokens a model of the tokenizer's texts has, padding left out where it comes last."""
     last: int = max(i for token, i in tokenizer.get_vocab().items() if token != tokenizer.pad_token)
     return last + 1
 
@@ -228,7 +228,7 @@ def encode(
         cut: whether to cut texts that are longer than `length`.
 
     Raises:
-        PluginError: an empty text, a symbol that the tokeniser lacks, or without `cut` a text too long.
+        PluginError: an empty text, a symbol that the tokenizer lacks, or without `cut` a text too long.
     """
     rows: list[list[int]] = tokenizer(
         list(texts), add_special_tokens=False, split_special_tokens=True, return_attention_mask=False, verbose=False
@@ -240,8 +240,8 @@ def encode(
             raise PluginError(f"Text {i} is empty.", "Leave empty texts out of the corpus.")
         if not special.isdisjoint(row):
             raise PluginError(
-                f"Text {i} has a symbol that the tokeniser cannot spell: {_shown(texts[i])}.",
-                "Use a tokeniser made for these texts.",
+                f"Text {i} has a symbol that the tokenizer cannot spell: {_shown(texts[i])}.",
+                "Use a tokenizer made for these texts.",
             )
         if len(row) + len(closing) > length and not cut:
             raise PluginError(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ...core.errors import Diverged, PluginError
-from ..gradient import Optimiser, batches
+from ..gradient import Optimizer, batches
 from .device import accelerator, seeded
 from .pack import Packer
 from .score import scored_places, text_lengths
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
     from ...core.corpus import Corpus
-    from ...core.learner import SiteWeights, Training
+    from ...core.learner import FitConfig, SiteWeights
     from .tokenizer import Marks
 
 CHECK_EVERY = 200
@@ -25,7 +25,7 @@ CHECK_EVERY = 200
 
 
 def train(
-    model: PreTrainedModel, corpus: Corpus, training: Training, optimiser: Optimiser, marks: Marks
+    model: PreTrainedModel, corpus: Corpus, training: FitConfig, optimizer: Optimizer, marks: Marks
 ) -> tuple[int, int]:
     """Minimise the mean negative log-probability of the corpus's tokens, prompts and padding left out.
 
@@ -36,11 +36,11 @@ def train(
         model: changed in place: its parameters that want a gradient.
         corpus: column `tokens` `[n, L]`, perhaps `given` `[n]`; rows with weights are drawn in proportion to them.
         training: steps, texts per step, batch order and loss re-weighting.
-        optimiser: its settings.
+        optimizer: its settings.
         marks: the tokens around a text.
 
     Returns:
-        Tokens that had a loss, repeats counted, and optimiser steps.
+        Tokens that had a loss, repeats counted, and optimizer steps.
 
     Raises:
         Diverged: the loss is not finite.
@@ -49,7 +49,7 @@ def train(
     machine, order = accelerator(), batches(corpus, training)
     texts = _Texts(model, corpus, marks, training.site_weights)
     parameters = [p for p in model.parameters() if p.requires_grad]
-    stepper = optimiser.build(model)
+    stepper = optimizer.build(model)
     model.train()
     with seeded(int(torch.randint(2**62, (1,), generator=training.rng))):  # dropout
         for step, rows in enumerate(order):
@@ -57,10 +57,10 @@ def train(
                 loss = texts.mean_loss(rows)
             machine.backward(loss)
             _add_up_gradients(parameters)
-            if optimiser.clip is not None:
-                machine.clip_grad_norm_(parameters, optimiser.clip)
+            if optimizer.clip is not None:
+                machine.clip_grad_norm_(parameters, optimizer.clip)
             for group in stepper.param_groups:
-                group["lr"] = optimiser.rate(step, len(order))
+                group["lr"] = optimizer.rate(step, len(order))
             stepper.step()
             stepper.zero_grad()
             if (step + 1) % CHECK_EVERY == 0 or step + 1 == len(order):
@@ -83,7 +83,7 @@ class _Texts:
         scored = scored_places(corpus, marks.pad)
         self._lengths, self.counts = text_lengths(corpus["tokens"], marks.pad), scored.sum(1)
         self._tokens = corpus["tokens"].to(model.device)
-        self._scored = scored.to(model.device) if "given" in corpus.names else None
+        self._scored = scored.to(model.device) if "prompt_length" in corpus.names else None
         self._packer, self._site_weights = Packer(model, marks), site_weights
 
     def mean_loss(self, rows: torch.Tensor) -> torch.Tensor:

@@ -22,8 +22,8 @@ import torch
 
 from ...core.errors import CollapsebenchError
 from ...core.records import CellResult
-from ..plan import CellSpec, resolve
-from ..runner import Busy, died, perform
+from ..plan import CellSpec, build_cell
+from ..runner import Busy, died, run_cell
 from ..store import Store
 from .progress import Progress
 from .threads import one_thread
@@ -55,8 +55,8 @@ def run_here(specs: Sequence[CellSpec], options: Options, progress: Progress) ->
     """Run cells one after the other in this process."""
     store = Store(options.store)
     for spec in specs:
-        result = perform(
-            resolve(spec),
+        result = run_cell(
+            build_cell(spec),
             store,
             on_generation=lambda t, spec=spec: progress.generation(spec, t),  # type: ignore[misc]
             keep_checkpoints=options.keep_checkpoints,
@@ -165,7 +165,7 @@ def _answers(worker: _Worker, queue: _Queue, progress: Progress) -> Iterator[Cel
         kind, content = worker.connection.recv()
     except (EOFError, ConnectionError):
         worker.restart()
-        kind, content = "result", died(resolve(spec), Store(worker.options.store))
+        kind, content = "result", died(build_cell(spec), Store(worker.options.store))
     if kind == "generation":
         progress.generation(spec, content)
         return
@@ -197,8 +197,8 @@ def _serve(connection: Connection[Any, Any], options: Options) -> None:
         except EOFError:
             return
         try:
-            answer = perform(
-                resolve(spec),
+            answer = run_cell(
+                build_cell(spec),
                 store,
                 on_generation=report,
                 keep_checkpoints=options.keep_checkpoints,

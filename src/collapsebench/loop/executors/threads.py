@@ -16,7 +16,7 @@ _ENVIRONMENT = {
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Processes spawned inside start their linear algebra and tokenisers with one thread."""
+    """Processes spawned inside start their linear algebra and tokenizers with one thread."""
     before = {name: os.environ.get(name) for name in _ENVIRONMENT}
     os.environ.update(_ENVIRONMENT)
     try:

@@ -72,7 +72,7 @@ def _costs(board: Board) -> dict[str, Any]:
     points = []
     for dot in cost_plot(board).dots:
         index, entry = entries[dot.label]
-        overall = board.overall(entry).these_tasks
+        overall = board.overall(entry).seed_interval
         costs = [[_finite(cost), f"×{number(cost)}"] for cost in dot.costs]
         words = f"{score(overall.centre)} {span(overall)}"
         points.append({"entry": index, "r": _finite(dot.recovered), "words": words, "costs": costs})

@@ -65,7 +65,7 @@ def _lead(board: Board, standing: Standing | None, entry: Entry) -> list[Cell]:
     lead = [_rank(standing, entry), name_cell(board, entry, _copy_mark(board, entry) + badge(entry))]
     if not complete:
         return [*lead, Cell(MISSING, None, "missing"), Cell(""), *[Cell(MISSING, None, "missing")] * 3, covered]
-    both = (overall.these_tasks, overall.tasks_like_these)
+    both = (overall.seed_interval, overall.task_interval)
     return [
         *lead,
         Cell(element("b", score(both[0].centre)), both[0].centre),
@@ -136,11 +136,11 @@ def _scale_header() -> str:
 def _small_plot(overall: Overall) -> str:
     """R as a dot on a thick interval (these tasks) and a thin one (tasks like these), cut to the scale."""
     marks = [f'<line class="mark" x1="{_at(r):.1f}" x2="{_at(r):.1f}" y1="0" y2="18"/>' for r in (0.0, 1.0)]
-    for interval, kind in ((overall.tasks_like_these, "thin"), (overall.these_tasks, "thick")):
+    for interval, kind in ((overall.task_interval, "thin"), (overall.seed_interval, "thick")):
         if not math.isnan(interval.half_width):
             ends = f'x1="{_at(interval.low):.1f}" x2="{_at(interval.high):.1f}"'
             marks.append(f'<line class="{kind}" {ends} y1="9" y2="9"/>')
-    centre = overall.these_tasks.centre
+    centre = overall.seed_interval.centre
     inside = _SCALE[0] <= centre <= _SCALE[1]
     dot = f'<circle cx="{_at(centre):.1f}" cy="9" r="2.8"/>' if inside else _arrow(centre < 0)
     return f'<svg aria-hidden="true" width="120" height="18">{"".join(marks)}{dot}</svg>'

@@ -45,8 +45,8 @@ def scores_section(board: Board, tracks: Sequence[str], with_track: bool) -> str
         row = [str(standing.rank) if standing else "" if entry.reference else MISSING]
         row += ["" if entry.reference else entry.track] if with_track else []
         row += [linked(board, entry) + _copy_mark(board, entry) + _badge(entry), coverage(board, entry)]
-        row += [score(overall.these_tasks.centre) if complete else MISSING]
-        row += [span(overall.these_tasks), span(overall.tasks_like_these)] if complete else [MISSING, MISSING]
+        row += [score(overall.seed_interval.centre) if complete else MISSING]
+        row += [span(overall.seed_interval), span(overall.task_interval)] if complete else [MISSING, MISSING]
         row += [against_frozen(board, entry)]
         rows.append(row + [_noted_score(board, entry, task, notes) for task in tasks])
     scores = table([*header, *(task_link(task) for task in tasks)], rows, left=len(lead))

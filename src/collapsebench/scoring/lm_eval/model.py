@@ -74,18 +74,18 @@ class Memory:
 
 
 class LearnerLM(HFLM):  # type: ignore[misc]
-    """lm-eval's Hugging Face model around a model and tokeniser in memory.
+    """lm-eval's Hugging Face model around a model and tokenizer in memory.
 
-    Every text starts with the beginning-of-text token (end-of-text, where a tokeniser has no other), as
-    in training; a tokeniser's own special tokens are not added. As in lm-eval, what stands before an answer
+    Every text starts with the beginning-of-text token (end-of-text, where a tokenizer has no other), as
+    in training; a tokenizer's own special tokens are not added. As in lm-eval, what stands before an answer
     is cut on the left where the model's context is too short, and texts are scored window by window. So are
     answers that are longer than the context, which lm-eval refuses.
 
     Args:
         model: a causal language model.
-        tokenizer: its tokeniser; its padding token must be one that the model knows.
+        tokenizer: its tokenizer; its padding token must be one that the model knows.
         batch: rows per forward pass, at most.
-        memory: shared between the models that this tokeniser belongs to.
+        memory: shared between the models that this tokenizer belongs to.
     """
 
     def __init__(self, model: PreTrainedModel, tokenizer: PreTrainedTokenizerFast, batch: int, memory: Memory) -> None:
@@ -150,7 +150,7 @@ class LearnerLM(HFLM):  # type: ignore[misc]
         """
         before, tokens = self._encode_pair(context, continuation) if context else ([], self.tok_encode(continuation))
         if not tokens:
-            raise PluginError(f"lm-eval has nothing to score: the tokeniser leaves nothing of {continuation!r}.")
+            raise PluginError(f"lm-eval has nothing to score: the tokenizer leaves nothing of {continuation!r}.")
         if before[:1] != [self.prefix_token_id]:
             before = [self.prefix_token_id, *before]
         start = 0

@@ -52,7 +52,7 @@ class NamedTasks:
 
     Raises:
         UsageError, DataError: as `check`.
-        PluginError: the learner is not a language model, or its tokeniser leaves nothing of an answer.
+        PluginError: the learner is not a language model, or its tokenizer leaves nothing of an answer.
     """
 
     def __init__(self, names: Sequence[str], limit: int | None, learner: Learner) -> None:

@@ -1,6 +1,6 @@
 """lm-eval's standard tasks from files on disk, for machines without a network.
 
-The files hold whole evaluation splits, though not in lm-eval's columns; `lm_eval_tasks/*.yaml` and the
+The files hold whole evaluation splits, though not in lm-eval's columns; `tasks/*.yaml` and the
 readers here put each item to the model in the words of lm-eval's own task. Three sets have less than the
 original: HellaSwag 1,000 items (mostly the easier ActivityNet part), Social IQa two answers of three and
 CommonsenseQA four of five. Their scores cannot be compared with published ones.
@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ...data.files import DataFile, content, located
+from ...data.files import DataFile, content, data_path
 
-TASKS = Path(__file__).parent / "lm_eval_tasks"
+TASKS = Path(__file__).parent / "tasks"
 """The folder of their YAMLs; the task of `piqa.yaml` is `local_piqa`."""
 
 Record = Mapping[str, Any]
@@ -120,7 +120,7 @@ def set_of(name: str) -> str:
 def at_hand(name: str) -> bool:
     """Whether the folder of real data has the file of this task."""
     local = SETS.get(set_of(name))
-    return local is not None and any(located(local.path + suffix).is_file() for suffix in ("", ".gz", ".xz"))
+    return local is not None and any(data_path(local.path + suffix).is_file() for suffix in ("", ".gz", ".xz"))
 
 
 def documents(name: str, limit: int | None = None) -> list[Record]:

@@ -3,8 +3,7 @@ from dataclasses import dataclass
 
 import torch
 
-from collapsebench import Corpus, Decoding, FitReport, GenerationZero, Learner, Task, TaskCard, Training
-from collapsebench.core import task
+from collapsebench import Corpus, Decoding, FitConfig, FitReport, Learner, Start, Task, TaskCard, task
 
 
 class Frequency(Learner):
@@ -15,7 +14,7 @@ class Frequency(Learner):
     def __init__(self) -> None:
         self.heads = torch.tensor(0.5)
 
-    def fit(self, corpus: Corpus, training: Training) -> FitReport:
+    def fit(self, corpus: Corpus, training: FitConfig) -> FitReport:
         weights = torch.ones(len(corpus)) if corpus.weights is None else corpus.weights
         self.heads = weights @ corpus["heads"].float() / weights.sum()
         return FitReport(len(corpus))
@@ -56,7 +55,7 @@ class Coin(Task):
     def learner(self, rng: torch.Generator) -> Learner:
         return Frequency()
 
-    def evaluate(self, learner: Learner, zero: GenerationZero, rng: torch.Generator) -> dict[str, float]:
+    def evaluate(self, learner: Learner, start: Start, rng: torch.Generator) -> dict[str, float]:
         assert isinstance(learner, Frequency)
         return {"error": (learner.heads.item() - self.bias) ** 2}
 

@@ -1,7 +1,6 @@
 from dataclasses import dataclass
 
-from collapsebench import Context, Corpus, Method, MethodCard
-from collapsebench.core import method
+from collapsebench import Context, Corpus, Method, MethodCard, method
 
 
 @method("example_window")

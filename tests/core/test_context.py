@@ -1,0 +1,309 @@
+from dataclasses import dataclass, field
+from itertools import islice
+
+import pytest
+import torch
+
+from collapsebench import Corpus, Decoding, Method, MethodCard, PluginError
+from collapsebench.core.costs import Costs
+from collapsebench.core.errors import AccessDenied, LimitExceeded
+from collapsebench.loop.lineage import Lineage
+from collapsebench.loop.plan import Cell
+from collapsebench.loop.runner import generations_of
+from collapsebench.loop.store import Store
+
+EVERYTHING = ("history", "fresh", "verifier", "reward", "prior")
+ROWS = Corpus({"x": torch.tensor([-1.0, 2.0, 3.0], dtype=torch.float64)})
+
+
+@pytest.fixture
+def ask(toy, make_protocol):
+    """`ask(question)` runs a method whose `curate` puts `question(ctx)` to the context of generation t.
+
+    Gives the answer and what it added to the costs.
+    """
+
+    def ask(question, access=EVERYTHING, task=None, name="asking", t=1, rules=None, seed=0, **params):
+        answers = {}
+
+        @dataclass(frozen=True)
+        class Asking(Method):
+            phi: float = 1.0
+            psi: float = 0.0
+            card: MethodCard = field(default=MethodCard(title="Asking", access=access), repr=False)
+
+            def curate(self, synthetic, ctx):
+                answers[ctx.t] = question(ctx)
+                answers["costs"] = ctx._costs
+                return synthetic
+
+            def params(self):
+                return {"phi": self.phi, "psi": self.psi}
+
+        Asking.name = name
+        cell = Cell(make_protocol(rules, generations=t), task or toy.Toy(noise=1.0), Asking(**params), seed)
+        for _ in generations_of(Lineage(cell, None)):
+            pass
+        return answers[t], answers["costs"]
+
+    return ask
+
+
+@pytest.fixture
+def normal(toy):
+    """A task with random real rows and noisy models."""
+
+    class Normal(toy.Toy):
+        def real(self, n, rng):
+            return Corpus({"x": torch.randn(n, generator=rng, dtype=torch.float64)})
+
+    return Normal(noise=1.0)
+
+
+def test_what_needs_no_access(ask):
+    seen, cost = ask(lambda ctx: (ctx.t, ctx.n, ctx.params, len(ctx.pool), ctx.rng.initial_seed()), access=())
+    assert seen[:4] == (1, 4, {"phi": 1.0, "psi": 0.0}, 8)
+    assert cost == Costs()
+
+
+# -- metering ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("question", "cost"),
+    [
+        (lambda ctx: ctx.pool, Costs()),
+        (lambda ctx: (ctx.previous, ctx.history), Costs()),
+        (lambda ctx: ctx.model.log_prob(ROWS), Costs(scored_tokens=3)),
+        (lambda ctx: ctx.model.sites(ROWS), Costs(scored_tokens=3)),
+        (lambda ctx: ctx.model.resample(ROWS, torch.ones(3, 1, dtype=torch.bool)), Costs(scored_tokens=3)),
+        (lambda ctx: ctx.model.generate(5), Costs(synthetic_examples=5)),
+        (lambda ctx: ctx.initial_model.sites(ROWS), Costs(scored_tokens=3)),
+        (lambda ctx: ctx.prior.log_prob(ROWS), Costs(scored_tokens=3)),
+        (lambda ctx: ctx.prior.generate(2), Costs(synthetic_examples=2)),
+        (lambda ctx: ctx.fresh_real(2), Costs(real_examples=2)),
+        (lambda ctx: (ctx.fresh_real(1), ctx.fresh_real(3)), Costs(real_examples=4)),
+        (lambda ctx: ctx.verify(ROWS), Costs(verifier_calls=3)),
+        (lambda ctx: ctx.reward(ROWS), Costs(reward_calls=3)),
+    ],
+)
+def test_every_access_is_counted(ask, question, cost):
+    assert ask(question)[1] == cost
+
+
+def test_the_record_of_a_generation_adds_all_costs_up(toy, make_cell):
+    start, one = islice(generations_of(Lineage(make_cell("fresh_real", "toy_sgd"), None)), 2)
+    # D_0 has 4 rows; 5 steps of 2 rows each; then S_1 of 4 rows, 4 fresh rows and 5 steps more.
+    assert start.costs == Costs(real_examples=4, trained_tokens=10, optimizer_steps=5).to_dict()
+    assert one.costs == Costs(real_examples=8, synthetic_examples=4, trained_tokens=20, optimizer_steps=10).to_dict()
+
+
+# -- access --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("attribute", "access", "question"),
+    [
+        ("previous", "history", lambda ctx: ctx.previous),
+        ("history", "history", lambda ctx: ctx.history),
+        ("initial_model", "history", lambda ctx: ctx.initial_model),
+        ("fresh_real", "fresh", lambda ctx: ctx.fresh_real(1)),
+        ("verify", "verifier", lambda ctx: ctx.verify(ROWS)),
+        ("reward", "reward", lambda ctx: ctx.reward(ROWS)),
+        ("prior", "prior", lambda ctx: ctx.prior),
+    ],
+)
+def test_undeclared_access_is_refused_by_name(ask, attribute, access, question):
+    declared = [other for other in EVERYTHING if other != access]
+    with pytest.raises(AccessDenied) as error:
+        ask(question, access=declared, name="sneaky")
+    assert error.value.message == f"Method 'sneaky' used ctx.{attribute} without declaring access '{access}'."
+    assert f"access={{'{access}'}}" in error.value.hint
+    ask(question, access=[access])
+
+
+# -- what it gives -------------------------------------------------------------------------------
+
+
+def test_history_is_d0_and_every_synthetic_set(ask, toy):
+    history, _ = ask(lambda ctx: [corpus["x"].tolist() for corpus in ctx.history], task=toy.Toy(), t=2)
+    assert history == [[1, 2, 3, 4], [3.5] * 4, [4.5] * 4]
+
+
+def test_previous_is_d0_at_first_and_then_what_the_method_made(ask, toy):
+    def question(ctx):
+        return ctx.previous["x"].tolist()
+
+    assert ask(question, task=toy.Toy(), t=1)[0] == [1, 2, 3, 4]
+    assert ask(question, task=toy.Toy(), t=2)[0] == [3.5] * 4
+
+
+def test_the_pool_is_everything_so_far_in_an_order_that_hides_the_origin(ask, toy):
+    pool, _ = ask(lambda ctx: ctx.pool, task=toy.Toy(), rules={"n": 50})
+    in_order = [*range(1, 51), *[26.5] * 50]
+    assert sorted(pool["x"].tolist()) == sorted(in_order)
+    assert pool["x"].tolist() != in_order
+    assert 10 < (pool["x"][:50] == 26.5).sum() < 40
+
+
+def test_the_pool_has_one_order_even_where_a_task_hands_out_shuffled_rows(make_protocol, toy, tmp_path):
+    """A corpus read back from the store has its rows in order; one fresh from the task may be lazily shuffled."""
+
+    class Shuffling(toy.ToySgd):
+        def real(self, n, rng):
+            return super().real(n, rng).shuffled(5)
+
+    pools = []
+
+    class Pooling(Method):
+        name = "pooling"
+        card = MethodCard(title="Pooling")
+
+        def params(self):
+            return {}
+
+        def curate(self, synthetic, ctx):
+            pools.append(ctx.pool["x"].tolist())
+            return synthetic
+
+    protocol = make_protocol({"n": 20}, generations=1)
+    store = Store(tmp_path)
+    next(generations_of(Lineage(Cell(protocol, Shuffling(), Pooling(), 0), store)))
+    for where in (store, None):
+        list(generations_of(Lineage(Cell(protocol, Shuffling(), Pooling(), 0), where)))
+    assert pools[0] == pools[1]
+
+
+def test_models_answer_for_the_generation_they_name(ask, toy):
+    at = Corpus({"x": torch.tensor([3.5], dtype=torch.float64)})
+    question = lambda ctx: [m.log_prob(at).item() for m in (ctx.model, ctx.initial_model, ctx.prior)]  # noqa: E731
+    answer, _ = ask(question, task=toy.Toy(), t=2)
+    assert answer == [0, -1, -(96.5**2)]
+
+
+def test_asking_a_model_twice_gives_new_examples(ask):
+    for model in ("model", "initial_model", "prior"):
+        (first, second), _ = ask(lambda ctx, m=model: [getattr(ctx, m).generate(3)["x"].tolist() for _ in "ab"])
+        assert first != second, model
+
+
+def test_extra_candidates_count_as_synthetic(ask):
+    assert ask(lambda ctx: ctx.model.generate(2).real_share())[0] == 0
+
+
+def test_fresh_rows_count_as_real(ask):
+    assert ask(lambda ctx: ctx.fresh_real(2).real_share())[0] == 1
+
+
+def test_logged_numbers_stand_in_the_record(make_cell):
+    start, one = islice(generations_of(Lineage(make_cell("toy_blend"), None)), 2)
+    assert start.log == {}
+    assert set(one.log) == {"pool_mean"}
+
+
+# -- fresh draws ---------------------------------------------------------------------------------
+
+
+def test_fresh_draws_never_repeat_d0_nor_each_other(ask, normal):
+    """A repeated draw would show as an equal number."""
+
+    def question(ctx):
+        drawn[ctx.t] = [*ctx.fresh_real(1)["x"].tolist(), *ctx.fresh_real(3)["x"].tolist()]
+        return ctx.history[0]["x"].tolist()
+
+    drawn = {}
+    first, _ = ask(question, task=normal, t=3)
+    values = [*first, *drawn[1], *drawn[2], *drawn[3]]
+    assert len(set(values)) == 16
+
+
+def test_a_finite_population_is_handed_out_once(ask, toy):
+    def question(ctx):
+        drawn[ctx.t] = [*ctx.fresh_real(1)["x"].tolist(), *ctx.fresh_real(2)["x"].tolist()]
+        return ctx.history[0]["x"].tolist()
+
+    drawn = {}
+    first, _ = ask(question, task=toy.ToyFinite(), t=2, rules={"n": 3})
+    assert len({*first, *drawn[1], *drawn[2]}) == 9
+
+
+def test_a_finite_population_that_runs_out_says_so(ask, toy):
+    with pytest.raises(LimitExceeded, match="Task 'toy_finite' has 10 real examples, 12 were asked for"):
+        ask(lambda ctx: ctx.fresh_real(4), task=toy.ToyFinite(), t=2)
+
+
+# -- limits --------------------------------------------------------------------------------------
+
+
+def test_fresh_real_data_are_limited_per_generation(ask):
+    with pytest.raises(LimitExceeded, match="asked for 5 fresh real examples in generation 1; the protocol allows 4"):
+        ask(lambda ctx: (ctx.fresh_real(3), ctx.fresh_real(2)))
+    ask(lambda ctx: ctx.fresh_real(4), t=2)  # each generation has its own allowance
+
+
+def test_candidates_are_limited_over_all_models(ask):
+    rules = {"limits": {"candidates": 2}}
+    ask(lambda ctx: ctx.model.generate(8), rules=rules)
+    with pytest.raises(LimitExceeded, match="9 extra candidates"):
+        ask(lambda ctx: (ctx.model.generate(8), ctx.prior.generate(1)), rules=rules)
+
+
+@pytest.mark.parametrize("k", [0, -1])
+def test_asking_for_nothing_is_refused(ask, k):
+    with pytest.raises(PluginError, match=f"asked for {k} fresh real examples"):
+        ask(lambda ctx: ctx.fresh_real(k))
+
+
+def test_a_decoding_that_the_task_would_ignore_is_refused(ask):
+    with pytest.raises(PluginError, match="Task 'toy' cannot sample with top_k"):
+        ask(lambda ctx: ctx.model.generate(1, Decoding(top_k=2)))
+    ask(lambda ctx: ctx.model.generate(1, Decoding(temperature=0.5)))
+
+
+# -- the verifier --------------------------------------------------------------------------------
+
+
+def test_a_perfect_verifier_keeps_what_is_right(ask):
+    assert ask(lambda ctx: ctx.verify(ROWS).tolist())[0] == [False, True, True]
+
+
+def test_phi_and_psi_are_the_shares_of_right_and_wrong_rows_kept(ask):
+    rows = Corpus({"x": torch.tensor([1.0, -1.0]).repeat_interleave(4000)})
+    kept, _ = ask(lambda ctx: ctx.verify(rows), phi=0.9, psi=0.2)
+    assert kept[:4000].double().mean().item() == pytest.approx(0.9, abs=0.02)
+    assert kept[4000:].double().mean().item() == pytest.approx(0.2, abs=0.02)
+
+
+def test_a_noisy_verifier_tosses_new_coins_at_each_call(ask):
+    rows = Corpus({"x": torch.ones(50)})
+    (first, second), _ = ask(lambda ctx: [ctx.verify(rows).tolist() for _ in "ab"], phi=0.5)
+    assert first != second
+
+
+# -- common random numbers -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        lambda ctx: ctx.fresh_real(3)["x"].tolist(),
+        lambda ctx: ctx.model.generate(3)["x"].tolist(),
+        lambda ctx: ctx.pool["x"].tolist(),
+        lambda ctx: torch.rand(3, generator=ctx.rng).tolist(),
+        lambda ctx: ctx.history[-1]["x"].tolist(),
+        lambda ctx: ctx.verify(Corpus({"x": torch.ones(50)})).tolist(),
+    ],
+)
+def test_draws_are_the_same_whatever_the_method_and_differ_between_seeds(ask, normal, question):
+    ours, theirs = (ask(question, task=normal, name=name, phi=0.5)[0] for name in ("ours", "theirs"))
+    assert ours == theirs
+    assert ask(question, task=normal, seed=1, phi=0.5)[0] != ours
+
+
+def test_what_a_method_draws_does_not_move_what_the_harness_draws(ask):
+    def greedy(ctx):
+        torch.rand(100, generator=ctx.rng)
+        ctx.model.generate(3)
+        return ctx.history[-1]["x"].tolist()
+
+    assert ask(greedy, t=2)[0] == ask(lambda ctx: ctx.history[-1]["x"].tolist(), t=2)[0]

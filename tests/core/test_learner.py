@@ -1,0 +1,63 @@
+import pytest
+import torch
+
+from collapsebench import Corpus, Decoding, FitConfig, Learner, PluginError
+from collapsebench.core.seeds import generator
+
+ROWS = Corpus({"x": torch.tensor([1.0])})
+
+
+def test_the_default_decoding_is_the_models_own_distribution():
+    assert Decoding() == Decoding(temperature=1.0, top_k=None, top_p=None)
+    assert Decoding().features == frozenset()
+
+
+def test_a_decoding_names_the_features_that_a_learner_must_have():
+    assert Decoding(temperature=0.5).features == {"temperature"}
+    assert Decoding(top_k=3, top_p=0.9).features == {"top_k", "top_p"}
+
+
+@pytest.mark.parametrize("wrong", [{"temperature": 0}, {"top_k": 0}, {"top_p": 0.0}, {"top_p": 1.5}])
+def test_impossible_decodings_are_refused(wrong):
+    with pytest.raises(PluginError, match=f"Decoding {next(iter(wrong))}"):
+        Decoding(**wrong)
+
+
+@pytest.mark.parametrize(("rows", "steps"), [(10, 5), (1000, 5)])
+def test_a_step_budget_does_not_depend_on_the_corpus(rows, steps):
+    assert FitConfig(generator(0), steps=5).steps_for(rows) == steps
+
+
+@pytest.mark.parametrize(("rows", "steps"), [(64, 6), (32, 3), (1, 1)])
+def test_an_epoch_budget_counts_passes_over_the_corpus(rows, steps):
+    assert FitConfig(generator(0), epochs=3, batch=32).steps_for(rows) == steps
+
+
+def test_the_toy_learner_takes_the_weighted_mean(toy):
+    learner = toy.Mean(0.0, 0.0, 1e6)
+    learner.fit(Corpus({"x": torch.tensor([1.0, 5.0])}, torch.tensor([3.0, 1.0])), FitConfig(generator(0)))
+    assert learner.mean.item() == 2
+
+
+def test_a_state_restores_a_learner(toy):
+    fitted, empty = toy.SteppedMean(1.0, 0.0, 1e6), toy.SteppedMean(0.0, 0.0, 1e6)
+    fitted.fit(Corpus({"x": torch.tensor([2.0, 4.0])}), FitConfig(generator(0), steps=3, batch=2))
+    empty.load(fitted.state())
+    assert empty.sample(3, generator(1), Decoding())["x"].equal(fitted.sample(3, generator(1), Decoding())["x"])
+
+
+@pytest.mark.parametrize("capability", ["log_prob", "sites", "resample"])
+def test_a_capability_that_a_learner_lacks_is_named(toy, capability):
+    class Plain(toy.Mean):
+        log_prob, sites, resample = Learner.log_prob, Learner.sites, Learner.resample
+
+    more = {"resample": (torch.ones(1, 1, dtype=torch.bool), generator(0))}.get(capability, ())
+    with pytest.raises(PluginError, match=f"Plain has no '{capability}'") as error:
+        getattr(Plain(0.0, 0.0, 1.0), capability)(ROWS, *more)
+    assert "needs" in error.value.hint
+
+
+def test_by_default_a_row_counts_as_one_token_and_extension_is_not_known(toy):
+    learner = toy.Mean(0.0, 0.0, 1.0)
+    assert learner.tokens(Corpus({"x": torch.zeros(7)})) == 7
+    assert learner.extended(ROWS) is None

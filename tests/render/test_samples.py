@@ -1,0 +1,95 @@
+import pytest
+import torch
+
+from collapsebench.board import load_board
+from collapsebench.render.files import stale_pages, write_board
+from collapsebench.render.samples import Sheet, sheet_name, write_sheets
+
+PIXELS = torch.full((9, 9), 51, dtype=torch.uint8)
+
+
+@pytest.fixture
+def sheet(fabricate):
+    """The sheet of a method on arithmetic: `sheet("replace", pixels=..., cell="digest")`."""
+
+    def make(method, pixels=PIXELS, cell=None):
+        return Sheet("arithmetic", method, cell or fabricate.cell(method, "arithmetic", 0).cell.cell, pixels)
+
+    return make
+
+
+@pytest.fixture
+def folder(fabricate, sheet, tmp_path):
+    """A board of the references, with sheets of two of them and of one that has no records."""
+    results = [result for name in ("replace", "frozen", "fresh_real") for result in fabricate.cells(name)]
+    folder = fabricate.board(tmp_path, results)
+    write_sheets(folder, [sheet("replace"), sheet("frozen"), sheet("tempered")])
+    write_board(folder)
+    return folder
+
+
+def names(folder) -> list[str]:
+    return sorted(path.name for path in (folder / "samples").iterdir())
+
+
+def test_names_are_made_of_words_and_kept_apart() -> None:
+    assert sheet_name("digits", "accumulate_subsample") == "digits-accumulate_subsample.png"
+    tempered = sheet_name("digits", "tempered(temperature=0.8)")
+    assert tempered.startswith("digits-tempered-temperature-0.8-") and len(tempered) == 44
+    alike = {
+        *(sheet_name("digits", f"m({value})") for value in ("a=-1", "a=1", "a='1'", "a=+1")),
+        *(sheet_name("a", "b-c"), sheet_name("a-b", "c")),
+    }
+    assert len(alike) == 6
+
+
+@pytest.mark.parametrize("value", ["../../etc/passwd", "x" * 500, "a b|c\n](d)<e>", "..", ""])
+def test_a_name_is_one_short_plain_word_whatever_the_parameters(value) -> None:
+    name = sheet_name("digits", f"m(path={value})")
+    assert set(name) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
+    assert len(name) < 100 and name.startswith("digits-m-path")
+
+
+def test_a_board_knows_the_sheets_of_its_cells(folder) -> None:
+    assert load_board(folder).sheets == {
+        ("arithmetic", "frozen"): folder / "samples" / "arithmetic-frozen.png",
+        ("arithmetic", "replace"): folder / "samples" / "arithmetic-replace.png",
+    }
+
+
+def test_the_sheet_of_an_entry_that_is_not_on_the_board_goes(folder) -> None:
+    assert names(folder) == ["arithmetic-frozen.png", "arithmetic-replace.png"]
+    (folder / "records" / "frozen.jsonl").unlink()
+    assert folder / "samples" / "arithmetic-frozen.png" in stale_pages(folder)
+    write_board(folder)
+    assert names(folder) == ["arithmetic-replace.png"]
+
+
+def test_the_sheet_of_an_older_cell_goes(folder, sheet) -> None:
+    write_sheets(folder, [sheet("replace", cell="another digest")])
+    write_board(folder)
+    assert names(folder) == ["arithmetic-frozen.png"]
+
+
+def test_other_files_stay(folder) -> None:
+    (folder / "samples" / "mine.png").write_bytes(b"a picture")
+    assert stale_pages(folder) == []
+
+
+def test_a_page_links_the_sheets_that_are_there(folder) -> None:
+    page = (folder / "README.md").read_text(encoding="utf-8")
+    links = "[frozen](samples/arithmetic-frozen.png) · [replace](samples/arithmetic-replace.png)"
+    assert page.count(f"Samples by generation, seed 0: {links}") == 1
+    assert "![replace by generation](samples/arithmetic-replace.png)" in page
+    (folder / "samples" / "arithmetic-frozen.png").unlink()
+    assert stale_pages(folder) == [folder / "README.md"]
+
+
+def test_a_sheet_is_written_again_only_when_it_changed(folder, sheet) -> None:
+    path = folder / "samples" / "arithmetic-replace.png"
+    path.write_bytes(path.read_bytes() + b"as another library would have written it")
+    before = path.read_bytes()
+    write_sheets(folder, [sheet("replace")])
+    assert path.read_bytes() == before
+    write_sheets(folder, [sheet("replace", pixels=PIXELS + 1)])
+    assert path.read_bytes() != before

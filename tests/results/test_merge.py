@@ -1,0 +1,103 @@
+from dataclasses import replace
+
+import pytest
+
+from collapsebench.core.errors import RecordError
+from collapsebench.core.records import CellResult
+from collapsebench.results.merge import merge_records
+from collapsebench.results.reader import read_results
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in (folder / "records").glob("*")}
+
+
+def test_each_method_has_one_file(make_result, tmp_path):
+    merge_records([make_result("replace"), make_result("frozen"), make_result("replace", seed=1)], tmp_path)
+    assert set(contents(tmp_path)) == {"replace.jsonl", "frozen.jsonl"}
+    assert [r.cell.seed for r in read_results(tmp_path / "records" / "replace.jsonl")] == [0, 1]
+
+
+def test_the_same_result_keeps_its_bytes(make_result, tmp_path):
+    merge_records([make_result(seconds=1.0)], tmp_path)
+    before = contents(tmp_path)
+    merge_records([make_result(seconds=2.0)], tmp_path)
+    assert contents(tmp_path) == before
+
+
+def test_a_changed_result_replaces_the_old_one_and_leaves_the_others(make_result, tmp_path):
+    merge_records([make_result(seed=0), make_result(seed=1)], tmp_path)
+    merge_records([make_result(seed=1, error=0.75)], tmp_path)
+    found = read_results(tmp_path / "records" / "replace.jsonl")
+    assert [r.generations[0].metrics["error"] for r in found] == [0.5, 0.75]
+
+
+def test_a_run_without_lm_eval_does_not_drop_its_metrics(make_result, tmp_path):
+    plain = make_result()
+    asked = CellResult(
+        replace(plain.cell, task={**plain.cell.task, "lm_eval": {"tasks": ["piqa"], "limit": None, "sources": {}}}),
+        tuple(replace(g, metrics={**g.metrics, "piqa/acc": 0.6}) for g in plain.generations),
+    )
+    merge_records([plain], tmp_path)
+    merge_records([asked], tmp_path)
+    before = contents(tmp_path)
+    assert b"piqa/acc" in before["replace.jsonl"]
+    merge_records([plain], tmp_path)
+    assert contents(tmp_path) == before
+    merge_records([make_result(error=0.75)], tmp_path)
+    assert b"piqa/acc" not in contents(tmp_path)["replace.jsonl"]
+
+
+def test_the_order_of_results_does_not_matter(make_result, tmp_path):
+    results = [make_result("replace"), make_result("frozen"), make_result("replace", seed=1)]
+    merge_records(results, tmp_path / "a")
+    for one in reversed(results):
+        merge_records([one], tmp_path / "b")
+    assert contents(tmp_path / "a") == contents(tmp_path / "b")
+
+
+def test_records_of_another_protocol_are_removed(make_result, tmp_path):
+    old = make_result("frozen")
+    merge_records([replace(old, cell=replace(old.cell, protocol={**old.cell.protocol, "digest": "0" * 64}))], tmp_path)
+    merge_records([make_result("replace")], tmp_path)
+    assert set(contents(tmp_path)) == {"replace.jsonl"}
+
+
+def test_nothing_new_changes_nothing(tmp_path):
+    merge_records([], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_seeds_beyond_the_protocols_stay_off_the_board(make_result, tmp_path):
+    merge_records([make_result(seed=seed) for seed in (0, 1, 2)], tmp_path)
+    assert [r.cell.seed for r in read_results(tmp_path / "records" / "replace.jsonl")] == [0, 1]
+
+
+def test_sentences_of_plug_ins_and_libraries_become_one_printable_line(make_result, tmp_path):
+    failed = make_result(status="failed", finished=1)
+    method = {**failed.cell.method, "description": "tab\tand \u202ereversed"}
+    reason = "ValueError: first\n  second " + "x" * 5000
+    merge_records([replace(failed, cell=replace(failed.cell, method=method, reason=reason))], tmp_path)
+    (found,) = read_results(tmp_path / "records" / "replace.jsonl")
+    assert found.cell.method["description"] == "tab and reversed"
+    assert found.cell.reason.startswith("ValueError: first second xxx")
+    assert len(found.cell.reason) == 1000
+
+
+def test_nothing_is_written_that_could_not_be_read(make_result, tmp_path):
+    whole = make_result("frozen")
+    odd = make_result("replace")
+    odd = replace(odd, generations=tuple(replace(g, log={"a\nb": 1.0}) for g in odd.generations))
+    with pytest.raises(RecordError, match=r"replace\.jsonl:2: log\."):
+        merge_records([whole, odd], tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_file_stops_publishing_and_stays(make_result, tmp_path):
+    merge_records([make_result("frozen")], tmp_path)
+    path = tmp_path / "records" / "frozen.jsonl"
+    path.write_bytes(path.read_bytes()[:-5])
+    before = contents(tmp_path)
+    with pytest.raises(RecordError, match=r"frozen\.jsonl:5: line: "):
+        merge_records([make_result("replace")], tmp_path)
+    assert contents(tmp_path) == before
