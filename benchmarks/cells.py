@@ -2,7 +2,8 @@
 
 import json
 
-from collapsebench.loop.plan import Cell, make_method, make_task
+from collapsebench.loop.cell import Cell
+from collapsebench.loop.plugins import make_method, make_task
 from collapsebench.loop.protocol import Protocol, parse_protocol
 
 

@@ -10,7 +10,7 @@ import time
 import torch
 
 from collapsebench import FitConfig
-from collapsebench.loop.plan import make_method, make_task
+from collapsebench.loop.plugins import make_method, make_task
 
 RUNS, STEPS, STORIES = 7, 400, 1000
 

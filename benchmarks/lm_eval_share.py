@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from cells import cell
 
-from collapsebench.loop.plan import make_task
+from collapsebench.loop.plugins import make_task
 from collapsebench.loop.protocol import load_protocol
 from collapsebench.loop.runner import run_cell
 from collapsebench.loop.store import Store

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from cells import cell, protocol
 
-from collapsebench.loop.plan import Cell
+from collapsebench.loop.cell import Cell
 from collapsebench.loop.protocol import load_protocol
 from collapsebench.loop.runner import run_cell
 from collapsebench.loop.store import Store

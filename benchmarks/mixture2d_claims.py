@@ -19,8 +19,9 @@ from cells import protocol
 from collapsebench import Decoding
 from collapsebench.core.seeds import generator
 from collapsebench.laws import curated_divergence, curated_loop
+from collapsebench.loop.cell import Cell
 from collapsebench.loop.lineage import Lineage
-from collapsebench.loop.plan import Cell, make_method, make_task
+from collapsebench.loop.plugins import make_method, make_task
 from collapsebench.loop.runner import generations_of
 from collapsebench.scoring.distribution import kl_divergence, shares
 

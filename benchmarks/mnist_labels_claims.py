@@ -19,8 +19,9 @@ from itertools import pairwise
 import torch
 from cells import protocol
 
+from collapsebench.loop.cell import Cell
 from collapsebench.loop.lineage import Lineage
-from collapsebench.loop.plan import Cell, make_method, make_task
+from collapsebench.loop.plugins import make_method, make_task
 
 N, HELDOUT, RIDGE, CLEAR = 1000, 10_000, 1e-6, 4
 SWEEP = {0.0: 1, 0.01: 16, 0.1: 6, 0.5: 3, 1.0: 3}  # p_2 -> generations; without synthetic rows all are equal

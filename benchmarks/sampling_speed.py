@@ -10,7 +10,7 @@ from gpu import report_sampling
 
 from collapsebench import Decoding, FitConfig
 from collapsebench.learners.lm.tokenizer import BOS, EOS, PAD
-from collapsebench.loop.plan import make_task
+from collapsebench.loop.plugins import make_task
 
 RUNS, STEPS, STORIES = 5, 300, 512
 

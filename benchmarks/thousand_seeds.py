@@ -8,9 +8,9 @@ from pathlib import Path
 
 from cells import protocol
 
+from collapsebench.loop.cell import CellSpec
 from collapsebench.loop.executors.local import Options, run_pool
 from collapsebench.loop.executors.progress import Silent
-from collapsebench.loop.plan import CellSpec
 
 METHODS = ("replace", "accumulate", "accumulate_subsample")
 

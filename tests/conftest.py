@@ -21,7 +21,8 @@ from collapsebench.core.costs import Costs
 from collapsebench.core.records import CellResult, GenerationRecord
 from collapsebench.core.registry import METHODS, TASKS, load_file
 from collapsebench.data import FOLDER
-from collapsebench.loop.plan import CellSpec, build_cell
+from collapsebench.loop.cell import CellSpec
+from collapsebench.loop.plan import build_cell
 from collapsebench.loop.protocol import Protocol
 from collapsebench.loop.store import Store
 

@@ -16,11 +16,11 @@ RUN_CELLS = """
 import json, sys
 from pathlib import Path
 import collapsebench
-from collapsebench.plan import enumerate_cells, build_cell
-from collapsebench.protocol import Protocol
-from collapsebench.registry import METHODS, TASKS, builtin_folder
-from collapsebench.runner import run_cell
-from collapsebench.store import Store
+from collapsebench.loop.plan import enumerate_cells, build_cell
+from collapsebench.loop.protocol import Protocol
+from collapsebench.core.registry import METHODS, TASKS, builtin_folder
+from collapsebench.loop.runner import run_cell
+from collapsebench.loop.store import Store
 
 def run(task, method):
     keys = {"name": "one", "version": 1, "description": "One cell.", "generations": 3, "seeds": 1}

@@ -2,7 +2,7 @@ import hashlib
 from dataclasses import dataclass
 
 from collapsebench.core.files import content_digest
-from collapsebench.loop.plan import task_key
+from collapsebench.loop.cell import task_key
 
 
 def test_a_digest_holds_what_lies_there_and_not_where(tmp_path):

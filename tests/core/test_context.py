@@ -7,8 +7,8 @@ import torch
 from collapsebench import Corpus, Decoding, Method, MethodCard, PluginError
 from collapsebench.core.costs import Costs
 from collapsebench.core.errors import AccessDenied, LimitExceeded
+from collapsebench.loop.cell import Cell
 from collapsebench.loop.lineage import Lineage
-from collapsebench.loop.plan import Cell
 from collapsebench.loop.runner import generations_of
 from collapsebench.loop.store import Store
 

@@ -7,8 +7,8 @@ import torch
 from collapsebench import Corpus, Diverged, Method, MethodCard, PluginError
 from collapsebench.core.corpus import REAL
 from collapsebench.core.errors import LimitExceeded
+from collapsebench.loop.cell import Cell
 from collapsebench.loop.lineage import Lineage, check_corpus, check_values
-from collapsebench.loop.plan import Cell
 from collapsebench.loop.runner import generations_of
 
 LIKE = Corpus({"x": torch.zeros(4, 2), "y": torch.zeros(4, dtype=torch.int64)})

@@ -7,7 +7,9 @@ import pytest
 from collapsebench import Method, MethodCard
 from collapsebench.core.errors import PluginError, ProtocolError, UsageError
 from collapsebench.core.registry import METHODS, load_file
-from collapsebench.loop.plan import REFERENCES, Cell, build_cell, check_start, enumerate_cells, make_method, make_task
+from collapsebench.loop.cell import Cell
+from collapsebench.loop.plan import REFERENCES, build_cell, check_start, enumerate_cells
+from collapsebench.loop.plugins import make_method, make_task
 
 
 @pytest.fixture
@@ -193,7 +195,7 @@ def test_the_storage_key_also_names_the_harness_code(make_cell, monkeypatch):
     before = make_cell("replace")
     assert before.storage_digest != before.digest
     key = before.storage_digest
-    monkeypatch.setattr("collapsebench.loop.plan.harness_digest", lambda: "other code")
+    monkeypatch.setattr("collapsebench.loop.cell.harness_digest", lambda: "other code")
     after = make_cell("replace")
     assert after.digest == before.digest
     assert after.storage_digest != key

@@ -34,7 +34,8 @@ def test_a_restored_lineage_goes_on_as_the_interrupted_one_would_have(make_cell,
 
 @pytest.mark.parametrize(("method", "task"), [("accumulate", "gaussian"), ("token_edit", "gaussian")])
 def test_a_built_in_task_is_restored_to_the_bit(make_protocol, method, task):
-    from collapsebench.loop.plan import Cell, make_method, make_task
+    from collapsebench.loop.cell import Cell
+    from collapsebench.loop.plugins import make_method, make_task
 
     protocol = make_protocol(generations=4, tasks={task: {"n": 12}})
     cell = Cell(protocol, make_task(task, {"d": 2}), make_method(method, {}), seed=0)

@@ -6,7 +6,7 @@ import torch
 
 from collapsebench import Corpus, PluginError
 from collapsebench.core.registry import METHODS, TASKS
-from collapsebench.loop.plan import Cell
+from collapsebench.loop.cell import Cell
 from collapsebench.loop.protocol import load_protocol
 
 

@@ -2,7 +2,7 @@ import pytest
 
 from collapsebench import PluginError
 from collapsebench.core.registry import TASKS
-from collapsebench.loop.plan import make_method
+from collapsebench.loop.plugins import make_method
 
 
 def test_by_default_it_only_cools():

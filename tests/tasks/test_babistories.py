@@ -16,8 +16,9 @@ from collapsebench.core.seeds import stream
 from collapsebench.data import FOLDER
 from collapsebench.learners.lm.model import build_model
 from collapsebench.learners.lm.tokenizer import bpe_tokenizer, byte_tokenizer
+from collapsebench.loop.cell import Cell
 from collapsebench.loop.lineage import Lineage
-from collapsebench.loop.plan import Cell, make_method, make_task
+from collapsebench.loop.plugins import make_method, make_task
 from collapsebench.loop.protocol import Protocol
 from collapsebench.testing import task_results, tiny
 

@@ -9,7 +9,7 @@ from collapsebench import Decoding, FitConfig, PluginError, Start
 from collapsebench.core.errors import DataError
 from collapsebench.core.registry import TASKS
 from collapsebench.core.seeds import stream
-from collapsebench.loop.plan import make_task
+from collapsebench.loop.plugins import make_task
 from collapsebench.testing import task_results, tiny
 
 SMALL = {

@@ -179,7 +179,7 @@ def test_a_broken_hook_fails_the_check_that_is_about_it(method_class, check, car
 
 
 def test_pickle_and_submodules_are_found_in_the_source(method_class):
-    body = "import pickle\nfrom collapsebench.corpus import REAL\nreturn synthetic"
+    body = "import pickle\nfrom collapsebench.core.corpus import REAL\nreturn synthetic"
     results = {result.name: result for result in method_results(method_class(body), [])}
     assert results["no_pickle"].outcome == "failed" and "imports pickle" in results["no_pickle"].detail
     assert results["public_imports"].outcome == "warning"

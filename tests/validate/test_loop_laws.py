@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from collapsebench import laws
+from collapsebench.loop.cell import Cell
 from collapsebench.loop.lineage import Lineage
-from collapsebench.loop.plan import Cell, make_method, make_task
+from collapsebench.loop.plugins import make_method, make_task
 from collapsebench.loop.protocol import Protocol
 from collapsebench.loop.runner import generations_of
 

@@ -54,7 +54,7 @@ def _table(*columns: str) -> Table:
 
 def _methods() -> Table:
     from ..core.registry import METHODS
-    from ..loop.plan import description
+    from ..loop.plugins import description
 
     table = _table("method", "track", "parameters", "what it does")
     for name in METHODS.names():

@@ -13,7 +13,7 @@ from ..core import processes
 
 if TYPE_CHECKING:
     from ..core.records import CellResult
-    from ..loop.plan import CellSpec
+    from ..loop.cell import CellSpec
 
 
 class LiveProgress:

@@ -18,7 +18,7 @@ from .options import DEFAULT_BOARDS, DEFAULT_STORE, BoardsOption, PluginOption, 
 
 if TYPE_CHECKING:
     from ..core.records import CellResult
-    from ..loop.plan import Cell, CellSpec
+    from ..loop.cell import Cell, CellSpec
     from ..loop.protocol import Protocol
     from ..render.samples import Sheet
 
@@ -113,7 +113,7 @@ def _methods(options: Sequence[str]) -> list[str]:
 
 def _with_lm_eval(rules: Protocol, tasks: Sequence[str] | None, names: Sequence[str], limit: int | None) -> Protocol:
     """The protocol with lm-eval's tasks on every task that can read them; their data are checked, or fetched, here."""
-    from ..loop.plan import make_task
+    from ..loop.plugins import make_task
 
     run = list(tasks or rules.tasks)
     if names or limit:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from ..core.corpus import Corpus
     from ..learners.lm.causal_lm import CausalLM
+    from ..loop.cell import CellSpec
     from ..loop.lineage import Lineage
-    from ..loop.plan import CellSpec
     from ..loop.store import CellFolder, Store
     from ..render.samples import Sheet
 
@@ -63,8 +63,9 @@ def print_samples(folder: CellFolder, store: Store, count: int) -> None:
 
 def lineage_of(folder: CellFolder, store: Store) -> Lineage:
     """The lineage of a cell that was started, before its first stage."""
+    from ..loop.cell import CellSpec
     from ..loop.lineage import Lineage
-    from ..loop.plan import CellSpec, build_cell
+    from ..loop.plan import build_cell
 
     manifest = folder.manifest()
     assert manifest is not None

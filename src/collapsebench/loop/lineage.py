@@ -21,7 +21,7 @@ from .cache import Artefact, Codec, InMemoryStages, Stages, StoredStages
 
 if TYPE_CHECKING:
     from ..scoring.lm_eval.named import NamedTasks
-    from .plan import Cell
+    from .cell import Cell
     from .store import Store
 
 

@@ -12,8 +12,8 @@ from filelock import Timeout
 from ..core.errors import CollapsebenchError, Diverged, StoreError
 from ..core.records import CellResult, GenerationRecord
 from . import snapshot
+from .cell import Cell
 from .lineage import Lineage
-from .plan import Cell
 from .store import CellFolder, Store
 
 FLUSH_SECONDS = 2.0

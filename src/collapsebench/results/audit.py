@@ -16,7 +16,8 @@ from typing import Any
 from ..core.errors import CollapsebenchError, RecordError
 from ..core.records import CellRecord, to_line
 from ..core.registry import METHODS, builtin_folder
-from ..loop.plan import Cell, described, make_method, make_task, method_key, task_key
+from ..loop.cell import Cell, described, method_key, task_key
+from ..loop.plugins import make_method, make_task
 from ..loop.protocol import Protocol, load_protocol, shipped_protocols
 from .reader import LocatedResult
 

@@ -10,7 +10,8 @@ from typing import Any
 from ..core.commands import completing_command, run_command
 from ..core.errors import RecordError
 from ..core.records import CellResult
-from ..loop.plan import build_cell, enumerate_cells, make_method
+from ..loop.plan import build_cell, enumerate_cells
+from ..loop.plugins import make_method
 from ..loop.protocol import Protocol, load_protocol
 from ..loop.runner import finished
 from ..loop.store import Store

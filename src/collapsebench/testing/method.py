@@ -11,7 +11,7 @@ from ..core.learner import Decoding
 from ..core.method import Method
 from ..core.records import CellResult
 from ..core.task import MODALITIES
-from ..loop.plan import Cell
+from ..loop.cell import Cell
 from .checks import Checklist, CheckResult, NotApplicable
 from .random_state import global_random_state
 from .source import declaration_problems, pickling, submodule_imports

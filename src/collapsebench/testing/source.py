@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 
-from ..loop.plan import description
+from ..loop.plugins import description
 
 _PICKLERS = frozenset({"cloudpickle", "dill", "joblib", "pickle", "shelve"})
 _PICKLING_CALLS = frozenset({"torch.load", "torch.save", "numpy.save", "np.save"})

@@ -14,8 +14,8 @@ from ..core.records import CellResult
 from ..core.registry import TASKS
 from ..core.task import Task
 from ..loop import snapshot
+from ..loop.cell import Cell
 from ..loop.lineage import Lineage
-from ..loop.plan import Cell
 from ..loop.protocol import Protocol
 from ..loop.runner import generations_of, run_cell
 from ..loop.store import Store

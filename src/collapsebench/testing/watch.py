@@ -13,8 +13,8 @@ from ..core.errors import Diverged, PluginError
 from ..core.learner import PLAIN, Decoding
 from ..core.method import ACCESSES, Method
 from ..core.records import GenerationRecord
+from ..loop.cell import Cell
 from ..loop.lineage import Lineage, check_corpus, check_values
-from ..loop.plan import Cell
 from ..loop.runner import generations_of
 from .checks import said
 from .random_state import global_random_state

@@ -12,8 +12,8 @@ from ..loop.protocol import parse_protocol
 
 if TYPE_CHECKING:
     from ..core.records import GenerationRecord
+    from ..loop.cell import Cell
     from ..loop.lineage import Lineage
-    from ..loop.plan import Cell
 
 Probe: TypeAlias = "Callable[[Lineage, list[GenerationRecord]], float]"
 """Takes one number from a lineage and its records so far; must be picklable, to travel to a worker."""
@@ -63,7 +63,8 @@ class Setting:
 
     def cell(self, seed: int = 0) -> Cell:
         """One of the cells, as `run` would make it."""
-        from ..loop.plan import Cell, make_method, make_task
+        from ..loop.cell import Cell
+        from ..loop.plugins import make_method, make_task
 
         entry = {"n": self.n, "synthetic": self.synthetic, "params": dict(self.task_params), "limits": self._limits()}
         content = {

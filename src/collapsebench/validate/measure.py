@@ -16,7 +16,7 @@ from .claim import Claim, Probe, Setting
 
 if TYPE_CHECKING:
     from ..core.records import GenerationRecord
-    from ..loop.plan import Cell
+    from ..loop.cell import Cell
 
 _BATCH = 25
 """Cells per message to a worker, at most: enough to hide the message, few enough to share the work out."""

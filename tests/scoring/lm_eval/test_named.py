@@ -10,7 +10,8 @@ from lm_eval.tasks import TaskManager
 from collapsebench import Learner, PluginError
 from collapsebench.core.errors import DataError, ProtocolError, UsageError
 from collapsebench.core.registry import load_file
-from collapsebench.loop.plan import CellSpec, build_cell
+from collapsebench.loop.cell import CellSpec
+from collapsebench.loop.plan import build_cell
 from collapsebench.loop.protocol import Protocol
 from collapsebench.loop.runner import run_cell
 from collapsebench.scoring.lm_eval import named as lm_eval_named

@@ -22,7 +22,8 @@ import torch
 
 from ...core.errors import CollapsebenchError
 from ...core.records import CellResult
-from ..plan import CellSpec, build_cell
+from ..cell import CellSpec
+from ..plan import build_cell
 from ..runner import Busy, died, run_cell
 from ..store import Store
 from .progress import Progress

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from ...core.records import CellResult
-from ..plan import CellSpec
+from ..cell import CellSpec
 
 
 class Progress(Protocol):

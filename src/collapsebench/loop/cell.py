@@ -1,0 +1,222 @@
+"""Cell: the unit of work, with its keys and its record."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import Any
+
+from ..core.errors import CollapsebenchError, PluginError
+from ..core.files import content_digest
+from ..core.method import Method, track_of
+from ..core.records import REFERENCES, SCHEMA, CellRecord, CellResult, Status
+from ..core.seeds import stream
+from ..core.task import Task
+from ..data import data_path
+from .digests import environment, harness_digest, plugin_digest
+from .plugins import description
+from .protocol import Protocol, TaskRules
+
+_PRETRAINED = ("base", "external_prior")
+"""Parameters of tasks that are paths of models."""
+
+
+@dataclass(frozen=True)
+class CellSpec:
+    """A cell in plain data, as it travels to a worker.
+
+    Args:
+        protocol: the protocol as JSON.
+        task: name of the task; its sizes are in the protocol.
+        method: name of the method.
+        params: the method's hyper-parameters that were set.
+        seed: the seed of every stream.
+        plugins: plug-in files to load first.
+    """
+
+    protocol: str
+    task: str
+    method: str
+    params: Mapping[str, Any]
+    seed: int
+    plugins: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The unit of work, of resume and of failure: (protocol, task, method + parameters, seed)."""
+
+    protocol: Protocol
+    task: Task
+    method: Method
+    seed: int
+    plugins: tuple[str, ...] = ()
+
+    @property
+    def spec(self) -> CellSpec:
+        """This cell in plain data."""
+        rules, params = self.protocol.model_dump_json(), _plain(self.method.params())
+        return CellSpec(rules, self.task.name, self.method.name, params, self.seed, self.plugins)
+
+    @cached_property
+    def rules(self) -> TaskRules:
+        """Sizes, budget and limits of this cell."""
+        return self.protocol.rules(self.task.name)
+
+    @property
+    def name(self) -> str:
+        """For messages: method, task and seed."""
+        return f"{self.method.label} on {self.task.name}, seed {self.seed}"
+
+    def prepared_task(self) -> Task:
+        """The task as this cell's seed sees it.
+
+        Raises:
+            DataError, PluginError: its data are missing or damaged, or its models do not fit them.
+        """
+        return self.task.prepared(self.rules.n, stream("real", self.task.name, self.seed))
+
+    @cached_property
+    def task_key(self) -> str:
+        """Digest of the task, as `task_key`."""
+        return task_key(self.task)
+
+    @cached_property
+    def method_key(self) -> str:
+        """Digest of the method, as `method_key`."""
+        return method_key(self.method)
+
+    @cached_property
+    def digest(self) -> str:
+        """The key of this cell: everything that can change its records."""
+        return _digest([SCHEMA, self.rules.digest(), self.task_key, self.method_key, self.seed])
+
+    @cached_property
+    def storage_digest(self) -> str:
+        """The key of this cell in a store: also the harness's own code, so that no old result is reused."""
+        return _digest([self.digest, harness_digest(), *self.extra_evals])
+
+    @cached_property
+    def extra_evals(self) -> list[list[str]]:
+        """What is measured with lm-eval besides the task's own metrics: name, limit and where the items come from."""
+        if not self.rules.lm_eval:
+            return []
+        from ..scoring.lm_eval.named import source
+
+        return [[name, str(self.rules.lm_eval_limit or "all"), source(name)] for name in self.rules.lm_eval]
+
+    def key_parts(self) -> dict[str, str]:
+        """What the storage key is made of, by name, for `run --explain`."""
+        return {
+            "cell": self.storage_digest,
+            "rules of the task": self.rules.digest(),
+            "task": self.task_key,
+            "method": self.method_key,
+            "harness code": harness_digest(),
+        }
+
+    def unsupported(self) -> str | None:
+        """What this method declares to need and this task does not have, in words; None if it has all."""
+        with _working(f"Method '{self.method.name}'"):
+            needed = self.method.needs() | (self.method.access() & {"verifier", "reward", "prior"})
+        lacking = sorted(needed - frozenset(self.task.card.supports) - {self.task.card.modality})
+        return f"needs {', '.join(lacking)}, which {self.task.name} does not have" if lacking else None
+
+    def skip_reason(self) -> str | None:
+        """Why this method cannot run on this task, or None: the task lacks something, or the method declines."""
+        with _working(f"Method '{self.method.name}'"):
+            return self.unsupported() or self.method.skip(self.task.card)
+
+    def record(self, status: Status, reason: str = "") -> CellRecord:
+        """The self-contained record of this cell."""
+        task, method, protocol = self.task, self.method, self.protocol
+        with _working(f"Task '{task.name}'"):
+            theory = tuple(task.theory(method.name, self.rules.n, self.rules.generations))
+        return CellRecord(
+            cell=self.digest,
+            protocol=described(protocol),
+            task={
+                "name": task.name,
+                "digest": self.task_key,
+                "generations": self.rules.generations,
+                **{k: getattr(task.card, k) for k in ("title", "version", "data", "primary", "unit")},
+                "metrics": dict(task.card.metrics),
+                "shown": list(task.card.shown),
+                **self._lm_eval(),
+            },
+            method={
+                "name": method.name,
+                "label": method.label,
+                "params": _plain(method.params()),
+                "digest": self.method_key,
+                "title": method.card.title,
+                "description": description(type(method)),
+                "paper": method.card.paper,
+                "track": track_of(method.access()),  # what plug-ins say of themselves is not asked
+                "reference": method.name in REFERENCES,
+            },
+            seed=self.seed,
+            status=status,
+            reason=reason,
+            theory=theory,
+            environment={**environment(), "date": datetime.now(UTC).date().isoformat()},
+        )
+
+    def with_current_metadata(self, result: CellResult) -> CellResult:
+        """A stored result of this cell with the record as it is written now.
+
+        The protocol may have had another version or other tasks when it ran, and sentences may have been mended.
+        """
+        told = self.record(result.cell.status, result.cell.reason)
+        return replace(result, cell=replace(told, environment=result.cell.environment))
+
+    def _lm_eval(self) -> dict[str, Any]:
+        """For the record: what stands in its metrics besides those of the card."""
+        if not self.extra_evals:
+            return {}
+        sources = {name: source for name, _, source in self.extra_evals}
+        return {"lm_eval": {"tasks": list(sources), "limit": self.rules.lm_eval_limit, "sources": sources}}
+
+
+def described(protocol: Protocol) -> dict[str, Any]:
+    """The `protocol` part of a record."""
+    named = {"name", "version", "description", "generations", "seeds", "average_last"}
+    return {**protocol.model_dump(include=named), "digest": protocol.digest(), "tasks": list(protocol.tasks)}
+
+
+def task_key(task: Task) -> str:
+    """Digest of a task: name, version, data, source and sizes; of pretrained models the content, wherever they lie."""
+    sizes = {
+        name: content_digest(data_path(str(value))) or value if name in _PRETRAINED and value else value
+        for name, value in task.params().items()
+    }
+    return _digest([task.name, task.card.version, task.card.data, plugin_digest(type(task)), sizes])
+
+
+def method_key(method: Method) -> str:
+    """Digest of a method: name, source and hyper-parameters."""
+    return _digest([method.name, plugin_digest(type(method)), method.params()])
+
+
+@contextmanager
+def _working(plugin: str) -> Iterator[None]:
+    """A plug-in that fails outside its cell, where nothing could be run, cannot be used at all."""
+    try:
+        yield
+    except CollapsebenchError:
+        raise
+    except Exception as error:
+        raise PluginError(f"{plugin} cannot be used: {type(error).__name__}: {error}") from error
+
+
+def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: v if isinstance(v, (bool, int, float, str, type(None))) else str(v) for k, v in params.items()}
+
+
+def _digest(parts: Iterable[Any]) -> str:
+    return hashlib.sha256(json.dumps(list(parts), sort_keys=True, default=str).encode()).hexdigest()
