@@ -119,7 +119,7 @@ def test_the_wheel_holds_every_built_in_plugin_and_template(wheel):
         assert sources
         missing = {f"collapsebench/builtin/{path.relative_to(ROOT)}" for path in sources} - names
         assert not missing, f"The wheel lacks {sorted(missing)}."
-    shipped = {"templates/method.py.txt", "protocols/quick.yaml", "py.typed"}
+    shipped = {"cli/templates/method.py.txt", "loop/protocols/quick.yaml", "py.typed"}
     assert {f"collapsebench/{name}" for name in shipped} <= names
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests/")]
 

@@ -24,8 +24,8 @@ class Letters(Task):
         return Corpus({"tokens": torch.randint(3, 6, (n, 4), generator=rng)})
 
     def learner(self, rng):
-        from collapsebench.learners.causal_lm import CausalLM, LMShape
-        from collapsebench.lm.tokenize import symbol_tokenizer
+        from collapsebench.learners.lm.causal_lm import CausalLM, LMShape
+        from collapsebench.learners.lm.tokenizer import symbol_tokenizer
         from collapsebench.learners.gradient import Optimizer
 
         model = LMShape(vocabulary=6, context=4, width=8, layers=1, heads=1).build(rng)

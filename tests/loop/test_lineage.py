@@ -24,7 +24,7 @@ def run(toy, make_protocol):
 
     def run(curate, task=None, generations=3, rules=None, access=()):
         class Given(Method):
-            name = "prompt_length"
+            name = "given"
             card = MethodCard(title="Given", access=access)
 
             def params(self):

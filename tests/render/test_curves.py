@@ -64,7 +64,7 @@ def test_numbers_that_cannot_be_drawn_are_left_out():
 def test_a_board_needs_no_torch(fabricate, tmp_path):
     fabricate.board(tmp_path, fabricate.cells("replace", tasks=["gaussian"], seeds=[0]))
     code = (
-        "import sys; from pathlib import Path; from collapsebench.board import write_board; "
+        "import sys; from pathlib import Path; from collapsebench.render.files import write_board; "
         "write_board(Path(sys.argv[1])); sys.exit('torch.nn' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=True)

@@ -228,7 +228,7 @@ def _merged(a: Moments, b: Moments) -> Moments:
 
 
 def _cholesky(covariance: torch.Tensor, negligible: float) -> torch.Tensor:
-    """Lower factor of a positive semidefinite matrix; the column of a pivot that is negligible is start."""
+    """Lower factor of a positive semidefinite matrix; the column of a pivot that is negligible is zero."""
     rest = covariance.clone()
     factor = torch.zeros_like(rest)
     for j in range(len(rest)):

@@ -42,7 +42,7 @@ def batches(corpus: Corpus, training: FitConfig) -> torch.Tensor:
 
 @dataclass(frozen=True)
 class Optimizer:
-    """AdamW with linear warm-up and decay to start.
+    """AdamW with linear warm-up and decay to zero.
 
     Args:
         lr: peak learning rate.

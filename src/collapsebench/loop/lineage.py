@@ -311,7 +311,7 @@ def check_values(blocks: Sequence[Block], method: str) -> None:
         if weights is not None and not (bool(torch.isfinite(weights).all()) and bool((weights >= 0).all())):
             raise PluginError(f"Method '{method}' returned row weights that are NaN, infinite or negative.")
     if all(block.weights is not None and not bool(block.weights.any()) for block in blocks):
-        raise PluginError(f"Method '{method}' returned row weights that are all start.")
+        raise PluginError(f"Method '{method}' returned row weights that are all zero.")
 
 
 def _facts(corpus: Corpus) -> dict[str, float]:

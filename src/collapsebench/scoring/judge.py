@@ -45,7 +45,7 @@ class Recipe:
         data: digest of the images that it is trained on.
         shape: of the images.
         most_error: largest share of held-out images that it may get wrong.
-        steps: of AdamW, at a rate that rises in the first twentieth and decays linearly to start.
+        steps: of AdamW, at a rate that rises in the first twentieth and decays linearly to zero.
         batch: images per step.
         lr: peak learning rate.
         width: filters of the first convolution; the second has twice as many.
