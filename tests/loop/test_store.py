@@ -114,15 +114,12 @@ def test_the_life_of_a_cell(folder, store, make_cell):
     assert [found.path for found in store.cells()] == [folder.path]
 
     folder.save_records([RECORD])
-    folder.save_snapshot(b"state")
     assert folder.unfinished_records() == [RECORD]
-    assert folder.load_snapshot() == b"state"
     assert folder.result() is None
 
     folder.finish(cell.record("done"), [RECORD])
     result = folder.result()
     assert (result.cell, result.generations) == (cell.record("done"), (RECORD,))
-    assert folder.load_snapshot() is None
 
 
 def test_a_failure_is_kept_until_the_cell_is_started_again(folder, make_cell):
@@ -159,16 +156,6 @@ def test_unfinished_records_are_read_as_far_as_they_are_whole(folder, caplog):
     (folder.path / "records.jsonl").write_bytes(content[:-10])
     with caplog.at_level(logging.WARNING):
         assert folder.unfinished_records() == [RECORD]
-    assert len(caplog.records) == 1
-
-
-def test_a_damaged_snapshot_is_noticed_in_one_line(folder, caplog):
-    assert folder.load_snapshot() is None
-    folder.save_snapshot(b"state")
-    path = folder.path / "snapshot.safetensors"
-    path.write_bytes(path.read_bytes()[:-1])
-    with caplog.at_level(logging.WARNING):
-        assert folder.load_snapshot() is None
     assert len(caplog.records) == 1
 
 

@@ -259,29 +259,21 @@ class Corpus:
 
     def to_tensors(self) -> dict[str, torch.Tensor]:
         """The rows as named tensors, for safetensors; `from_tensors` reads them back."""
-        return block_tensors(self.table)
+        block = self.table
+        tensors = {f"column.{name}": column for name, column in block.columns.items()}
+        if block.weights is not None:
+            tensors["weights"] = block.weights
+        tensors["origin"] = torch.as_tensor(block.origin, dtype=torch.int16)
+        return tensors
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, torch.Tensor]) -> Corpus:
         """The inverse of `to_tensors`."""
-        return cls.from_blocks((block_from_tensors(tensors),))
-
-
-def block_tensors(block: Block) -> dict[str, torch.Tensor]:
-    """A block as named tensors: `column.<name>`, `weights` if any, `origin`."""
-    tensors = {f"column.{name}": column for name, column in block.columns.items()}
-    if block.weights is not None:
-        tensors["weights"] = block.weights
-    tensors["origin"] = torch.as_tensor(block.origin, dtype=torch.int16)
-    return tensors
-
-
-def block_from_tensors(tensors: Mapping[str, torch.Tensor]) -> Block:
-    """The inverse of `block_tensors`."""
-    columns = {n.removeprefix("column."): t for n, t in sorted(tensors.items()) if n.startswith("column.")}
-    origin = tensors["origin"]
-    rows = len(next(iter(columns.values())))
-    return Block(columns, tensors.get("weights"), int(origin) if origin.dim() == 0 else origin, rows)
+        columns = {n.removeprefix("column."): t for n, t in sorted(tensors.items()) if n.startswith("column.")}
+        origin = tensors["origin"]
+        rows = len(next(iter(columns.values())))
+        block = Block(columns, tensors.get("weights"), int(origin) if origin.dim() == 0 else origin, rows)
+        return cls.from_blocks((block,))
 
 
 def _real_rows(block: Block) -> int:

@@ -31,7 +31,6 @@ _RESULT_CODE = (
     "loop/cache.py",
     "loop/lineage.py",
     "loop/runner.py",
-    "loop/snapshot.py",
     "scoring",
 )
 """The parts of the package whose behaviour can move a number."""

@@ -243,10 +243,6 @@ class Lineage:
         added = corpus.added_since(self.corpus.value)
         return None if added is None else self.model.value.extended(added)
 
-    def known_corpus(self, corpus: Corpus) -> Artefact[Corpus]:
-        """An artefact for a corpus that is already paid for."""
-        return Artefact(corpus, Costs(), facts=_facts(corpus))
-
     def decode_learner(self, tensors: Mapping[str, torch.Tensor]) -> Learner:
         """A learner of this task with a saved state."""
         learner = self._new_learner()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
@@ -11,22 +10,17 @@ from filelock import Timeout
 
 from ..core.errors import CollapsebenchError, Diverged, StoreError
 from ..core.records import CellResult, GenerationRecord
-from . import snapshot
 from .cell import Cell
 from .lineage import Lineage
 from .store import CellFolder, Store
 
-FLUSH_SECONDS = 2.0
-"""How often a closed-form cell writes its state; others write every stage."""
-
 
 def generations_of(lineage: Lineage) -> Iterator[GenerationRecord]:
     """The protocol: train, sample, the method curates, train, ... with an evaluation at every generation."""
-    if lineage.t < 0:
-        corpus = lineage.real()
-        model = lineage.fit(corpus, t=0)
-        yield lineage.evaluate(model, t=0)
-    for t in range(lineage.t + 1, lineage.rules.generations + 1):
+    corpus = lineage.real()
+    model = lineage.fit(corpus, t=0)
+    yield lineage.evaluate(model, t=0)
+    for t in range(1, lineage.rules.generations + 1):
         synthetic = lineage.sample(lineage.model, t)
         corpus = lineage.curate(synthetic, lineage.model, t)
         model = lineage.fit(corpus, t)
@@ -51,7 +45,8 @@ def run_cell(
     keep_checkpoints: bool = False,
     wait: float = -1,
 ) -> CellResult:
-    """Run a cell, or read it if it is finished; resumes what an earlier process left.
+    """Run a cell, or read it if it is finished. Stored stages of an earlier process are found; closed-form cells, which
+    take seconds, start again.
 
     Args:
         cell: what to run.
@@ -95,17 +90,11 @@ def _attempt(
     folder.start(cell.record("running"), asdict(cell.spec))
     try:
         lineage = Lineage(cell, store, keep_checkpoints)
-        if (payload := folder.load_snapshot()) is not None:
-            records = snapshot.restore(lineage, payload)
-        written = time.monotonic()
         for record in generations_of(lineage):
             records.append(record)
             on_generation(record.t)
             if not lineage.closed_form:
                 folder.save_records(records)
-            elif time.monotonic() - written > FLUSH_SECONDS:
-                folder.save_snapshot(snapshot.take(lineage, records))
-                written = time.monotonic()
         outcome = cell.record("done")
     except Diverged as error:
         outcome = cell.record("diverged", f"diverged at t={len(records)}: {error.message}")

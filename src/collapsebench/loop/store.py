@@ -3,7 +3,7 @@
     stages/<kind>/<key>.json          what a stage gave (digest, costs), written last
     stages/<kind>/<key>.safetensors   its corpus or model
     cells/<task>/<method>/s<seed>-<digest>/
-        manifest.json  records.jsonl  DONE | failure.txt  snapshot.safetensors (closed-form, unfinished)
+        manifest.json  records.jsonl  DONE | failure.txt
 
 Every file carries or has a checksum; what does not match it is said in one line, removed and computed again.
 """
@@ -225,7 +225,6 @@ class CellFolder:
         """Write the last records and the DONE that makes the cell count."""
         content = self.save_records(records)
         write_atomic(self.path / "DONE", _sealed({"cell": asdict(cell), "records": sha256(content)}))
-        self.drop_snapshot()
 
     def fail(self, traceback: str) -> None:
         """Keep a failure's traceback; never satisfies a look-up."""
@@ -244,28 +243,6 @@ class CellFolder:
         cell = cell_from_dict(done["cell"])
         generations = tuple(generation_from_dict(json.loads(line)) for line in content.decode().splitlines())
         return CellResult(cell, generations)
-
-    # -- snapshots of unfinished closed-form cells --------------------------------------------------
-
-    def save_snapshot(self, payload: bytes) -> None:
-        """Keep the state of an unfinished closed-form cell, checksum first."""
-        write_atomic(self.path / "snapshot.safetensors", sha256(payload).encode() + payload)
-
-    def load_snapshot(self) -> bytes | None:
-        """The last snapshot, or None if there is none or it is damaged (said in one line)."""
-        path = self.path / "snapshot.safetensors"
-        content = _read(path)
-        if content is None:
-            return None
-        seal, payload = content[:64], content[64:]
-        if sha256(payload).encode() != seal:
-            _discard(path)
-            return None
-        return payload
-
-    def drop_snapshot(self) -> None:
-        """Forget the snapshot of a finished cell."""
-        _remove(self.path / "snapshot.safetensors")
 
 
 def _note_from_dict(content: Mapping[str, Any]) -> StageNote:
