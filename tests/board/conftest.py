@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from collapsebench.core.records import CellRecord, CellResult, GenerationRecord, write_results
-from collapsebench.results import signature as verification
 
 GENERATIONS = 4
 TASKS = {
@@ -163,14 +162,6 @@ class Fabricate:
             own = [result for result in results if result.cell.method["name"] == name]
             (folder / "records" / f"{name}.jsonl").write_text(write_results(own), encoding="utf-8")
         return folder
-
-
-@pytest.fixture(scope="module", autouse=True)
-def sources():
-    """Fabricated digests are nobody's source; here only that of `tempered` has changed since its records."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(verification, "source_changed", lambda record: record.method["name"] == "tempered")
-        yield
 
 
 @pytest.fixture(scope="session")

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,17 @@ def test_check_ends_with_4_after_a_record_or_a_template_changed(console, board, 
     monkeypatch.setattr("collapsebench.render.numbers.MISSING", "none")
     monkeypatch.setattr("collapsebench.render.markdown.page.MISSING", "none")
     assert console("leaderboard", "--check", "--boards", "boards").code == 4
+
+
+def test_check_ends_with_4_where_a_source_has_changed_though_the_pages_are_up_to_date(console, cli, board):
+    path = board / "records" / "frozen.jsonl"
+    path.write_text(re.sub(r'"digest":"[0-9a-f]{64}","label"', f'"digest":"{"0" * 64}","label"', path.read_text()))
+    before = {path: path.read_bytes() for path in board.rglob("*") if path.is_file()}
+    assert cli("leaderboard", "--boards", "boards").code == 0
+    assert {path: path.read_bytes() for path in board.rglob("*") if path.is_file()} == before
+    ran = console("leaderboard", "--check", "--boards", "boards")
+    assert ran.code == 4
+    assert "changed after the records of frozen." in ran.err
 
 
 def test_a_damaged_record_is_named(console, board):

@@ -9,8 +9,6 @@ _SPEC = importlib.util.spec_from_file_location("fabricated_boards", Path(__file_
 _BOARDS = importlib.util.module_from_spec(_SPEC)
 _SPEC.loader.exec_module(_BOARDS)
 
-sources = _BOARDS.sources
-
 
 @pytest.fixture(scope="session")
 def fabricate():

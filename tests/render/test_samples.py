@@ -1,8 +1,7 @@
 import pytest
 import torch
 
-from collapsebench.board import load_board
-from collapsebench.render.files import stale_pages, write_board
+from collapsebench.render.files import load_shown, stale_pages, write_board
 from collapsebench.render.samples import Sheet, sheet_name, write_sheets
 
 PIXELS = torch.full((9, 9), 51, dtype=torch.uint8)
@@ -51,7 +50,7 @@ def test_a_name_is_one_short_plain_word_whatever_the_parameters(value) -> None:
 
 
 def test_a_board_knows_the_sheets_of_its_cells(folder) -> None:
-    assert load_board(folder).sheets == {
+    assert load_shown(folder).sheets == {
         ("arithmetic", "frozen"): folder / "samples" / "arithmetic-frozen.png",
         ("arithmetic", "replace"): folder / "samples" / "arithmetic-replace.png",
     }

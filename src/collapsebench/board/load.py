@@ -10,15 +10,13 @@ import numpy as np
 
 from ..core.errors import RecordError, StoreError
 from ..core.records import CellResult
-from ..render.samples import find_sheets
 from ..results.reader import differing_keys, read_results
-from ..results.signature import badges
 from .model import Board, BoardTask, Entry, Key
 from .stats import paired_gap
 
 
 def load_board(folder: Path) -> Board:
-    """The board of `<folder>/records/*.jsonl`, whatever order the files are read in, and of the sheets beside them.
+    """The board of `<folder>/records/*.jsonl`, whatever order the files are read in.
 
     Raises:
         StoreError: no records.
@@ -35,8 +33,7 @@ def load_board(folder: Path) -> Board:
     protocol = results[0].cell.protocol
     losses = {_key(result): scored_loss(result) for result in results if result.cell.status == "done"}
     tasks = tuple(_board_task(name, results, losses) for name in protocol["tasks"])
-    entries = _entries(results, badges(folder, results))
-    return Board(protocol, tasks, entries, losses, find_sheets(folder, entries))
+    return Board(protocol, tasks, _entries(results), losses)
 
 
 def scored_loss(result: CellResult) -> float:
@@ -114,7 +111,7 @@ def _board_task(name: str, results: list[CellResult], losses: Mapping[Key, float
     )
 
 
-def _entries(results: list[CellResult], marks: Mapping[str, str]) -> tuple[Entry, ...]:
+def _entries(results: list[CellResult]) -> tuple[Entry, ...]:
     entries = []
     for label in sorted({result.cell.method["label"] for result in results}):
         own = [result for result in results if result.cell.method["label"] == label]
@@ -130,7 +127,6 @@ def _entries(results: list[CellResult], marks: Mapping[str, str]) -> tuple[Entry
                 reference=method["reference"],
                 params=method["params"],
                 cells={(result.cell.task["name"], result.cell.seed): result for result in own},
-                badge=marks[label],
             )
         )
     return tuple(entries)

@@ -55,7 +55,7 @@ class Entry:
     params: Mapping[str, Any]
     cells: Mapping[tuple[str, int], CellResult]
     badge: str = "self-reported"
-    """`verified`, `self-reported` or `stale` (see `collapsebench.submission`), and whether its source is not here."""
+    """`verified` or `self-reported`: whether a signed note beside the records says that a sample was run again."""
 
     def results(self, task: str) -> list[CellResult]:
         """Cells of a task in order of seed."""

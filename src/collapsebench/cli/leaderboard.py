@@ -19,7 +19,9 @@ def leaderboard(
         Path | None, typer.Argument(help="With --html: the file to write.", show_default="<boards>/index.html")
     ] = None,
     protocol: Annotated[str | None, typer.Option("--protocol", help="Only this board; all by default.")] = None,
-    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit 4 if a page is stale.")] = False,
+    check: Annotated[
+        bool, typer.Option("--check", help="Write nothing; exit 4 if a page or a record is stale.")
+    ] = False,
     html: Annotated[
         bool, typer.Option("--html", help="Write all boards as one HTML file that needs no network, and nothing else.")
     ] = False,
@@ -56,17 +58,32 @@ def _check(folders: list[Path]) -> None:
                 f"{', '.join(str(page) for page in stale)} differ from what the records give.",
                 "Run `collapsebench leaderboard` and commit the pages with the records.",
             )
+    for folder in folders:
+        if changed := _changed_entries(folder):
+            raise StaleBoard(
+                f"{folder / 'records'}: protocol, task or method changed after the records of {', '.join(changed)}.",
+                f"`collapsebench verify {folder} --cells 0` says what; run these cells again.",
+            )
     typer.echo("Boards are up to date.")
 
 
-def _write_html(folders: list[Path], path: Path) -> None:
+def _changed_entries(folder: Path) -> list[str]:
+    """Entries that the installed source would not have made; of a method that does not ship, nobody here can say."""
     from ..board import load_board
+    from ..results.audit import source_changed
+
+    entries = load_board(folder).entries
+    return [entry.label for entry in entries if any(source_changed(result.cell) for result in entry.cells.values())]
+
+
+def _write_html(folders: list[Path], path: Path) -> None:
     from ..core.files import write_atomic
+    from ..render.files import load_shown
     from ..render.html import page
 
     known = {name: place for place, name in enumerate(IN_FRONT)}
     folders = sorted(folders, key=lambda folder: (known.get(folder.name, len(known)), folder.name))
-    write_atomic(path, page([load_board(folder) for folder in folders]).encode())
+    write_atomic(path, page([load_shown(folder) for folder in folders]).encode())
     typer.echo(str(path))
 
 

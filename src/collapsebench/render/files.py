@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,8 +10,9 @@ from ..board.load import load_board
 from ..board.model import Board
 from ..core.files import write_atomic
 from ..core.method import TRACKS
+from ..results.signature import badges
 from .figure import MARK, digest
-from .samples import stray_sheets
+from .samples import find_sheets, stray_sheets
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -18,6 +20,18 @@ if TYPE_CHECKING:
 
 COST_PLOT, CURVES = "cost.svg", "curves"
 """The plot of a board, and the folder of its tasks' figures, in which a task may have any name."""
+
+
+def load_shown(folder: Path) -> Board:
+    """The board of a folder with what lies beside its records: the marks of verified entries, and sheets of samples.
+
+    Raises:
+        StoreError: as `load_board`.
+    """
+    board = load_board(folder)
+    marks = badges(folder, [result for entry in board.entries for result in entry.cells.values()])
+    entries = tuple(replace(entry, badge=marks[entry.label]) for entry in board.entries)
+    return replace(board, entries=entries, sheets=find_sheets(folder, entries))
 
 
 def write_board(folder: Path) -> list[Path]:
@@ -29,7 +43,7 @@ def write_board(folder: Path) -> list[Path]:
     Raises:
         StoreError: as `load_board`.
     """
-    board = load_board(folder)
+    board = load_shown(folder)
     for path, content in _changes(board, folder).items():
         if content is None:
             path.unlink()
@@ -44,7 +58,7 @@ def stale_pages(folder: Path) -> list[Path]:
     Raises:
         StoreError: as `load_board`.
     """
-    return sorted(_changes(load_board(folder), folder))
+    return sorted(_changes(load_shown(folder), folder))
 
 
 def _page_names(board: Board) -> list[str]:

@@ -15,7 +15,6 @@ from ..core.errors import RecordError
 from ..core.files import write_atomic
 from ..core.records import CellResult, canonical
 from ..loop.digests import environment
-from .audit import source_changed
 
 if TYPE_CHECKING:
     from .rerun import Rerun
@@ -64,9 +63,8 @@ def sign(folder: Path, method: str, results: Sequence[CellResult], reruns: Seque
 def badges(folder: Path, results: Sequence[CellResult]) -> dict[str, str]:
     """What stands beside each entry of a board, by label.
 
-    `verified`: a sample of exactly these records was run again by a maintainer. `self-reported`: nobody did.
-    `stale`: protocol, task or method have changed since. Of a method that does not ship with the package, only the
-    first two can be said, and that its source is not here.
+    `verified`: a maintainer ran a sample of exactly these records again. `self-reported`: nobody did. Both follow
+    from files beside the records, never from what is installed: `leaderboard --check` compares with that.
 
     Raises:
         RecordError: a file of `verified/` is not one that `verify --sign` wrote.
@@ -78,17 +76,8 @@ def badges(folder: Path, results: Sequence[CellResult]) -> dict[str, str]:
     for method, own in by_method.items():
         note = _read(folder / FOLDER / f"{method}.json")
         standing = "verified" if note is not None and note.records == fingerprint(own) else "self-reported"
-        by_label: dict[str, set[bool | None]] = {}
-        for result in own:
-            by_label.setdefault(result.cell.method["label"], set()).add(source_changed(result.cell))
-        found |= {label: _badge(standing, changes) for label, changes in by_label.items()}
+        found |= {result.cell.method["label"]: standing for result in own}
     return found
-
-
-def _badge(standing: str, changes: set[bool | None]) -> str:
-    if True in changes:
-        return "stale"
-    return f"{standing}, source not here" if None in changes else standing
 
 
 def _read(path: Path) -> _Note | None:

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from collapsebench.board import load_board
 from collapsebench.core.records import CellResult
+from collapsebench.render.files import load_shown
 from collapsebench.render.html import page as render
 from collapsebench.render.samples import Sheet, write_sheets
 
@@ -17,11 +17,6 @@ FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def sources():
-    """Badges say what they say of fabricated digests."""
 
 
 @pytest.fixture(scope="session")
@@ -45,7 +40,7 @@ def folder(fabricate, tmp_path_factory):
 @pytest.fixture(scope="session")
 def boards(folder):
     """The boards of the folder."""
-    return [load_board(folder / name) for name in ("quick", "standard")]
+    return [load_shown(folder / name) for name in ("quick", "standard")]
 
 
 @pytest.fixture(scope="session")
