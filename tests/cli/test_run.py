@@ -42,8 +42,8 @@ def test_a_new_version_of_a_protocol_takes_over_the_cells_whose_rules_stand(cli,
     plan = cli(*run_toys, "--dry-run").out.splitlines()
     assert sorted({line.split(":")[0] for line in plan if " on toy," in line}) == ["done"]
     assert sorted({line.split(":")[0] for line in plan if " on toy_sgd," in line}) == ["to run"]
-    assert cli(*run_toys).code == 0
-    cells = [r.cell for path in Path("boards/toys/records").glob("*.jsonl") for r in read_results(path)]
+    assert cli(*run_toys, "--boards", "newer").code == 0
+    cells = [r.cell for path in Path("newer/toys/records").glob("*.jsonl") for r in read_results(path)]
     assert len(cells) == 2 * 2 * 3  # tasks, seeds, references
     assert {cell.protocol["version"] for cell in cells} == {2}
     assert len({cell.protocol["digest"] for cell in cells}) == 1

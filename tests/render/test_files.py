@@ -164,16 +164,18 @@ def test_nothing_is_stale_until_something_changes(fabricate, tmp_path):
     assert not (tmp_path / "anchored.md").exists()
 
 
-def test_a_page_without_entries_is_removed(fabricate, tmp_path):
+def test_a_page_without_entries_is_removed_and_named(fabricate, tmp_path, caplog):
     tasks = ["gaussian"]
     fabricate.board(tmp_path, fabricate.cells("replace", tasks) + fabricate.cells("token_edit", tasks))
     write_board(tmp_path)
     (tmp_path / "records" / "token_edit.jsonl").unlink()
     (tmp_path / "notes.md").write_text("mine")
+    (tmp_path / "blind.md").write_text("mine too, though it has the name of a track")
     assert tmp_path / "anchored.md" in stale_pages(tmp_path)
     write_board(tmp_path)
     assert not (tmp_path / "anchored.md").exists()
-    assert (tmp_path / "notes.md").exists()
+    assert caplog.messages == [f"Removed {tmp_path / 'anchored.md'}: no record gives it any more."]
+    assert (tmp_path / "notes.md").exists() and (tmp_path / "blind.md").exists()
 
 
 def test_a_task_may_be_named_like_the_plot_of_the_board(fabricate, tmp_path):

@@ -1,8 +1,9 @@
+import os
 from dataclasses import replace
 
 import pytest
 
-from collapsebench.core.errors import RecordError
+from collapsebench.core.errors import RecordError, StoreError
 from collapsebench.core.records import CellResult
 from collapsebench.results.merge import merge_records
 from collapsebench.results.reader import read_results
@@ -56,11 +57,72 @@ def test_the_order_of_results_does_not_matter(make_result, tmp_path):
     assert contents(tmp_path / "a") == contents(tmp_path / "b")
 
 
-def test_records_of_another_protocol_are_removed(make_result, tmp_path):
-    old = make_result("frozen")
-    merge_records([replace(old, cell=replace(old.cell, protocol={**old.cell.protocol, "digest": "0" * 64}))], tmp_path)
+def of_another(part, result):
+    """The result as it would be under another version of its protocol, task or method."""
+    changed = {**getattr(result.cell, part), "digest": "0" * 64}
+    return replace(result, cell=replace(result.cell, **{part: changed}))
+
+
+@pytest.mark.parametrize(
+    ("part", "known", "new"),
+    [
+        ("protocol", ["replace"], ["replace"]),  # even if the run would replace all
+        ("task", ["replace", "frozen"], ["replace"]),
+        ("method", ["replace"], ["replace"]),
+    ],
+)
+def test_a_record_of_another_version_that_no_result_replaces_is_refused_and_stays(
+    make_result, tmp_path, part, known, new
+):
+    merge_records([of_another(part, make_result(name, seed=seed)) for name in known for seed in (0, 1)], tmp_path)
+    before = contents(tmp_path)
+    with pytest.raises(RecordError, match=rf"records.{known[-1]}\.jsonl: {part}\.digest: ") as caught:
+        merge_records([make_result(name) for name in new], tmp_path)
+    assert "pass another folder with --boards" in caught.value.hint
+    assert contents(tmp_path) == before
+
+
+@pytest.mark.parametrize("part", ["task", "method"])
+def test_a_run_of_every_cell_of_another_version_replaces_them(make_result, tmp_path, part):
+    merge_records([of_another(part, make_result(seed=seed)) for seed in (0, 1)], tmp_path)
+    merge_records([make_result(seed=seed) for seed in (0, 1)], tmp_path)
+    found = read_results(tmp_path / "records" / "replace.jsonl")
+    assert [r.cell for r in found] == [make_result(seed=seed).cell for seed in (0, 1)]
+
+
+def test_a_failure_does_not_replace_what_the_same_cell_gave_before(make_result, tmp_path):
+    failed = make_result(status="failed", finished=1)
+    merge_records([failed], tmp_path)
+    merge_records([make_result()], tmp_path)
+    before = contents(tmp_path)
+    merge_records([failed], tmp_path)
+    assert contents(tmp_path) == before
+
+
+def test_files_of_methods_that_a_run_has_nothing_of_stay(make_result, tmp_path):
+    merge_records([make_result("frozen")], tmp_path)
+    before = contents(tmp_path)
     merge_records([make_result("replace")], tmp_path)
-    assert set(contents(tmp_path)) == {"replace.jsonl"}
+    assert {**contents(tmp_path), **before} == contents(tmp_path)
+
+
+def test_a_disk_that_is_full_half_way_leaves_every_file_whole(make_result, tmp_path, monkeypatch):
+    merge_records([make_result("frozen"), make_result("replace")], tmp_path)
+    before, written = contents(tmp_path), []
+
+    def full(handle):
+        written.append(handle)
+        if len(written) > 1:
+            raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(StoreError, match="the disk is full"):
+        merge_records([make_result("frozen", error=0.75), make_result("replace", error=0.75)], tmp_path)
+    after = contents(tmp_path)
+    assert set(after) == set(before)
+    assert after["replace.jsonl"] == before["replace.jsonl"]
+    (frozen,) = read_results(tmp_path / "records" / "frozen.jsonl")
+    assert frozen.generations[0].metrics["error"] == 0.75
 
 
 def test_nothing_new_changes_nothing(tmp_path):

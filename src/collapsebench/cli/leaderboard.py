@@ -43,9 +43,12 @@ def leaderboard(
 
 def _write(folders: list[Path]) -> None:
     from ..render.files import write_board
+    from ..results.merge import board_lock
 
     for folder in folders:
-        for page in write_board(folder):
+        with board_lock(folder):
+            pages = write_board(folder)
+        for page in pages:
             typer.echo(str(page))
 
 

@@ -68,9 +68,10 @@ def run(
     Example: collapsebench run --method token_edit --task arithmetic,gaussian --seeds 5
     """
     from ..core.registry import load_plugins
-    from ..loop.plan import enumerate_cells
+    from ..loop.plan import build_cell, enumerate_cells
     from ..loop.protocol import load_protocol
     from ..loop.store import Store
+    from ..results.merge import check_board
     from .samples import draw_sheets
 
     load_plugins(plugin or [])
@@ -86,11 +87,12 @@ def run(
     if dry_run or explain:
         _describe(specs, store, explain)
         return
+    check_board(boards / rules.name, map(build_cell, specs))  # nothing runs for a board that refuses it
     results = _execute(specs, store, keep_checkpoints, _workers(workers))
     sheets = list(draw_sheets(specs, Store(store)))
     if not processes.is_main():
         return
-    _publish(rules, results, sheets, boards, store)
+    _publish(rules, results, sheets, boards)
     failed = [result for result in results if result.cell.status == "failed"]
     if failed:
         _report_failures(failed, store)
@@ -168,20 +170,16 @@ def _say_how_to_resume(done: int, total: int) -> None:
     typer.echo(f"Interrupted: {done} of {total} cells are finished and kept. Resume with:\n  {command}", err=True)
 
 
-def _publish(
-    protocol: Protocol, results: Sequence[CellResult], sheets: Sequence[Sheet], boards: Path, store: Path
-) -> None:
-    from filelock import FileLock
+def _publish(protocol: Protocol, results: Sequence[CellResult], sheets: Sequence[Sheet], boards: Path) -> None:
     from rich.console import Console
     from rich.measure import Measurement
 
     from ..render.files import summary_table, write_board
     from ..render.samples import write_sheets
-    from ..results.merge import merge_records
+    from ..results.merge import board_lock, merge_records
 
     folder = boards / protocol.name
-    store.mkdir(parents=True, exist_ok=True)
-    with FileLock(store / f"board-{protocol.name}.lock"):  # two runs that end together take turns
+    with board_lock(folder):
         merge_records(results, folder)
         write_sheets(folder, sheets)
         write_board(folder)

@@ -38,14 +38,15 @@ def submit(
     from ..loop.store import Store
     from ..render.files import write_board
     from ..results.collect import collect
-    from ..results.merge import merge_records
+    from ..results.merge import board_lock, merge_records
 
     load_plugins(plugin or [])
     folder = boards / load_protocol(protocol).name
     entry = collect(protocol, name, parse_settings(settings or []), plugin or [], Store(store), folder)
     target = _place_of_plugin(name, methods)
-    merge_records([*entry.own, *entry.references], folder)
-    write_board(folder)
+    with board_lock(folder):
+        merge_records([*entry.own, *entry.references], folder)
+        write_board(folder)
     _report(entry, folder / "records" / f"{name}.jsonl")
     if target is not None:
         source, copy = target

@@ -48,6 +48,7 @@ def verify(
     from ..board import load_board
     from ..core.registry import load_plugins
     from ..render.files import write_board
+    from ..results.merge import board_lock
 
     if sign and not cells:
         raise UsageError("--sign with --cells 0 would mark records that nobody ran again.", "Leave one of them out.")
@@ -61,7 +62,8 @@ def verify(
         if sign:
             _sign(file, reruns, tolerance)
     for folder in sorted(boards) if sign else ():
-        write_board(folder)
+        with board_lock(folder):
+            write_board(folder)
 
 
 class _File(NamedTuple):

@@ -12,17 +12,15 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock, Timeout
-
 from ..core import processes
 from ..core.errors import StoreError
-from ..core.files import cannot_write, sha256, write_atomic
+from ..core.files import locked, sha256, write_atomic
 from ..core.records import CellRecord, CellResult, cell_from_dict, generation_from_dict, to_line
 
 if TYPE_CHECKING:
@@ -61,31 +59,6 @@ def _discard(path: Path) -> None:
 def _remove(path: Path) -> None:
     if processes.is_main():
         path.unlink(missing_ok=True)
-
-
-@contextmanager
-def _locked(path: Path, timeout: float = -1) -> Iterator[None]:
-    """Hold a lock file, among processes; released if the holder dies.
-
-    Raises:
-        filelock.Timeout: another process held it for `timeout` seconds (negative: wait for ever).
-        StoreError: the file cannot be made.
-    """
-    if not processes.is_main():
-        yield
-        return
-    lock = FileLock(path, timeout=timeout)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
-    except Timeout:
-        raise
-    except OSError as error:
-        raise cannot_write(path, error) from error
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 def _sealed(content: Any) -> bytes:
@@ -163,7 +136,7 @@ class Store:
 
     def stage_lock(self, kind: str, key: str) -> AbstractContextManager[Any]:
         """Held while a stage is computed, so that two processes do not do it twice."""
-        return _locked(self._stage(kind, key, "lock"))
+        return locked(self._stage(kind, key, "lock"))
 
     def _stage(self, kind: str, key: str, suffix: str) -> Path:
         return self.root / "stages" / kind / f"{key}.{suffix}"
@@ -191,7 +164,7 @@ class CellFolder:
         Raises:
             filelock.Timeout: on entry, when another process held it for `timeout` seconds.
         """
-        return _locked(self.path / "lock", timeout)
+        return locked(self.path / "lock", timeout)
 
     def start(self, cell: CellRecord, spec: Mapping[str, Any]) -> None:
         """Write the manifest (every key part, and the spec that runs it again); clear what an earlier failure left."""

@@ -15,10 +15,7 @@ from ..loop.plugins import make_method
 from ..loop.protocol import Protocol, load_protocol
 from ..loop.runner import finished
 from ..loop.store import Store
-from .reader import read_results
-
-Place = tuple[str, str, int]
-"""Label, task and seed of a cell."""
+from .merge import Place, check_board
 
 
 @dataclass(frozen=True)
@@ -52,14 +49,15 @@ def collect(
     Raises:
         UsageError, PluginError: as `expand`.
         RecordError: cells are missing, with the command that completes them; or the board holds records of another
-            version of the protocol or of a task.
+            version of the protocol, of a task or of the method.
     """
     rules, label = load_protocol(protocol), make_method(name, params).label
-    there = _on_board(board, rules)
+    specs = enumerate_cells(rules, [(name, params)], plugins=[str(path.resolve()) for path in plugins])
+    cells = [build_cell(spec) for spec in specs]
+    there = {place: result.cell.cell for place, result in check_board(board, cells).items()}
     found: list[CellResult] = []
     missing: list[Place] = []
-    for spec in enumerate_cells(rules, [(name, params)], plugins=[str(path.resolve()) for path in plugins]):
-        cell = build_cell(spec)
+    for cell in cells:
         place = (cell.method.label, cell.task.name, cell.seed)
         if cell.method.label != label and there.get(place) == cell.digest:
             continue
@@ -111,19 +109,3 @@ def commands(results: Iterable[CellResult], places: Sequence[Place], protocol: s
         completing_command(methods[label]["name"], label, methods[label]["params"], lacking, protocol)
         for label, lacking in tasks.items()
     ]
-
-
-def _on_board(board: Path, rules: Protocol) -> dict[Place, str]:
-    """Digests of the cells on a board, all made under these rules."""
-    there: dict[Place, str] = {}
-    for path in sorted((board / "records").glob("*.jsonl")):
-        for result in read_results(path):
-            cell = result.cell
-            if cell.protocol["digest"] != rules.digest():
-                raise RecordError(
-                    f"{path}: protocol.digest: the board holds version {cell.protocol['version']} of protocol "
-                    f"'{rules.name}', and version {rules.version} is installed, or its rules differ.",
-                    "Submit from a checkout whose boards match its source, or give an empty folder with --boards.",
-                )
-            there[cell.method["label"], cell.task["name"], cell.seed] = cell.cell
-    return there

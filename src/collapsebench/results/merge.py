@@ -1,53 +1,122 @@
-"""Publish: carry finished cells from a run into the records of a board."""
+"""Merge: carry finished cells from a run into the records of a board, which loses nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any, NamedTuple
 
-from ..core.files import write_atomic
+from ..core.errors import RecordError
+from ..core.files import locked, write_atomic
 from ..core.records import CellResult, write_results
+from ..loop.cell import Cell
 from .reader import parse_results, read_results
+
+Place = tuple[str, str, int]
+"""Label, task and seed: a board has one cell of each."""
+
+_OTHER_BOARD = "pass another folder with --boards"
+
+
+class Version(NamedTuple):
+    """Digests of what a cell is run with."""
+
+    protocol: str
+    task: str
+    method: str
+
+
+def board_lock(folder: Path) -> AbstractContextManager[Any]:
+    """Held while the files of a board are written: two commands that write one board take turns."""
+    return locked(folder.with_name(f".{folder.name}.lock"))
+
+
+def check_board(folder: Path, cells: Iterable[Cell]) -> dict[Place, CellResult]:
+    """The records of a board, which the results of these cells can be merged into; asked before anything runs.
+
+    Raises:
+        RecordError: as `merge_records`.
+    """
+    planned = [cell for cell in cells if cell.seed < cell.protocol.seeds]
+    versions = {
+        (cell.method.label, cell.task.name, cell.seed): Version(cell.protocol.digest(), cell.task_key, cell.method_key)
+        for cell in planned
+    }
+    return _records_beside(folder, versions)
 
 
 def merge_records(results: Iterable[CellResult], folder: Path) -> None:
     """Merge results into `folder/records/<method>.jsonl`, one file per method.
 
-    A cell that is there already with the same result, timings aside, keeps its bytes, and the metrics from lm-eval
-    that the new run was not asked for; a changed one is replaced. Records of another version of the protocol, of a
-    task or of a method are removed: a board mixes nothing. Seeds beyond the protocol's stay off the board, which
-    would otherwise depend on who ran more of them.
+    A board mixes nothing and a merge deletes nothing. A result replaces the record of the same task, label and seed;
+    every other record stays, and must be of the same protocol and of the same version of the task and of the method.
+    A record that has the same result, timings aside, keeps its bytes, and the metrics from lm-eval that the new run
+    was not asked for. A failure does not replace what the same cell gave before. Seeds beyond the protocol's stay off
+    the board, which would otherwise depend on who ran more of them.
 
     Raises:
-        RecordError: a file that stands there is not one of records; nothing is written.
+        RecordError: a file that stands there is not one of records, or holds records of another version that no
+            result replaces; nothing is written.
     """
     new = {_place(result): _presentable(result) for result in results if _on_the_board(result)}
     if not new:
         return
-    current = {name: digest for result in new.values() for name, digest in _digests(result)}
-    records = folder / "records"
-    known = {
-        _place(result): result
-        for path in sorted(records.glob("*.jsonl"))
-        for result in read_results(path)
-        if all(current.get(name, digest) == digest for name, digest in _digests(result))
-    }
+    known = _records_beside(folder, {place: _version(result) for place, result in new.items()})
     for place, result in new.items():
-        if place not in known or not known[place].includes(result):
+        old = known.get(place)
+        if old is None or not (old.includes(result) or _failed_again(old, result)):
             known[place] = result
     methods = sorted({result.cell.method["name"] for result in known.values()})
-    files = {
-        records / f"{name}.jsonl": [r for r in known.values() if r.cell.method["name"] == name] for name in methods
+    contents = {
+        _file(folder, name): write_results(r for r in known.values() if r.cell.method["name"] == name).encode()
+        for name in methods
     }
-    contents = {path: write_results(own).encode() for path, own in files.items()}
     for path, content in contents.items():
         parse_results(content, path)  # what is written can be read: a plug-in may log or return anything
-    for path in set(records.glob("*.jsonl")) - set(files):
-        path.unlink()
     for path, content in contents.items():
         if not path.is_file() or path.read_bytes() != content:
             write_atomic(path, content)
+
+
+def _records_beside(folder: Path, new: Mapping[Place, Version]) -> dict[Place, CellResult]:
+    """The records of a board, once all may stand beside new ones."""
+    paths = sorted((folder / "records").glob("*.jsonl"))
+    known = {_place(result): result for path in paths for result in read_results(path)}
+    current = {
+        key: digest
+        for (label, task, _), version in new.items()
+        for key, digest in zip((("protocol", ""), ("task", task), ("method", label)), version, strict=True)
+    }
+    for (label, task, seed), result in known.items():
+        replaced = (label, task, seed) in new
+        for kind, group, digest in zip(
+            ("protocol", "task", "method"), ("", task, label), _version(result), strict=True
+        ):
+            if current.get((kind, group), digest) != digest and (kind == "protocol" or not replaced):
+                raise _mixture(_file(folder, result.cell.method["name"]), result, kind, group)
+    return known
+
+
+def _mixture(path: Path, result: CellResult, kind: str, name: str) -> RecordError:
+    """The error for a record that would have to go, or to stand beside what it cannot be compared with."""
+    cell = result.cell
+    if kind == "protocol":
+        return RecordError(
+            f"{path}: protocol.digest: the board holds version {cell.protocol['version']} of protocol "
+            f"'{cell.protocol['name']}', whose rules differ from those of this one.",
+            f"Nothing is changed. Give the protocol another name, or {_OTHER_BOARD}.",
+        )
+    return RecordError(
+        f"{path}: {kind}.digest: the board holds {cell.method['label']} on {cell.task['name']}, seed {cell.seed}, "
+        f"of another version of {kind} '{name}', and this command does not replace it.",
+        f"Nothing is changed. Run all cells of that {kind} that the board holds, or {_OTHER_BOARD}.",
+    )
+
+
+def _failed_again(old: CellResult, new: CellResult) -> bool:
+    return new.cell.status == "failed" and old.cell.status != "failed" and old.cell.cell == new.cell.cell
 
 
 def _on_the_board(result: CellResult) -> bool:
@@ -66,12 +135,14 @@ def _one_line(text: str, most: int = 1000) -> str:
     return line if len(line) <= most else f"{line[: most - 3]}..."
 
 
-def _digests(result: CellResult) -> list[tuple[str, str]]:
-    """What a result was obtained with: protocol, task and method, each with its digest."""
+def _version(result: CellResult) -> Version:
     cell = result.cell
-    parts = (("protocol", "name", cell.protocol), ("task", "name", cell.task), ("method", "label", cell.method))
-    return [(f"{kind} {content[name]}", content["digest"]) for kind, name, content in parts]
+    return Version(cell.protocol["digest"], cell.task["digest"], cell.method["digest"])
 
 
-def _place(result: CellResult) -> tuple[str, str, int]:
-    return result.cell.task["name"], result.cell.method["label"], result.cell.seed
+def _place(result: CellResult) -> Place:
+    return result.cell.method["label"], result.cell.task["name"], result.cell.seed
+
+
+def _file(folder: Path, method: str) -> Path:
+    return folder / "records" / f"{method}.jsonl"
