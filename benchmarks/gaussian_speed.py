@@ -8,8 +8,7 @@ import time
 import torch
 from cells import cell, protocol
 
-from collapsebench.loop.lineage import Lineage
-from collapsebench.loop.runner import generations_of
+from collapsebench.loop.lineage import Lineage, generations_of
 
 SEEDS = 40
 

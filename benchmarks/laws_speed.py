@@ -9,8 +9,7 @@ import time
 import torch
 from cells import cell, protocol
 
-from collapsebench.loop.lineage import Lineage
-from collapsebench.loop.runner import generations_of
+from collapsebench.loop.lineage import Lineage, generations_of
 
 SETTINGS = (
     ("kde", {"n": 100}, 5, 8200, 800),

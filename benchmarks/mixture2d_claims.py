@@ -20,9 +20,8 @@ from collapsebench import Decoding
 from collapsebench.core.seeds import generator
 from collapsebench.laws import curated_divergence, curated_loop
 from collapsebench.loop.cell import Cell
-from collapsebench.loop.lineage import Lineage
+from collapsebench.loop.lineage import Lineage, generations_of
 from collapsebench.loop.plugins import make_method, make_task
-from collapsebench.loop.runner import generations_of
 from collapsebench.scoring.distribution import kl_divergence, shares
 
 K, LAM, N, BINS, SAMPLES = 2, 0.5, 1000, 24, 10_000

@@ -109,7 +109,7 @@ def test_forged_numbers_are_found_when_their_cell_is_run_again(console, board, v
 def test_small_differences_pass_between_machines_only(
     console, cli, run_toys, verify, monkeypatch, machine, factor, code
 ):
-    monkeypatch.setattr("collapsebench.loop.cell.environment", lambda: {"machine": "this", "dirty": False})
+    monkeypatch.setattr("collapsebench.loop.environment.environment", lambda: {"machine": "this", "dirty": False})
     cli(*run_toys, "--task", "toy", "--seeds", "1")
     path = RECORDS / "replace.jsonl"
     path.write_text(path.read_text().replace('"machine":"this"', f'"machine":"{machine}"'))

@@ -8,8 +8,7 @@ from collapsebench import Corpus, Decoding, Method, MethodCard, PluginError
 from collapsebench.core.costs import Costs
 from collapsebench.core.errors import AccessDenied, LimitExceeded
 from collapsebench.loop.cell import Cell
-from collapsebench.loop.lineage import Lineage
-from collapsebench.loop.runner import generations_of
+from collapsebench.loop.lineage import Lineage, generations_of
 from collapsebench.loop.store import Store
 
 EVERYTHING = ("history", "fresh", "verifier", "reward", "prior")

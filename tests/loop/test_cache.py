@@ -63,13 +63,6 @@ def test_other_inputs_and_other_kinds_are_other_stages(squares):
     assert squares.computed == 3
 
 
-def test_other_harness_code_computes_again(squares, again, monkeypatch):
-    squares(3)
-    monkeypatch.setattr("collapsebench.loop.cache.harness_digest", lambda: "other code")
-    again(3)
-    assert again.computed == 1
-
-
 def test_a_found_stage_is_read_only_when_its_value_is_wanted(squares, again, store):
     squares(3)
     payloads(store)[0].unlink()

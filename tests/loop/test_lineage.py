@@ -8,8 +8,7 @@ from collapsebench import Corpus, Diverged, Method, MethodCard, PluginError
 from collapsebench.core.corpus import REAL
 from collapsebench.core.errors import LimitExceeded
 from collapsebench.loop.cell import Cell
-from collapsebench.loop.lineage import Lineage, check_corpus, check_values
-from collapsebench.loop.runner import generations_of
+from collapsebench.loop.lineage import Lineage, check_corpus, check_values, generations_of
 
 LIKE = Corpus({"x": torch.zeros(4, 2), "y": torch.zeros(4, dtype=torch.int64)})
 

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from collapsebench.core.errors import StoreError
-from collapsebench.loop.lineage import Lineage
+from collapsebench.loop.lineage import Lineage, generations_of
 from collapsebench.loop.plan import build_cell
-from collapsebench.loop.runner import Busy, finished, generations_of, run_cell
+from collapsebench.loop.runner import Busy, finished, run_cell
 from collapsebench.loop.store import Store
 
 CLOSED_FORM_AND_STEPPED = pytest.mark.parametrize("task", ["toy", "toy_sgd"])
@@ -55,6 +55,12 @@ def test_costs_are_counted_from_the_start_of_the_cell(make_cell, store):
     assert last.costs["synthetic_examples"] == 8
     assert last.costs["trained_tokens"] == 4 + 8 + 12
     assert last.costs["optimizer_steps"] == 0
+
+
+def test_the_environment_and_the_day_stand_in_the_record_of_a_cell_that_ran(make_cell, store):
+    ran = run_cell(make_cell(), store).cell.environment
+    assert {"torch", "python", "collapsebench", "date"} <= set(ran)
+    assert run_cell(make_cell("toy_picky"), store).cell.environment == {}
 
 
 def test_every_generation_is_timed_and_reported(make_cell, store):

@@ -11,8 +11,7 @@ from collapsebench.core.registry import METHODS
 from collapsebench.learners.gradient import Optimizer
 from collapsebench.learners.lm.causal_lm import CausalLM, LMShape
 from collapsebench.learners.lm.tokenizer import symbol_tokenizer
-from collapsebench.loop.lineage import Lineage
-from collapsebench.loop.runner import generations_of
+from collapsebench.loop.lineage import Lineage, generations_of
 from collapsebench.testing.tiny import tiny_cell
 
 PROMPT, LENGTH = 2, 6

@@ -5,10 +5,9 @@ import pytest
 
 from collapsebench import laws
 from collapsebench.loop.cell import Cell
-from collapsebench.loop.lineage import Lineage
+from collapsebench.loop.lineage import Lineage, generations_of
 from collapsebench.loop.plugins import make_method, make_task
 from collapsebench.loop.protocol import Protocol
-from collapsebench.loop.runner import generations_of
 
 
 def curves(task, method, metric, *, n, generations, seeds, sizes=None, params=None, **entry):

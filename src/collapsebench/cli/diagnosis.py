@@ -185,7 +185,7 @@ def _hub() -> Finding:
 
 
 def _git() -> Finding:
-    from ..loop.digests import environment
+    from ..loop.environment import environment
 
     here = environment()
     if "git" not in here:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import hashlib
+import json
 import os
 import secrets
 import sys
@@ -96,6 +97,11 @@ def sha256(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
 
+def digest(content: object) -> str:
+    """SHA-256 of a value that JSON can hold; of anything else in it, of its `str`."""
+    return sha256(json.dumps(content, sort_keys=True, default=str).encode())
+
+
 def content_digest(path: Path) -> str:
     """SHA-256 over a file, or over the names and contents of all files below a folder; "" if there is neither.
 
@@ -104,11 +110,11 @@ def content_digest(path: Path) -> str:
     files = [path] if path.is_file() else sorted(file for file in path.rglob("*") if file.is_file())
     if not files:
         return ""
-    return _digest(path, tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in files))
+    return _content_digest(path, tuple((file, file.stat().st_size, file.stat().st_mtime_ns) for file in files))
 
 
 @lru_cache(maxsize=32)
-def _digest(root: Path, files: tuple[tuple[Path, int, int], ...]) -> str:
+def _content_digest(root: Path, files: tuple[tuple[Path, int, int], ...]) -> str:
     sha = hashlib.sha256()
     for path, _, _ in files:
         with path.open("rb") as file:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -11,8 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from ..core.costs import Costs
-from ..core.files import sha256
-from .digests import harness_digest
+from ..core.files import digest, sha256
+from ..core.records import SCHEMA
 from .store import StageNote
 
 if TYPE_CHECKING:
@@ -149,7 +147,7 @@ class StoredStages(Stages):
         codec: Codec[T] | None,
     ) -> Artefact[T]:
         """See `Stages.run`."""
-        key = sha256(json.dumps([kind, harness_digest(), *inputs()]).encode())
+        key = digest([SCHEMA, kind, *inputs()])
 
         def artefact(note: StageNote, value: T | None = None) -> Artefact[T]:
             return StoredArtefact(
@@ -172,8 +170,9 @@ class StoredStages(Stages):
         work = compute()
         seconds = time.perf_counter() - start
         payload = None if codec is None else codec.encode(work.value)
-        digest = "" if payload is None else hashlib.sha256(payload).hexdigest()
-        note = StageNote(digest, work.costs.to_dict(), work.log, work.facts, seconds)
+        note = StageNote(
+            "" if payload is None else sha256(payload), work.costs.to_dict(), work.log, work.facts, seconds
+        )
         self._store.save_stage(kind, key, note, payload)
         return note, work.value
 

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
 from ..core.errors import CollapsebenchError, PluginError
-from ..core.files import content_digest
+from ..core.files import content_digest, digest
 from ..core.method import Method, track_of
 from ..core.records import REFERENCES, SCHEMA, CellRecord, CellResult, Status
 from ..core.seeds import stream
 from ..core.task import Task
 from ..data import data_path
-from .digests import environment, harness_digest, plugin_digest
+from .digests import LOOP, module_code, plugin_code
 from .plugins import description
 from .protocol import Protocol, TaskRules
 
@@ -94,12 +91,12 @@ class Cell:
     @cached_property
     def digest(self) -> str:
         """The key of this cell: everything that can change its records."""
-        return _digest([SCHEMA, self.rules.digest(), self.task_key, self.method_key, self.seed])
+        return digest([SCHEMA, self.rules.digest(), self.task_key, self.method_key, self.seed])
 
     @cached_property
     def storage_digest(self) -> str:
-        """The key of this cell in a store: also the harness's own code, so that no old result is reused."""
-        return _digest([self.digest, harness_digest(), *self.extra_evals])
+        """The key of this cell in a store: also what is measured besides the task's own metrics."""
+        return digest([self.digest, self.extra_key])
 
     @cached_property
     def extra_evals(self) -> list[list[str]]:
@@ -110,14 +107,25 @@ class Cell:
 
         return [[name, str(self.rules.lm_eval_limit or "all"), source(name)] for name in self.rules.lm_eval]
 
+    @cached_property
+    def extra_key(self) -> str:
+        """Digest of `extra_evals` and of the code that makes them; "" where there are none."""
+        return digest([self.extra_evals, module_code("scoring.lm_eval.named").digest]) if self.extra_evals else ""
+
     def key_parts(self) -> dict[str, str]:
         """What the storage key is made of, by name, for `run --explain`."""
+        task, method, loop = plugin_code(type(self.task)), plugin_code(type(self.method)), module_code(LOOP)
         return {
             "cell": self.storage_digest,
             "rules of the task": self.rules.digest(),
             "task": self.task_key,
+            "task code": task.own,
+            "learner, scorer and base code": f"{task.harness} ({', '.join(task.modules)})",
+            "loop code": f"{loop.digest} ({', '.join(loop.modules)})",
             "method": self.method_key,
-            "harness code": harness_digest(),
+            "method code": method.own,
+            "method base code": f"{method.harness} ({', '.join(method.modules)})",
+            **({"lm-eval": self.extra_key} if self.extra_key else {}),
         }
 
     def unsupported(self) -> str | None:
@@ -133,7 +141,7 @@ class Cell:
             return self.unsupported() or self.method.skip(self.task.card)
 
     def record(self, status: Status, reason: str = "") -> CellRecord:
-        """The self-contained record of this cell."""
+        """The self-contained record of this cell; a run adds its environment."""
         task, method, protocol = self.task, self.method, self.protocol
         with _working(f"Task '{task.name}'"):
             theory = tuple(task.theory(method.name, self.rules.n, self.rules.generations))
@@ -164,7 +172,6 @@ class Cell:
             status=status,
             reason=reason,
             theory=theory,
-            environment={**environment(), "date": datetime.now(UTC).date().isoformat()},
         )
 
     def with_current_metadata(self, result: CellResult) -> CellResult:
@@ -190,17 +197,21 @@ def described(protocol: Protocol) -> dict[str, Any]:
 
 
 def task_key(task: Task) -> str:
-    """Digest of a task: name, version, data, source and sizes; of pretrained models the content, wherever they lie."""
+    """Digest of a task: name, version, data, sizes, and the code of task, learner, scorer, bases and the loop.
+
+    Of pretrained models the content counts, wherever they lie.
+    """
     sizes = {
         name: content_digest(data_path(str(value))) or value if name in _PRETRAINED and value else value
         for name, value in task.params().items()
     }
-    return _digest([task.name, task.card.version, task.card.data, plugin_digest(type(task)), sizes])
+    code = [plugin_code(type(task)).digest, module_code(LOOP).digest]
+    return digest([task.name, task.card.version, task.card.data, code, sizes])
 
 
 def method_key(method: Method) -> str:
-    """Digest of a method: name, source and hyper-parameters."""
-    return _digest([method.name, plugin_digest(type(method)), method.params()])
+    """Digest of a method: name, hyper-parameters, and the code of the method and of its bases."""
+    return digest([method.name, plugin_code(type(method)).digest, method.params()])
 
 
 @contextmanager
@@ -216,7 +227,3 @@ def _working(plugin: str) -> Iterator[None]:
 
 def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v if isinstance(v, (bool, int, float, str, type(None))) else str(v) for k, v in params.items()}
-
-
-def _digest(parts: Iterable[Any]) -> str:
-    return hashlib.sha256(json.dumps(list(parts), sort_keys=True, default=str).encode()).hexdigest()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -158,7 +158,7 @@ class Lineage:
             return Artefact(None, Costs(), facts=metrics)
 
         def inputs() -> tuple[Any, ...]:
-            return (model.digest, first.digest, initial_model.digest, *self.cell.extra_evals)
+            return (model.digest, first.digest, initial_model.digest, self.cell.extra_key)
 
         evaluation = self._run("evaluate", inputs, compute, None)
         if t > 1 and not self._keep_checkpoints:
@@ -268,6 +268,18 @@ class Lineage:
             )
         if not math.isfinite(metrics[primary]):
             raise Diverged(f"{primary} is {metrics[primary]} at generation {t}")
+
+
+def generations_of(lineage: Lineage) -> Iterator[GenerationRecord]:
+    """The protocol: train, sample, the method curates, train, ... with an evaluation at every generation."""
+    corpus = lineage.real()
+    model = lineage.fit(corpus, t=0)
+    yield lineage.evaluate(model, t=0)
+    for t in range(1, lineage.rules.generations + 1):
+        synthetic = lineage.sample(lineage.model, t)
+        corpus = lineage.curate(synthetic, lineage.model, t)
+        model = lineage.fit(corpus, t)
+        yield lineage.evaluate(model, t)
 
 
 def check_corpus(corpus: object, like: Corpus, most_bytes: int, method: str) -> None:

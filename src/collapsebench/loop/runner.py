@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, replace
 
 from filelock import Timeout
 
 from ..core.errors import CollapsebenchError, Diverged, StoreError
-from ..core.records import CellResult, GenerationRecord
+from ..core.records import CellRecord, CellResult, GenerationRecord, Status
 from .cell import Cell
-from .lineage import Lineage
+from .environment import environment_today
+from .lineage import Lineage, generations_of
 from .store import CellFolder, Store
-
-
-def generations_of(lineage: Lineage) -> Iterator[GenerationRecord]:
-    """The protocol: train, sample, the method curates, train, ... with an evaluation at every generation."""
-    corpus = lineage.real()
-    model = lineage.fit(corpus, t=0)
-    yield lineage.evaluate(model, t=0)
-    for t in range(1, lineage.rules.generations + 1):
-        synthetic = lineage.sample(lineage.model, t)
-        corpus = lineage.curate(synthetic, lineage.model, t)
-        model = lineage.fit(corpus, t)
-        yield lineage.evaluate(model, t)
 
 
 class Busy(Exception):
@@ -76,7 +65,12 @@ def died(cell: Cell, store: Store) -> CellResult:
     """What becomes of a cell whose process was killed."""
     reason = f"{cell.name}: its worker process died, most likely killed for using too much memory"
     _folder(cell, store).fail(reason + "\n")
-    return CellResult(cell.record("failed", reason))
+    return CellResult(_record(cell, "failed", reason))
+
+
+def _record(cell: Cell, status: Status, reason: str = "") -> CellRecord:
+    """The record of a cell that ran here."""
+    return replace(cell.record(status, reason), environment=environment_today())
 
 
 def _folder(cell: Cell, store: Store) -> CellFolder:
@@ -87,7 +81,7 @@ def _attempt(
     cell: Cell, store: Store, folder: CellFolder, on_generation: Callable[[int], None], keep_checkpoints: bool
 ) -> CellResult:
     records: list[GenerationRecord] = []
-    folder.start(cell.record("running"), asdict(cell.spec))
+    folder.start(_record(cell, "running"), asdict(cell.spec))
     try:
         lineage = Lineage(cell, store, keep_checkpoints)
         for record in generations_of(lineage):
@@ -95,9 +89,9 @@ def _attempt(
             on_generation(record.t)
             if not lineage.closed_form:
                 folder.save_records(records)
-        outcome = cell.record("done")
+        outcome = _record(cell, "done")
     except Diverged as error:
-        outcome = cell.record("diverged", f"diverged at t={len(records)}: {error.message}")
+        outcome = _record(cell, "diverged", f"diverged at t={len(records)}: {error.message}")
     except StoreError:
         raise
     except Exception as error:  # a plug-in may fail in any way; the other cells go on
@@ -110,4 +104,4 @@ def _failed(cell: Cell, folder: CellFolder, records: list[GenerationRecord], err
     folder.fail(traceback.format_exc())
     problem = error.message if isinstance(error, CollapsebenchError) else f"{type(error).__name__}: {error}"
     reason = f"{cell.name}, generation {len(records)}: {problem}"
-    return CellResult(cell.record("failed", reason), tuple(records))
+    return CellResult(_record(cell, "failed", reason), tuple(records))

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from ..core.errors import RecordError
 from ..core.files import write_atomic
 from ..core.records import CellResult, canonical
-from ..loop.digests import environment
+from ..loop.environment import environment
 
 if TYPE_CHECKING:
     from .rerun import Rerun

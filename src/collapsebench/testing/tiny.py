@@ -14,9 +14,9 @@ from ..core.records import CellResult
 from ..core.registry import TASKS
 from ..core.task import Task
 from ..loop.cell import Cell
-from ..loop.lineage import Lineage
+from ..loop.lineage import Lineage, generations_of
 from ..loop.protocol import Protocol
-from ..loop.runner import generations_of, run_cell
+from ..loop.runner import run_cell
 from ..loop.store import Store
 from .bare import Bare
 

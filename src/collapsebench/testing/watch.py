@@ -14,8 +14,7 @@ from ..core.learner import PLAIN, Decoding
 from ..core.method import ACCESSES, Method
 from ..core.records import GenerationRecord
 from ..loop.cell import Cell
-from ..loop.lineage import Lineage, check_corpus, check_values
-from ..loop.runner import generations_of
+from ..loop.lineage import Lineage, check_corpus, check_values, generations_of
 from .checks import said
 from .random_state import global_random_state
 

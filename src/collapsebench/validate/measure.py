@@ -103,8 +103,7 @@ def _run(batch: _Batch) -> Array:
 
 def _follow(cell: Cell, probes: Sequence[Probe]) -> Array:
     """One cell through the protocol, as `runner.perform` runs it but without a store; float `[probes, G + 1]`."""
-    from ..loop.lineage import Lineage
-    from ..loop.runner import generations_of
+    from ..loop.lineage import Lineage, generations_of
 
     lineage = Lineage(cell, store=None)
     records: list[GenerationRecord] = []
