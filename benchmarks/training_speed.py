@@ -35,7 +35,7 @@ def random_texts(n: int, length: int, vocabulary: int, short: bool) -> Corpus:
 
 
 def bare_loop(model: torch.nn.Module, corpus: Corpus, training: FitConfig) -> None:
-    tokens, order = corpus["tokens"], batches(corpus, training)
+    tokens, order = corpus["tokens"], list(batches(corpus, training))
     lengths = (tokens != PAD).sum(1)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.05, fused=True)
     model.train()

@@ -33,19 +33,6 @@ def test_an_epoch_budget_counts_passes_over_the_corpus(rows, steps):
     assert FitConfig(generator(0), epochs=3, batch=32).steps_for(rows) == steps
 
 
-def test_the_toy_learner_takes_the_weighted_mean(toy):
-    learner = toy.Mean(0.0, 0.0, 1e6)
-    learner.fit(Corpus({"x": torch.tensor([1.0, 5.0])}, torch.tensor([3.0, 1.0])), FitConfig(generator(0)))
-    assert learner.mean.item() == 2
-
-
-def test_a_state_restores_a_learner(toy):
-    fitted, empty = toy.SteppedMean(1.0, 0.0, 1e6), toy.SteppedMean(0.0, 0.0, 1e6)
-    fitted.fit(Corpus({"x": torch.tensor([2.0, 4.0])}), FitConfig(generator(0), steps=3, batch=2))
-    empty.load(fitted.state())
-    assert empty.sample(3, generator(1), Decoding())["x"].equal(fitted.sample(3, generator(1), Decoding())["x"])
-
-
 @pytest.mark.parametrize("capability", ["log_prob", "sites", "resample"])
 def test_a_capability_that_a_learner_lacks_is_named(toy, capability):
     class Plain(toy.Mean):

@@ -1,9 +1,13 @@
-"""Deferred import of torch: `--help`, `list` and `leaderboard` must not wait two seconds for it."""
+"""Deferred imports: `--help`, `list` and `leaderboard` must not wait two seconds for torch."""
 
 from __future__ import annotations
 
+import ast
 import importlib.util
 import sys
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -35,3 +39,27 @@ def defer(name: str) -> None:
     module.__dict__.pop("__path__", None)  # so that `import torch.nn` loads torch first
     module.__class__ = _Deferred
     sys.modules[name] = module
+
+
+def exports(package: str) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
+    """`__getattr__` and `__dir__` of a package whose public names are the imports below its `if TYPE_CHECKING:`.
+
+    A name's module is imported when the name is first used; type checkers see the imports themselves.
+    """
+    module = sys.modules[package]
+
+    @cache
+    def modules() -> dict[str, str]:
+        assert module.__file__ is not None
+        nodes = ast.walk(ast.parse(Path(module.__file__).read_text(encoding="utf-8")))
+        imports = [node for node in nodes if isinstance(node, ast.ImportFrom) and node.level == 1]
+        return {alias.name: f"{package}.{node.module}" for node in imports for alias in node.names}
+
+    def get(name: str) -> Any:
+        if name not in modules():
+            raise AttributeError(f"module '{package}' has no attribute '{name}'")
+        value = getattr(importlib.import_module(modules()[name]), name)
+        setattr(module, name, value)
+        return value
+
+    return get, lambda: sorted({*vars(module), *modules()})

@@ -114,7 +114,10 @@ class Learner(ABC):
 
     @abstractmethod
     def fit(self, corpus: Corpus, training: FitConfig) -> FitReport:
-        """Train on the corpus.
+        """Train on the corpus. A row of weight w counts like w copies of it.
+
+        A closed-form learner takes the weighted estimator: its counts and sums over rows are weighted. A gradient
+        learner draws the rows of each step in proportion to their weights; its budget counts rows, not weights.
 
         Raises:
             Diverged: the loss or the fitted state is not finite.

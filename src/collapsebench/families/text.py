@@ -28,8 +28,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
     from ..learners.lm.causal_lm import CausalLM
-    from ..scoring.lm_eval.suite import Document as Item
-    from ..scoring.lm_eval.suite import Suite
+    from ..scoring.lm_eval.suite import Item, Suite
 
 log = logging.getLogger("collapsebench")
 
@@ -320,7 +319,7 @@ class TextTask(Task):
         }
 
     def _tokenizer(self, texts: Splits, chosen: Sequence[int]) -> PreTrainedTokenizerFast:
-        from ..learners.lm.tokenizer import bpe_tokenizer, byte_tokenizer, pretrained, word_tokenizer
+        from ..learners.lm.tokenizer import bpe_tokenizer, byte_tokenizer, load_tokenizer, word_tokenizer
 
         if self.tokenizer == "bpe":
             return bpe_tokenizer(self.first(texts, chosen), self.vocabulary)
@@ -328,7 +327,7 @@ class TextTask(Task):
             return word_tokenizer(self.first(texts, chosen), self.vocabulary)
         if self.tokenizer == "characters":
             return byte_tokenizer()
-        return pretrained(data_path(self.tokenizer or self.base))
+        return load_tokenizer(data_path(self.tokenizer or self.base))
 
     def _decoded(self, tokens: torch.Tensor) -> list[str]:
         from ..learners.lm.tokenizer import decode
@@ -347,7 +346,7 @@ def _sizes(cls: type[TextTask]) -> dict[str, dict[str, object]]:
 @lru_cache(maxsize=2)
 def _prepare(task: TextTask, n: int, state: bytes, folder: str | None) -> Prepared:
     """As `TextTask.prepared`, for the stream in this state; `folder` is where data are looked for."""
-    from ..learners.lm.tokenizer import check_same_tokenizer, pretrained
+    from ..learners.lm.tokenizer import check_same_tokenizer, load_tokenizer
     from ..scoring.lm_eval.suite import Suite
 
     texts = task.texts()
@@ -356,7 +355,7 @@ def _prepare(task: TextTask, n: int, state: bytes, folder: str | None) -> Prepar
     chosen = torch.randperm(task.population, generator=rng)[:n].tolist()
     tokenizer = task._tokenizer(texts, chosen)
     if task.external_prior:
-        check_same_tokenizer(pretrained(data_path(task.external_prior)), tokenizer, task.external_prior)
+        check_same_tokenizer(load_tokenizer(data_path(task.external_prior)), tokenizer, task.external_prior)
     rows = task.rows(texts, tokenizer)
     if len(rows) != task.population:
         raise DataError(

@@ -12,7 +12,7 @@ import torch
 from ..core.corpus import Corpus
 from ..core.errors import Diverged, PluginError
 from ..core.learner import Decoding, FitConfig, FitReport, Learner
-from .gradient import Optimizer, batches, initialised
+from .gradient import Optimizer, batches, descend, initialised
 
 FREQUENCIES = 4
 """Sines and cosines of the time that the network sees, π to 8π."""
@@ -55,34 +55,25 @@ class FlowMatching(Learner):
         self._velocity = initialised(lambda: _Velocity(shape), rng)
 
     def fit(self, corpus: Corpus, training: FitConfig) -> FitReport:
-        """Minimise the mean squared error of the velocity; rows with weights are drawn in proportion to them.
+        """Minimise the mean squared error of the velocity.
 
         Raises:
             PluginError: rows of another dimension.
             Diverged: the loss or a weight is not finite.
         """
-        shape, x = self.shape, self._checked(corpus)
-        order = batches(corpus, training)
-        stepper, loss = shape.optimizer.build(self._velocity), torch.zeros(())
-        for step, rows in enumerate(order):
-            data = x[rows]
-            noise = torch.randn(data.shape, generator=training.rng)
-            time = torch.rand(len(data), 1, generator=training.rng).sqrt()
-            loss = (self._velocity(torch.lerp(noise, data, time), time) - (data - noise)).square().mean()
-            loss.backward()
-            for group in stepper.param_groups:
-                group["lr"] = shape.optimizer.rate(step, len(order))
-            stepper.step()
-            stepper.zero_grad()
-        if not all(bool(value.isfinite().all()) for value in (loss, *self._velocity.parameters())):
-            raise Diverged(f"The flow's loss or weights were not finite after {len(order)} steps.")
-        return FitReport(order.numel(), len(order))
-
-    def _checked(self, corpus: Corpus) -> torch.Tensor:
         x = corpus["x"]
         if x.shape[1:] != (self.shape.d,):
             raise PluginError(f"The flow is on vectors of {self.shape.d} coordinates, got rows {list(x.shape[1:])}.")
-        return x
+
+        def loss(rows: torch.Tensor) -> torch.Tensor:
+            data = x[rows]
+            noise = torch.randn(data.shape, generator=training.rng)
+            time = torch.rand(len(data), 1, generator=training.rng).sqrt()
+            velocity: torch.Tensor = self._velocity(torch.lerp(noise, data, time), time)
+            return (velocity - (data - noise)).square().mean()
+
+        order = list(batches(corpus, training))
+        return descend(self._velocity, self.shape.optimizer, order, len(order), loss)
 
     def sample(self, n: int, rng: torch.Generator, decoding: Decoding, conditions: Corpus | None = None) -> Corpus:
         """`n` rows: column `x`, float32 `[n, d]`. Temperature divides the log density of the noise.

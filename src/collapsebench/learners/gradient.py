@@ -1,19 +1,22 @@
-"""What learners that are trained by gradient steps share: initial weights, the order of rows, the optimizer."""
+"""What learners that are trained by gradient steps share: initial weights, order of rows, optimizer and loop."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 import torch
 
 from ..core.corpus import Corpus
-from ..core.errors import PluginError
-from ..core.learner import FitConfig
+from ..core.errors import Diverged, PluginError
+from ..core.learner import FitConfig, FitReport
 
 N = TypeVar("N", bound=torch.nn.Module)
+
+CHECK_EVERY = 200
+"""Steps between looks at the loss; each look waits for the device."""
 
 
 def initialised(build: Callable[[], N], rng: torch.Generator) -> N:
@@ -24,20 +27,29 @@ def initialised(build: Callable[[], N], rng: torch.Generator) -> N:
         return build()
 
 
-def batches(corpus: Corpus, training: FitConfig) -> torch.Tensor:
-    """Row indices of every step, int64 `[steps, batch]`.
+def batches(corpus: Corpus, training: FitConfig) -> Iterator[torch.Tensor]:
+    """Row indices of each step, int64 `[batch]`, drawn from `training.rng` when the step begins.
 
-    Rows without weights come in passes over the corpus, each in a new random order; rows with
-    weights are drawn independently, in proportion to their weight.
+    Rows without weights come in passes over the corpus, each in a new random order and without a seam between them.
+    Of a weighted corpus every row is drawn independently, in proportion to its weight. A learner whose loss draws
+    from the same stream says which comes first: `list(batches(...))` draws the order of all steps ahead.
+
+    Raises:
+        PluginError: no rows.
     """
-    rows, steps = len(corpus), training.steps_for(len(corpus))
-    wanted = steps * training.batch
-    if (weights := corpus.weights) is not None:
-        index = torch.multinomial(weights.double(), wanted, replacement=True, generator=training.rng)
-    else:
-        passes = -(-wanted // rows)
-        index = torch.cat([torch.randperm(rows, generator=training.rng) for _ in range(passes)])[:wanted]
-    return index.view(steps, training.batch)
+    if not len(corpus):
+        raise PluginError("There are no rows to train on.", "Return at least one row from `curate`.")
+    if corpus.weights is not None:
+        weights = corpus.weights.double()
+        for _ in range(training.steps_for(len(corpus))):
+            yield torch.multinomial(weights, training.batch, replacement=True, generator=training.rng)
+        return
+    waiting = torch.empty(0, dtype=torch.int64)
+    for _ in range(training.steps_for(len(corpus))):
+        while len(waiting) < training.batch:
+            waiting = torch.cat([waiting, torch.randperm(len(corpus), generator=training.rng)])
+        yield waiting[: training.batch]
+        waiting = waiting[training.batch :]
 
 
 @dataclass(frozen=True)
@@ -79,3 +91,67 @@ class Optimizer:
             {"params": [p for p in parameters if p.dim() <= 1], "weight_decay": 0.0},
         ]
         return torch.optim.AdamW(groups, lr=self.lr, betas=self.betas, fused=True)
+
+
+def descend(
+    network: torch.nn.Module,
+    optimizer: Optimizer,
+    order: Iterable[torch.Tensor],
+    steps: int,
+    loss: Callable[[torch.Tensor], torch.Tensor],
+    add_up: Callable[[torch.Tensor], torch.Tensor] | None = None,
+) -> FitReport:
+    """Train a network by one optimizer step for the rows of each step.
+
+    Args:
+        network: its parameters that want a gradient are changed in place; it is left in evaluation mode.
+        optimizer: its settings.
+        order: row indices `[batch]` of each step, as `batches` gives them.
+        steps: how many there are.
+        loss: the mean loss of some rows, with a gradient; with `add_up`, this process's part of it.
+        add_up: the sum of a tensor over the processes that share each step; None for a single process.
+
+    Returns:
+        Rows trained on, repeats counted, and optimizer steps.
+
+    Raises:
+        Diverged: the loss or a weight is not finite.
+    """
+    parameters = [p for p in network.parameters() if p.requires_grad]
+    stepper, rows_trained = optimizer.build(network), 0
+    network.train()
+    for step, rows in enumerate(order):
+        value = loss(rows)
+        value.backward()  # type: ignore[no-untyped-call]
+        if add_up is not None:
+            _add_up_gradients(parameters, add_up)
+        if optimizer.clip is not None:
+            torch.nn.utils.clip_grad_norm_(parameters, optimizer.clip)
+        for group in stepper.param_groups:
+            group["lr"] = optimizer.rate(step, steps)
+        stepper.step()
+        stepper.zero_grad()
+        rows_trained += len(rows)
+        if (step + 1) % CHECK_EVERY == 0 or step + 1 == steps:  # of the sum: all processes stop, or none
+            check_finite("loss", value.detach() if add_up is None else add_up(value.detach()), step)
+    for parameter in parameters:
+        check_finite("weight", parameter.detach(), steps - 1)
+    network.eval()
+    return FitReport(rows_trained, steps)
+
+
+def _add_up_gradients(parameters: list[torch.nn.Parameter], add_up: Callable[[torch.Tensor], torch.Tensor]) -> None:
+    """Replace every gradient by its sum over all processes, in one message."""
+    gradients = [p.grad for p in parameters if p.grad is not None]
+    total = add_up(torch.cat([gradient.flatten() for gradient in gradients]))
+    for gradient, part in zip(gradients, torch.split(total, [g.numel() for g in gradients]), strict=True):
+        gradient.copy_(part.view_as(gradient))
+
+
+def check_finite(what: str, values: torch.Tensor, step: int) -> None:
+    """Raise `Diverged` if a value is not finite after this step."""
+    if not bool(values.isfinite().all()):
+        raise Diverged(
+            f"A training {what} is not finite after {step + 1} steps.",
+            "A result, not a crash: the cell is recorded as diverged.",
+        )

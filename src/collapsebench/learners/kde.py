@@ -25,7 +25,7 @@ _MOST_TERMS = 2**20
 """Kernel terms that are held in memory at once."""
 
 
-class Spread(NamedTuple):
+class CoordinateMoments(NamedTuple):
     """Total weight of the rows, their mean `[d]` and `Σ w (x − mean)²` per coordinate `[d]`."""
 
     total: float
@@ -100,7 +100,7 @@ class KernelDensityLearner(Learner):
         self.bandwidth = bandwidth
         """h, in the units of x."""
         self._centres, self._parts = Centres(d), 0
-        self._spread = Spread(0.0, np.zeros(d), np.zeros(d))
+        self._spread = CoordinateMoments(0.0, np.zeros(d), np.zeros(d))
         self._asked: dict[bytes, tuple[int, FloatArray]] = {}
         self._inherited: Mapping[bytes, tuple[int, FloatArray]] = {}
 
@@ -227,13 +227,13 @@ def _weighted_rows(corpus: Corpus) -> tuple[FloatArray, FloatArray]:
     return rows[weights > 0], weights[weights > 0]
 
 
-def _merged(before: Spread, rows: FloatArray, weights: FloatArray) -> Spread:
+def _merged(before: CoordinateMoments, rows: FloatArray, weights: FloatArray) -> CoordinateMoments:
     """The spread with more rows, without cancellation (Chan, Golub & LeVeque, 1983)."""
     total = float(weights.sum())
     mean = weights @ rows / total
     scatter = weights @ np.square(rows - mean)
     both, shift = before.total + total, mean - before.mean
-    return Spread(
+    return CoordinateMoments(
         both,
         before.mean + shift * (total / both),
         before.scatter + scatter + np.square(shift) * (before.total * total / both),

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from ..core.corpus import Corpus
 from ..core.errors import Diverged, PluginError
 from ..core.learner import Decoding, FitConfig, FitReport, Learner, Sites
-from .gradient import Optimizer, batches, initialised
+from .gradient import Optimizer, batches, descend, initialised
 from .image.shape import ImageShape
 
 CHUNK = 2000
@@ -75,7 +75,7 @@ class Labeller(Learner):
         return self.label_log_probs(self.outputs(corpus["image"]))
 
 
-class Equations(NamedTuple):
+class FeatureEquations(NamedTuple):
     """What a fit keeps of its rows, float64: total weight, `Σ w φ φᵀ` `[m, m]` and `Σ w φ yᵀ` `[m, classes]`."""
 
     total: torch.Tensor
@@ -123,7 +123,7 @@ class RandomFeatures(Labeller):
     def extended(self, added: Corpus) -> RandomFeatures:
         """This model with the normal equations of `added` added; equal to a fit on all rows up to rounding."""
         other = RandomFeatures(self.shape, self._features, self._ridge, self._labeller)
-        other._adopt(Equations(*(a + b for a, b in zip(self._sums, self._equations(added), strict=True))))
+        other._adopt(FeatureEquations(*(a + b for a, b in zip(self._sums, self._equations(added), strict=True))))
         return other
 
     def outputs(self, images: torch.Tensor) -> torch.Tensor:
@@ -140,12 +140,12 @@ class RandomFeatures(Labeller):
 
     def load(self, state: Mapping[str, torch.Tensor]) -> None:
         """The inverse of `state`."""
-        self._adopt(Equations(**state))
+        self._adopt(FeatureEquations(**state))
 
     def _phi(self, images: torch.Tensor) -> torch.Tensor:
         return (_scaled(images) @ self._features).relu_()
 
-    def _equations(self, corpus: Corpus) -> Equations:
+    def _equations(self, corpus: Corpus) -> FeatureEquations:
         images, labels = self.shape.checked(corpus)["image"], corpus["label"]
         weights = torch.ones(len(corpus)) if corpus.weights is None else corpus.weights
         total, gram, moment = _no_rows(self._features.shape[1], self.shape.classes)
@@ -155,9 +155,9 @@ class RandomFeatures(Labeller):
             weighted = phi * weights[rows].double().unsqueeze(1)
             gram = gram + weighted.T @ phi
             moment = moment + weighted.T @ F.one_hot(labels[rows], self.shape.classes).double()
-        return Equations(total + weights.double().sum(), gram, moment)
+        return FeatureEquations(total + weights.double().sum(), gram, moment)
 
-    def _adopt(self, sums: Equations) -> None:
+    def _adopt(self, sums: FeatureEquations) -> None:
         total, gram, moment = sums
         penalty = self._ridge * total.clamp(min=1.0)
         factor, failed = torch.linalg.cholesky_ex(gram + penalty * torch.eye(len(gram), dtype=torch.float64))
@@ -199,25 +199,19 @@ class TwoLayerNetwork(Labeller):
         self._network = initialised(lambda: _perceptron(shape.pixels, width, shape.classes), rng)
 
     def fit(self, corpus: Corpus, training: FitConfig) -> FitReport:
-        """Minimise the cross-entropy; rows with weights are drawn in proportion to them.
+        """Minimise the cross-entropy.
 
         Raises:
             PluginError: images or labels of another shape.
             Diverged: the loss or a weight is not finite.
         """
         images, labels = self.shape.checked(corpus)["image"], corpus["label"]
-        order = batches(corpus, training)
-        stepper, loss = self._optimizer.build(self._network), torch.zeros(())
-        for step, rows in enumerate(order):
-            loss = F.cross_entropy(self._network(_scaled(images[rows])), labels[rows])
-            loss.backward()  # type: ignore[no-untyped-call]
-            for group in stepper.param_groups:
-                group["lr"] = self._optimizer.rate(step, len(order))
-            stepper.step()
-            stepper.zero_grad()
-        if not all(bool(value.isfinite().all()) for value in (loss, *self._network.parameters())):
-            raise Diverged(f"The network's loss or weights were not finite after {len(order)} steps.")
-        return FitReport(order.numel(), len(order))
+
+        def loss(rows: torch.Tensor) -> torch.Tensor:
+            return F.cross_entropy(self._network(_scaled(images[rows])), labels[rows])
+
+        steps = training.steps_for(len(corpus))
+        return descend(self._network, self._optimizer, batches(corpus, training), steps, loss)
 
     def outputs(self, images: torch.Tensor) -> torch.Tensor:
         """p(label | image)."""
@@ -254,11 +248,13 @@ def _drawn(log_probs: torch.Tensor, rng: torch.Generator, temperature: float, to
     return torch.multinomial(logits.softmax(1), 1, generator=rng).squeeze(1)
 
 
-def _no_rows(width: int, classes: int) -> Equations:
-    return Equations(*(torch.zeros(shape, dtype=torch.float64) for shape in ((), (width, width), (width, classes))))
+def _no_rows(width: int, classes: int) -> FeatureEquations:
+    return FeatureEquations(
+        *(torch.zeros(shape, dtype=torch.float64) for shape in ((), (width, width), (width, classes)))
+    )
 
 
-def _error_on_new_rows(sums: Equations, solution: torch.Tensor, penalised: torch.Tensor) -> torch.Tensor:
+def _error_on_new_rows(sums: FeatureEquations, solution: torch.Tensor, penalised: torch.Tensor) -> torch.Tensor:
     """Generalised cross-validation per class; `penalised` is λn tr(G + λn)⁻¹, the features that the ridge takes away.
 
     At least the variance of one class in a thousand rows, so that labels never become certain by rounding.

@@ -58,7 +58,7 @@ class Population:
         return Corpus({"x": x, "y": x @ self.weights + math.sqrt(self.sigma2) * noise})
 
 
-class Equations(NamedTuple):
+class LinearEquations(NamedTuple):
     """What a fit keeps of its rows: total weight, `Σ w x xᵀ` `[d, d]`, `Σ w x y` `[d]` and `Σ w y²`."""
 
     total: float
@@ -97,7 +97,7 @@ class LinearLearner(Learner):
     ) -> None:
         self._d, self._sigma2, self._ridge = d, sigma2, ridge
         self._projection, self._labeller = projection, labeller
-        self._equations = Equations(0.0, np.zeros((d, d)), np.zeros(d), 0.0)
+        self._equations = LinearEquations(0.0, np.zeros((d, d)), np.zeros(d), 0.0)
         self._weights = np.zeros(d)
 
     @property
@@ -128,7 +128,7 @@ class LinearLearner(Learner):
         """This model with the normal equations of `added` added; equal to a fit on all rows up to rounding."""
         other = LinearLearner(self._d, self._sigma2, self._ridge, self._projection, self._labeller)
         a, b = self._equations, _equations(added)
-        other._adopt(Equations(a.total + b.total, a.gram + b.gram, a.moment + b.moment, a.square + b.square))
+        other._adopt(LinearEquations(a.total + b.total, a.gram + b.gram, a.moment + b.moment, a.square + b.square))
         return other
 
     def state(self) -> dict[str, torch.Tensor]:
@@ -138,9 +138,9 @@ class LinearLearner(Learner):
     def load(self, state: Mapping[str, torch.Tensor]) -> None:
         """The inverse of `state`."""
         total, square = state["total"].item(), state["square"].item()
-        self._adopt(Equations(total, state["gram"].numpy(), state["moment"].numpy(), square))
+        self._adopt(LinearEquations(total, state["gram"].numpy(), state["moment"].numpy(), square))
 
-    def _adopt(self, equations: Equations) -> None:
+    def _adopt(self, equations: LinearEquations) -> None:
         total, gram, moment, _ = equations
         if self._projection is not None:
             s = self._projection.numpy()
@@ -198,15 +198,15 @@ def projection(d: int, width: int, rng: torch.Generator) -> torch.Tensor | None:
     return torch.randn(d, width, dtype=torch.float64, generator=rng) / math.sqrt(d) if width else None
 
 
-def _equations(corpus: Corpus) -> Equations:
+def _equations(corpus: Corpus) -> LinearEquations:
     x, y, rows = corpus["x"].numpy(), corpus["y"].numpy(), len(corpus)
     if not rows:
         raise PluginError("Cannot fit a regression to a corpus without rows.", "Return at least one row from `curate`.")
     if corpus.weights is None:
-        equations = Equations(float(rows), x.T @ x, y @ x, float(y @ y))
+        equations = LinearEquations(float(rows), x.T @ x, y @ x, float(y @ y))
     else:
         w = corpus.weights.to(torch.float64).numpy()
-        equations = Equations(float(w.sum()), (x.T * w) @ x, (w * y) @ x, float(w @ y**2))
+        equations = LinearEquations(float(w.sum()), (x.T * w) @ x, (w * y) @ x, float(w @ y**2))
         if not equations.total > 0:
             raise PluginError(
                 f"Cannot fit a regression to rows of total weight {equations.total}.",

@@ -23,9 +23,9 @@ from ..core import files
 from ..core.corpus import Corpus
 from ..core.errors import DataError, StoreError
 from ..core.files import write_atomic
+from ..core.learner import FitConfig
 from ..core.seeds import generator
-from ..learners.gradient import Optimizer, initialised
-from ..learners.image.generator import batches
+from ..learners.gradient import Optimizer, batches, descend, initialised
 from ..learners.image.shape import ImageShape
 
 log = logging.getLogger("collapsebench")
@@ -159,15 +159,12 @@ class _Network(torch.nn.Module):
 def _train(network: _Network, recipe: Recipe, corpus: Corpus) -> None:
     """Minimise the cross-entropy of the labels."""
     images, labels = corpus["image"], corpus["label"]
-    optimizer = Optimizer(lr=recipe.lr, schedule="linear")
-    stepper = optimizer.build(network)
-    for step, rows in enumerate(batches(len(corpus), recipe.batch, recipe.steps, generator(1))):
-        loss = torch.nn.functional.cross_entropy(network(images[rows].float() / recipe.shape.levels), labels[rows])
-        for group in stepper.param_groups:
-            group["lr"] = optimizer.rate(step, recipe.steps)
-        stepper.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        stepper.step()
+
+    def loss(rows: torch.Tensor) -> torch.Tensor:
+        return torch.nn.functional.cross_entropy(network(images[rows].float() / recipe.shape.levels), labels[rows])
+
+    training = FitConfig(generator(1), steps=recipe.steps, batch=recipe.batch)
+    descend(network, Optimizer(lr=recipe.lr, schedule="linear"), batches(corpus, training), recipe.steps, loss)
 
 
 def _checked_error(classifier: Classifier, recipe: Recipe, heldout: Corpus) -> float:

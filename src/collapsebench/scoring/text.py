@@ -51,7 +51,7 @@ def sample_statistics(samples: Corpus, start: Start, pad: int, texts: Texts | No
     """Every statistic of `STATISTICS`.
 
     Args:
-        samples: column `tokens` int64 `[n, L]`; with a column `given`, prompts are left out of all statistics.
+        samples: column `tokens` int64 `[n, L]`; with a column `prompt_length`, prompts are left out of all statistics.
         start: D_0, for its rare words, and M_0, the fixed prior.
         pad: the padding token.
         texts: decodes tokens, so that rare words are words; without it they are tokens.
@@ -74,7 +74,7 @@ def sample_statistics(samples: Corpus, start: Start, pad: int, texts: Texts | No
 
 
 def answers(corpus: Corpus, pad: int) -> torch.Tensor:
-    """The tokens `[n, L]` with each row's prompt, its first `given` tokens, replaced by padding."""
+    """The tokens `[n, L]` with each row's prompt, its first `prompt_length` tokens, replaced by padding."""
     tokens = corpus["tokens"]
     if "prompt_length" not in corpus.names:
         return tokens

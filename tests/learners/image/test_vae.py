@@ -6,7 +6,6 @@ import torch
 
 from collapsebench import Corpus, Decoding, Diverged, FitConfig, PluginError
 from collapsebench.learners.gradient import Optimizer
-from collapsebench.learners.image.generator import batches
 from collapsebench.learners.image.shape import ImageShape
 from collapsebench.learners.image.vae import ConditionalVAE, VAEShape, beta_binomial_log_pmf
 
@@ -43,12 +42,6 @@ def test_beta_binomial_by_hand() -> None:
     # One trial succeeds with the mean a / (a + b); Beta(1, 1) makes every count equally likely.
     assert beta_binomial_log_pmf(torch.tensor(1.0), 1, three, one).exp() == pytest.approx(3 / 4)
     assert beta_binomial_log_pmf(torch.arange(5.0), 4, one, one).exp().tolist() == pytest.approx([0.2] * 5)
-
-
-def test_batches_are_shuffled_passes_without_a_seam() -> None:
-    rows = torch.cat(list(batches(6, size=4, steps=3, rng=rng())))
-    assert rows[:6].sort().values.tolist() == rows[6:].sort().values.tolist() == [0, 1, 2, 3, 4, 5]
-    assert [len(b) for b in batches(3, size=8, steps=2, rng=rng())] == [8, 8]
 
 
 def test_elbo_bounds_a_distribution_over_images() -> None:

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Decoding, Diverged, FitConfig, PluginError
-from collapsebench.learners.gradient import Optimizer, batches
+from collapsebench.learners.gradient import Optimizer
 from collapsebench.learners.lm.causal_lm import CausalLM, LMShape
 from collapsebench.learners.lm.model import Lora, with_lora
 from collapsebench.learners.lm.tokenizer import BOS, EOS, PAD, symbol_tokenizer
@@ -92,18 +92,6 @@ def test_state_loads_into_another_learner(fitted: CausalLM) -> None:
     assert torch.equal(other.log_prob(TEXTS), fitted.log_prob(TEXTS))
     with pytest.raises(PluginError, match="differs"):
         other.load({})
-
-
-def test_rows_without_weight_are_not_trained_on() -> None:
-    weights = torch.tensor([1.0, 0.0]).repeat(50)
-    order = batches(TEXTS.with_weights(weights), FitConfig(rng(), steps=20, batch=10))
-    assert order.shape == (20, 10)
-    assert weights[order].all()
-
-
-def test_every_row_is_seen_once_per_pass() -> None:
-    order = batches(TEXTS, FitConfig(rng(), epochs=2, batch=10))
-    assert torch.bincount(order.flatten()).tolist() == [2] * 100
 
 
 def test_site_weights_scale_the_loss_of_each_token() -> None:

@@ -13,8 +13,8 @@ from collapsebench.learners.lm.tokenizer import (
     check_same_tokenizer,
     decode,
     encode,
+    load_tokenizer,
     marks,
-    pretrained,
     symbol_tokenizer,
     word_tokenizer,
 )
@@ -92,7 +92,7 @@ def test_a_saved_tokenizer_comes_back_with_padding_of_its_own(tmp_path: Path) ->
     tokenizer = bpe_tokenizer(["the cat"], 260)
     tokenizer.pad_token = tokenizer.eos_token
     tokenizer.save_pretrained(tmp_path)
-    again = pretrained(tmp_path)
+    again = load_tokenizer(tmp_path)
     assert marks(again) == (BOS, EOS, 260)
     assert decode(again, encode(again, AWKWARD, 80)) == AWKWARD
 
@@ -101,7 +101,7 @@ def test_texts_start_from_the_end_where_there_is_no_start(tmp_path: Path) -> Non
     tokenizer = byte_tokenizer()
     tokenizer.bos_token = None
     tokenizer.save_pretrained(tmp_path)
-    assert marks(pretrained(tmp_path)) == (EOS, EOS, PAD)
+    assert marks(load_tokenizer(tmp_path)) == (EOS, EOS, PAD)
 
 
 def test_a_tokenizer_without_an_end_and_a_folder_without_one_are_refused(tmp_path: Path) -> None:
@@ -109,15 +109,15 @@ def test_a_tokenizer_without_an_end_and_a_folder_without_one_are_refused(tmp_pat
         if content is not None:
             (tmp_path / "tokenizer.json").write_text(content)
         with pytest.raises(PluginError, match="no tokenizer in"):
-            pretrained(tmp_path)
+            load_tokenizer(tmp_path)
     tokenizer = byte_tokenizer()
     tokenizer.eos_token = None
     tokenizer.save_pretrained(tmp_path)
     with pytest.raises(PluginError, match="no end-of-text token") as error:
-        pretrained(tmp_path)
+        load_tokenizer(tmp_path)
     assert "eos_token" in error.value.hint
     with pytest.raises(PluginError, match="no pretrained model at"):
-        pretrained(tmp_path / "absent")
+        load_tokenizer(tmp_path / "absent")
 
 
 def test_a_prior_with_other_tokens_is_refused() -> None:

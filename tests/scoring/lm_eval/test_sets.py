@@ -8,7 +8,7 @@ from lm_eval.tasks import TaskManager
 
 from collapsebench.core.errors import DataError, UsageError
 from collapsebench.learners.lm.tokenizer import byte_tokenizer
-from collapsebench.scoring.lm_eval.sets import SETS, TASKS, at_hand, documents
+from collapsebench.scoring.lm_eval.sets import SETS, YAML_FOLDER, at_hand, documents
 from collapsebench.scoring.lm_eval.suite import Suite
 
 ITEMS = {
@@ -103,7 +103,7 @@ def lm_evals_own(folder, name, item):
 def test_an_item_is_asked_as_lm_eval_asks_it(name):
     folder, ours, theirs = ITEMS[name]
     known = name.split("_adjunct")[0]
-    suite = Suite(TASKS, {f"local_{known}": [SETS[known].read(ours)]}, byte_tokenizer())
+    suite = Suite(YAML_FOLDER, {f"local_{known}": [SETS[known].read(ours)]}, byte_tokenizer())
     (task,) = suite.loaded["tasks"].values()
     expected, original = lm_evals_own(folder, name, theirs)
     assert [request.args for request in task.instances] == expected
@@ -117,7 +117,7 @@ def test_an_item_is_asked_as_lm_eval_asks_it(name):
 
 
 def test_every_set_has_a_task():
-    assert {path.stem for path in TASKS.glob("*.yaml")} == set(SETS)
+    assert {path.stem for path in YAML_FOLDER.glob("*.yaml")} == set(SETS)
 
 
 def test_a_file_of_another_version_is_refused(folder):

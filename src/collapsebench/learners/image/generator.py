@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import torch
 
 from ...core.corpus import Corpus
-from ...core.errors import Diverged
 from ...core.learner import Decoding, FitConfig, FitReport, Learner, Sites
-from ..gradient import Optimizer
+from ..gradient import Optimizer, batches, descend
 from .shape import ImageShape
 
 SMOOTHING = 0.01
@@ -57,31 +56,22 @@ class ImageGenerator(Learner):
     # -- fitting ---------------------------------------------------------------------------------
 
     def fit(self, corpus: Corpus, training: FitConfig) -> FitReport:
-        """Count the labels and train the network, both with the rows' weights.
+        """Count the labels, by the rows' weights, and train the network.
 
         Raises:
             Diverged: the loss or a weight is not finite.
             PluginError: images or labels of another shape.
         """
         images, labels = self.shape.checked(corpus)["image"], corpus["label"]
-        weights = torch.ones(len(corpus)) if corpus.weights is None else corpus.weights / corpus.weights.mean()
-        counts = torch.bincount(labels, weights.double(), self.shape.classes) + SMOOTHING
+        weights = None if corpus.weights is None else corpus.weights.double()
+        counts = torch.bincount(labels, weights, self.shape.classes).double() + SMOOTHING
         self._label_log_prob = (counts / counts.sum()).log().float()
+
+        def loss(rows: torch.Tensor) -> torch.Tensor:
+            return -self.objective(images[rows], labels[rows], training.rng).mean()
+
         steps = training.steps_for(len(corpus))
-        stepper = self._optimizer.build(self._network)
-        loss, rows_trained = torch.zeros(()), 0
-        for step, rows in enumerate(batches(len(corpus), training.batch, steps, training.rng)):
-            objective = self.objective(images[rows], labels[rows], training.rng)
-            loss = -(weights[rows] * objective).mean()
-            for group in stepper.param_groups:
-                group["lr"] = self._optimizer.rate(step, steps)
-            stepper.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            stepper.step()
-            rows_trained += len(rows)
-        if not all(bool(value.isfinite().all()) for value in (loss, *self._network.parameters())):
-            raise Diverged(f"The network's loss or weights were not finite after {steps} steps.")
-        return FitReport(rows_trained, steps)
+        return descend(self._network, self._optimizer, batches(corpus, training), steps, loss)
 
     def state(self) -> dict[str, torch.Tensor]:
         """The network's weights and the labels' log-probabilities, float32."""
@@ -136,13 +126,3 @@ class ImageGenerator(Learner):
 
     def _label_posterior(self, corpus: Corpus) -> torch.Tensor:
         return (self._label_log_prob + self.label_scores(corpus["image"])).log_softmax(1)
-
-
-def batches(n: int, size: int, steps: int, rng: torch.Generator) -> Iterator[torch.Tensor]:
-    """`steps` index tensors of `size` rows from 0..n-1: shuffled passes, one after the other without a seam."""
-    waiting = torch.empty(0, dtype=torch.int64)
-    for _ in range(steps):
-        while len(waiting) < size:
-            waiting = torch.cat([waiting, torch.randperm(n, generator=rng)])
-        yield waiting[:size]
-        waiting = waiting[size:]

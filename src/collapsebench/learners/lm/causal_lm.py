@@ -96,11 +96,10 @@ class LMShape:
 class CausalLM(Learner):
     """Any Hugging Face causal language model over texts: column `tokens` `[n, L]`, int64, right-padded.
 
-    With a second column `given` `[n]`, int64, so many leading tokens of a row are a prompt: a condition
+    With a second column `prompt_length` `[n]`, int64, so many leading tokens of a row are a prompt: a condition
     that has no loss and that no method edits.
 
-    Rows with weights are drawn in proportion to them; a method's `site_weights` multiply the loss of
-    each token.
+    A method's `site_weights` multiply the loss of each token.
 
     Args:
         model: at its initial (or pretrained) weights; this object owns it.
@@ -135,7 +134,7 @@ class CausalLM(Learner):
             Diverged: the loss is not finite.
         """
         self._scored = None
-        return FitReport(*train(self.model, corpus, training, self._optimizer, self._marks))
+        return train(self.model, corpus, training, self._optimizer, self._marks)
 
     def sample(self, n: int, rng: torch.Generator, decoding: Decoding, conditions: Corpus | None = None) -> Corpus:
         """`n` texts from the model, column `tokens` `[n, length]`.
@@ -144,10 +143,10 @@ class CausalLM(Learner):
             n: texts.
             rng: the draws.
             decoding: how tokens are drawn.
-            conditions: prompts to continue, columns `tokens` `[n, P]` and `given` `[n]`, or None.
+            conditions: prompts to continue, columns `tokens` `[n, P]` and `prompt_length` `[n]`, or None.
 
         Returns:
-            With `conditions`, whole texts and their `given` again.
+            With `conditions`, whole texts and their `prompt_length` again.
 
         Raises:
             PluginError: a prompt that leaves no room for a continuation.

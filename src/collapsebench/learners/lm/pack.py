@@ -55,16 +55,16 @@ class Packer:
         flat = (starts[:, None] + place)[present].to(device)
         present = present.to(device)
 
-        def spread(values: torch.Tensor, rest: int) -> torch.Tensor:
+        def in_rows(values: torch.Tensor, rest: int) -> torch.Tensor:
             grid = values.new_full((len(rows) * width,), rest)
             return grid.index_copy(0, flat, values[:, :width][present]).view(-1, width)
 
         logits = self._model(
-            input_ids=spread(model_inputs(tokens, self._marks), self._marks.bos),
-            position_ids=spread(place.to(device).expand(len(lengths), -1), 0),
+            input_ids=in_rows(model_inputs(tokens, self._marks), self._marks.bos),
+            position_ids=in_rows(place.to(device).expand(len(lengths), -1), 0),
             use_cache=False,
         ).logits
-        packed = token_log_probs(logits, spread(tokens, self._marks.pad), self._marks.pad)
+        packed = token_log_probs(logits, in_rows(tokens, self._marks.pad), self._marks.pad)
         return packed.new_zeros(tokens.shape).masked_scatter(_widened(present, tokens), packed.flatten()[flat])
 
     @cached_property

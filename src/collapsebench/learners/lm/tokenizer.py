@@ -2,7 +2,7 @@
 
 A corpus of texts is one int64 column `tokens` `[n, L]`: the tokens of each text, the end-of-text token
 where a task's texts differ in length, then padding. The token that a language model starts from is not
-stored. An optional second column `given` `[n]` says how many leading tokens of a row are a prompt.
+stored. An optional second column `prompt_length` `[n]` says how many leading tokens of a row are a prompt.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ def bpe_tokenizer(texts: Iterable[str], vocabulary: int) -> PreTrainedTokenizerF
     return _wrapped(_byte_level([*symbols, *(f"<unused{i}>" for i in range(missing))], merges))
 
 
-def pretrained(path: str | Path) -> PreTrainedTokenizerFast:
+def load_tokenizer(path: str | Path) -> PreTrainedTokenizerFast:
     """The tokenizer of a Hugging Face folder or of a GGUF file, with a padding token of its own.
 
     Padding gets a new id past all others unless the tokenizer has one distinct from its end of text.

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import torch
 
-from ...core.errors import Diverged, PluginError
-from ..gradient import Optimizer, batches
+from ...core.errors import PluginError
+from ...core.learner import FitReport
+from ..gradient import Optimizer, batches, descend
 from .device import accelerator, seeded
 from .pack import Packer
 from .score import scored_places, text_lengths
@@ -20,13 +20,8 @@ if TYPE_CHECKING:
     from ...core.learner import FitConfig, SiteWeights
     from .tokenizer import Marks
 
-CHECK_EVERY = 200
-"""Steps between looks at the loss; each look waits for the device."""
 
-
-def train(
-    model: PreTrainedModel, corpus: Corpus, training: FitConfig, optimizer: Optimizer, marks: Marks
-) -> tuple[int, int]:
+def train(model: PreTrainedModel, corpus: Corpus, training: FitConfig, optimizer: Optimizer, marks: Marks) -> FitReport:
     """Minimise the mean negative log-probability of the corpus's tokens, prompts and padding left out.
 
     Under `accelerate launch` the texts of a step are split between the processes and their gradients
@@ -34,7 +29,7 @@ def train(
 
     Args:
         model: changed in place: its parameters that want a gradient.
-        corpus: column `tokens` `[n, L]`, perhaps `given` `[n]`; rows with weights are drawn in proportion to them.
+        corpus: column `tokens` `[n, L]`, perhaps `prompt_length` `[n]`.
         training: steps, texts per step, batch order and loss re-weighting.
         optimizer: its settings.
         marks: the tokens around a text.
@@ -43,30 +38,19 @@ def train(
         Tokens that had a loss, repeats counted, and optimizer steps.
 
     Raises:
-        Diverged: the loss is not finite.
+        Diverged: the loss or a weight is not finite.
         PluginError: fewer texts per step than processes.
     """
-    machine, order = accelerator(), batches(corpus, training)
+    machine, order = accelerator(), list(batches(corpus, training))
     texts = _Texts(model, corpus, marks, training.site_weights)
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    stepper = optimizer.build(model)
-    model.train()
+
+    def loss(rows: torch.Tensor) -> torch.Tensor:
+        with machine.autocast():
+            return texts.mean_loss(rows)
+
     with seeded(int(torch.randint(2**62, (1,), generator=training.rng))):  # dropout
-        for step, rows in enumerate(order):
-            with machine.autocast():
-                loss = texts.mean_loss(rows)
-            machine.backward(loss)
-            _add_up_gradients(parameters)
-            if optimizer.clip is not None:
-                machine.clip_grad_norm_(parameters, optimizer.clip)
-            for group in stepper.param_groups:
-                group["lr"] = optimizer.rate(step, len(order))
-            stepper.step()
-            stepper.zero_grad()
-            if (step + 1) % CHECK_EVERY == 0 or step + 1 == len(order):
-                check_finite(machine.reduce(loss.detach(), "sum"), step)  # all processes stop, or none
-    model.eval()
-    return int(texts.counts[order].sum()), len(order)
+        report = descend(model, optimizer, order, len(order), loss, _add_up if machine.num_processes > 1 else None)
+    return FitReport(int(sum(texts.counts[rows].sum() for rows in order)), report.steps)
 
 
 class _Texts:
@@ -120,29 +104,12 @@ def _own_share(texts: int) -> slice:
 
 def _of_all_processes(values: torch.Tensor, own: slice, texts: int) -> torch.Tensor:
     """The rows of a step's texts `[texts, L]` from every process's share `[b, L]`."""
-    machine = accelerator()
-    if machine.num_processes == 1:
+    if accelerator().num_processes == 1:
         return values
     together = values.new_zeros(texts, values.shape[1])
     together[own] = values
-    return machine.reduce(together, "sum")  # type: ignore[no-any-return]
+    return _add_up(together)
 
 
-def _add_up_gradients(parameters: Sequence[torch.nn.Parameter]) -> None:
-    """Replace every gradient by its sum over all processes, in one message."""
-    machine = accelerator()
-    if machine.num_processes == 1:
-        return
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    total = machine.reduce(torch.cat([gradient.flatten() for gradient in gradients]), "sum")
-    for gradient, part in zip(gradients, total.split([g.numel() for g in gradients]), strict=True):
-        gradient.copy_(part.view_as(gradient))
-
-
-def check_finite(loss: torch.Tensor, step: int) -> None:
-    """Raise `Diverged` if the loss is not finite."""
-    if not bool(loss.isfinite()):
-        raise Diverged(
-            f"The training loss is {loss.item()} after {step + 1} steps.",
-            "A result, not a crash: the cell is recorded as diverged.",
-        )
+def _add_up(values: torch.Tensor) -> torch.Tensor:
+    return accelerator().reduce(values, "sum")  # type: ignore[no-any-return]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.errors import DataError, unknown_name
 from ...data.files import FOLDER
-from .sets import SETS, TASKS, at_hand, documents, set_of
+from .sets import SETS, YAML_FOLDER, at_hand, documents, set_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -78,7 +78,7 @@ def _scorer(name: str, limit: int | None, tokenizer: PreTrainedTokenizerFast) ->
     from .suite import Scorer, Suite
 
     if at_hand(name):
-        return Suite(TASKS, {f"local_{set_of(name)}": documents(name, limit)}, tokenizer)
+        return Suite(YAML_FOLDER, {f"local_{set_of(name)}": documents(name, limit)}, tokenizer)
     return Scorer(_registered(name), tokenizer, limit=limit)
 
 

@@ -19,7 +19,7 @@ from typing import Any
 
 from ...data.files import DataFile, content, data_path
 
-TASKS = Path(__file__).parent / "tasks"
+YAML_FOLDER = Path(__file__).parent / "tasks"
 """The folder of their YAMLs; the task of `piqa.yaml` is `local_piqa`."""
 
 Record = Mapping[str, Any]
@@ -126,7 +126,7 @@ def at_hand(name: str) -> bool:
 def documents(name: str, limit: int | None = None) -> list[Record]:
     """The items of an lm-eval task from its file.
 
-    `Suite(TASKS, {f"local_{set_of(name)}": documents(name)}, tokenizer)` scores them.
+    `Suite(YAML_FOLDER, {f"local_{set_of(name)}": documents(name)}, tokenizer)` scores them.
 
     Args:
         name: one of `SETS`, or `blimp_<phenomenon>`.

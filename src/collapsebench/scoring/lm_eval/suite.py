@@ -23,7 +23,7 @@ from .model import LearnerLM, Memory
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-Document = Mapping[str, object]
+Item = Mapping[str, object]
 """One test item: the fields that a task's YAML names; a field of choices holds a list of texts."""
 
 
@@ -86,7 +86,7 @@ class Suite(Scorer):
     def __init__(
         self,
         folder: Path,
-        documents: Mapping[str, Sequence[Document]],
+        documents: Mapping[str, Sequence[Item]],
         tokenizer: PreTrainedTokenizerFast,
         batch: int = 256,
     ) -> None:
@@ -101,11 +101,11 @@ def subset(documents: int, limit: int) -> list[int]:
     return sorted(chosen.tolist())
 
 
-def _load(folder: Path, documents: Mapping[str, Sequence[Document]]) -> dict[str, Any]:
+def _load(folder: Path, documents: Mapping[str, Sequence[Item]]) -> dict[str, Any]:
     """lm-eval's task objects, each reading its own documents."""
     from datasets import Dataset
 
-    def columns(docs: Sequence[Document]) -> Any:
+    def columns(docs: Sequence[Item]) -> Any:
         dataset = {"test": Dataset.from_list([dict(docs[0])])}  # only asked for its columns
         return lambda **_: dataset
 
