@@ -92,7 +92,7 @@ def plugin_code(cls: type) -> Code:
 @functools.cache
 def module_code(name: str) -> Code:
     """The code of a module of this package and of all that it uses."""
-    return _installed().code(Source("collapsebench", PACKAGE, (PACKAGE / f"{name.replace('.', '/')}.py",)))
+    return _installed().module_code(name)
 
 
 @functools.cache
@@ -138,6 +138,11 @@ class CodeBase:
             tuple(sorted(name.removeprefix("collapsebench.") for name in found - own)),
         )
 
+    def module_code(self, name: str) -> Code:
+        """The code of a module of this package and of all that it uses."""
+        package = self._folders["collapsebench"]
+        return self.code(Source("collapsebench", package, (package / f"{name.replace('.', '/')}.py",)))
+
     def _module(self, name: str) -> _Module | None:
         """A module by its full name; None if it is none of these."""
         if name not in self._modules:
@@ -148,7 +153,7 @@ class CodeBase:
                 package = path / "__init__.py"
                 file = package if package.is_file() else path.with_name(f"{path.name}.py")
                 if file.is_file():
-                    self._modules[name] = _Module(file.read_text(encoding="utf-8"), file == package)
+                    self._modules[name] = _read(file.read_text(encoding="utf-8"), file == package)
         return self._modules[name]
 
     def _links_of(self, name: str) -> list[_Link]:
@@ -267,10 +272,11 @@ class _Module:
                 fields = [s.target for s in body if isinstance(s, ast.AnnAssign) and s.value is None]
                 self._generic(node)
                 self._words += [field.id for field in fields if isinstance(field, ast.Name)]
-            case ast.FunctionDef() | ast.AsyncFunctionDef() if any(_is(d, "overload") for d in node.decorator_list):
+            case ast.FunctionDef(decorator_list=[ast.Name(id="overload"), *_]):
                 pass
-            case ast.Name(id="override" | "final"):  # decorators
-                pass
+            case ast.FunctionDef(decorator_list=[ast.Name(id="override" | "final"), *others]):
+                node.decorator_list = others
+                self._write(node)
             case ast.Raise(exc=ast.Call(func=error, args=args)):
                 self._words.append("Raise")
                 for part in (error, *args):
@@ -317,9 +323,7 @@ class _Module:
                 into[alias.asname or alias.name].add(("." * node.level + (node.module or ""), alias.name))
 
 
-def _is(node: ast.AST, word: str) -> bool:
-    """Whether a decorator is this one."""
-    return (isinstance(node, ast.Name) and node.id == word) or (isinstance(node, ast.Attribute) and node.attr == word)
+_read = functools.cache(_Module)  # of the same text there is one
 
 
 def _defined(statements: list[ast.stmt]) -> Iterator[str]:
