@@ -6,14 +6,15 @@ The published Collapse or Thrive code takes 26 ms (replace) and 75 ms (accumulat
 import time
 
 import torch
-from cells import cell, protocol
+from cells import cell
 
 from collapsebench.loop.lineage import Lineage, generations_of
+from collapsebench.loop.protocol import single_task
 
 SEEDS = 40
 
 torch.set_num_threads(1)
-rules = protocol("gaussian", n=100, generations=100)
+rules = single_task("gaussian", n=100, generations=100)
 for method, published in (("replace", 26), ("accumulate", 75)):
     times = []
     for seed in range(SEEDS):

@@ -7,9 +7,10 @@ Gaussian d=100 5.3 s.
 import time
 
 import torch
-from cells import cell, protocol
+from cells import cell
 
 from collapsebench.loop.lineage import Lineage, generations_of
+from collapsebench.loop.protocol import single_task
 
 SETTINGS = (
     ("kde", {"n": 100}, 5, 8200, 800),
@@ -20,7 +21,7 @@ SETTINGS = (
 
 torch.set_num_threads(1)
 for task, entry, seeds, published, most in SETTINGS:
-    rules, times = protocol(task, generations=100, **entry), []
+    rules, times = single_task(task, generations=100, **entry), []
     for seed in range(seeds):
         start = time.process_time()
         list(generations_of(Lineage(cell(rules, task, "accumulate", seed), store=None)))

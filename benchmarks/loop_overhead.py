@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 
 import torch
-from cells import cell, protocol
+from cells import cell
 
 from collapsebench.loop.cell import Cell
-from collapsebench.loop.protocol import load_protocol
+from collapsebench.loop.protocol import load_protocol, single_task
 from collapsebench.loop.runner import run_cell
 from collapsebench.loop.store import Store
 
@@ -29,7 +29,7 @@ def overhead(one: Cell) -> tuple[float, float, int]:
 
 torch.set_num_threads(1)
 for task, n in (("gaussian", 100), ("categorical", 1000)):
-    rules = protocol(task, n=n, generations=100)
+    rules = single_task(task, n=n, generations=100)
     best = min(overhead(cell(rules, task, "replace", seed)) for seed in range(30))
     print(f"{task:12} {1000 * best[0] / best[2]:.3f} ms per generation beyond the stages (records and files included)")
 if "--no-lm" not in sys.argv:

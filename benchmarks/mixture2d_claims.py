@@ -14,7 +14,6 @@ import sys
 from itertools import pairwise
 
 import torch
-from cells import protocol
 
 from collapsebench import Decoding
 from collapsebench.core.seeds import generator
@@ -22,6 +21,7 @@ from collapsebench.laws import curated_divergence, curated_loop
 from collapsebench.loop.cell import Cell
 from collapsebench.loop.lineage import Lineage, generations_of
 from collapsebench.loop.plugins import make_method, make_task
+from collapsebench.loop.protocol import single_task
 from collapsebench.scoring.distribution import kl_divergence, shares
 
 K, LAM, N, BINS, SAMPLES = 2, 0.5, 1000, 24, 10_000
@@ -48,7 +48,7 @@ class Partition:
 
 def lineages(distribution: str, lam: float, generations: int, seeds: int):
     """By seed, by generation: mean reward, its variance, coverage of modes, KL over the partition."""
-    rules = protocol("mixture2d", N, generations, budget=BUDGET, params={"distribution": distribution})
+    rules = single_task("mixture2d", generations, n=N, budget=BUDGET, params={"distribution": distribution})
     task = make_task("mixture2d", rules.rules("mixture2d").params)
     partition = Partition(task)
     for seed in range(seeds):

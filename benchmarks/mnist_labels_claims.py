@@ -17,11 +17,11 @@ import sys
 from itertools import pairwise
 
 import torch
-from cells import protocol
 
 from collapsebench.loop.cell import Cell
 from collapsebench.loop.lineage import Lineage
 from collapsebench.loop.plugins import make_method, make_task
+from collapsebench.loop.protocol import single_task
 
 N, HELDOUT, RIDGE, CLEAR = 1000, 10_000, 1e-6, 4
 SWEEP = {0.0: 1, 0.01: 16, 0.1: 6, 0.5: 3, 1.0: 3}  # p_2 -> generations; without synthetic rows all are equal
@@ -46,7 +46,7 @@ def sweep(seeds: int, generations_of, **params):
     found = {metric: {share: [] for share in generations_of} for metric in METRICS}
     for share, generations in generations_of.items():
         sizes = {"ridge": RIDGE, "heldout": HELDOUT, **params}
-        rules = protocol("mnist_labels", N, generations, params=sizes, budget={"steps": 300, "batch": 50})
+        rules = single_task("mnist_labels", generations, n=N, params=sizes, budget={"steps": 300, "batch": 50})
         task = make_task("mnist_labels", rules.rules("mnist_labels").params)
         for seed in range(seeds):
             cell = Cell(rules, task, make_method("real_mix", {"alpha": 1 - share}), seed)

@@ -6,17 +6,16 @@ import tempfile
 import time
 from pathlib import Path
 
-from cells import protocol
-
 from collapsebench.loop.cell import CellSpec
 from collapsebench.loop.executors.local import Options, run_pool
 from collapsebench.loop.executors.progress import Silent
+from collapsebench.loop.protocol import single_task
 
 METHODS = ("replace", "accumulate", "accumulate_subsample")
 
 if __name__ == "__main__":  # workers are spawned: they import this file
     seeds = int(sys.argv[1]) if len(sys.argv) > 1 else 1000
-    rules = protocol("gaussian", n=100, generations=100).model_dump_json()
+    rules = single_task("gaussian", n=100, generations=100).model_dump_json()
     specs = [CellSpec(rules, "gaussian", method, {}, seed) for method in METHODS for seed in range(seeds)]
     workers = os.cpu_count() or 1
     with tempfile.TemporaryDirectory() as folder:

@@ -11,6 +11,7 @@ import json
 import lzma
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,8 @@ from collapsebench.loop.cell import CellSpec
 from collapsebench.loop.plan import build_cell
 from collapsebench.loop.protocol import Protocol
 from collapsebench.loop.store import Store
+from collapsebench.testing import Toy
+from collapsebench.testing.toy import Mean, SteppedMean
 
 torch.set_num_threads(1)
 
@@ -56,8 +59,27 @@ def registries():
 
 @pytest.fixture
 def toy(registries):
-    """The toy plug-ins, loaded anew: their counters start at start."""
+    """The toy plug-ins."""
     return load_file(TOY)
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """How often the toy task's stages are really computed."""
+    counted = Counter()
+
+    def count(cls, name):
+        original = getattr(cls, name)
+
+        def counting(*arguments, **keywords):
+            counted[name] += 1
+            return original(*arguments, **keywords)
+
+        monkeypatch.setattr(cls, name, counting)
+
+    for cls, name in ((Toy, "real"), (Toy, "evaluate"), (Mean, "fit"), (SteppedMean, "fit"), (Mean, "sample")):
+        count(cls, name)
+    return counted
 
 
 @pytest.fixture

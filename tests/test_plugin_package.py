@@ -17,14 +17,13 @@ import json, sys
 from pathlib import Path
 import collapsebench
 from collapsebench.loop.plan import enumerate_cells, build_cell
-from collapsebench.loop.protocol import Protocol
+from collapsebench.loop.protocol import single_task
 from collapsebench.core.registry import METHODS, TASKS, builtin_folder
 from collapsebench.loop.runner import run_cell
 from collapsebench.loop.store import Store
 
 def run(task, method):
-    keys = {"name": "one", "version": 1, "description": "One cell.", "generations": 3, "seeds": 1}
-    specs = enumerate_cells(Protocol(**keys, tasks={task: {"n": 50}}), [(method, {})])
+    specs = enumerate_cells(single_task(task, 3, n=50), [(method, {})])
     [cell] = [build_cell(spec) for spec in specs if spec.method == method]
     result = run_cell(cell, Store(Path("store")))
     return {"status": result.cell.status, "generations": len(result.generations), "theory": result.cell.theory}

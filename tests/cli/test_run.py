@@ -65,7 +65,7 @@ def test_a_dry_run_says_what_is_done_and_what_is_skipped(cli, run_toys):
     cli(*run_toys, "--task", "toy", "--seeds", "1")
     ran = cli(*run_toys, "--task", "toy", "--seeds", "1", "--method", "toy_picky", "--dry-run")
     assert ran.out.splitlines()[0] == "done: replace on toy, seed 0"
-    assert "unsupported (needs top_p, which toy does not have): toy_picky on toy, seed 0" in ran.out
+    assert "unsupported (needs site_weights, which toy does not have): toy_picky on toy, seed 0" in ran.out
 
 
 def test_explain_names_the_parts_of_each_key(cli, run_toys):

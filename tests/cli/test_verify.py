@@ -102,7 +102,7 @@ def test_forged_numbers_are_found_when_their_cell_is_run_again(console, board, v
     forge(path, 4, "metrics.error", 0.0)
     ran = console(*verify, path, "--cells", "4")
     assert ran.code == 3
-    assert "toy_blend on toy, seed 0: error differs by 1" in ran.err
+    assert "toy_blend on toy, seed 0: error differs by 2" in ran.err
 
 
 @pytest.mark.parametrize(("machine", "factor", "code"), [("this", 1.01, 3), ("another", 1.01, 0), ("another", 1.2, 3)])

@@ -1,8 +1,9 @@
 import pytest
 import torch
 
-from collapsebench import Corpus, Decoding, FitConfig, Learner, PluginError
+from collapsebench import Corpus, Decoding, FitConfig, PluginError
 from collapsebench.core.seeds import generator
+from collapsebench.testing.toy import Mean
 
 ROWS = Corpus({"x": torch.tensor([1.0])})
 
@@ -33,18 +34,18 @@ def test_an_epoch_budget_counts_passes_over_the_corpus(rows, steps):
     assert FitConfig(generator(0), epochs=3, batch=32).steps_for(rows) == steps
 
 
-@pytest.mark.parametrize("capability", ["log_prob", "sites", "resample"])
-def test_a_capability_that_a_learner_lacks_is_named(toy, capability):
-    class Plain(toy.Mean):
-        log_prob, sites, resample = Learner.log_prob, Learner.sites, Learner.resample
+def test_an_epoch_budget_never_rounds_to_no_step():
+    assert FitConfig(generator(0), epochs=0.1, batch=32).steps_for(10) == 1
 
+
+@pytest.mark.parametrize("capability", ["log_prob", "sites", "resample"])
+def test_a_capability_that_a_learner_lacks_is_named(capability):
     more = {"resample": (torch.ones(1, 1, dtype=torch.bool), generator(0))}.get(capability, ())
-    with pytest.raises(PluginError, match=f"Plain has no '{capability}'") as error:
-        getattr(Plain(0.0, 0.0, 1.0), capability)(ROWS, *more)
+    with pytest.raises(PluginError, match=f"Mean has no '{capability}'") as error:
+        getattr(Mean(), capability)(ROWS, *more)
     assert "needs" in error.value.hint
 
 
-def test_by_default_a_row_counts_as_one_token_and_extension_is_not_known(toy):
-    learner = toy.Mean(0.0, 0.0, 1.0)
-    assert learner.tokens(Corpus({"x": torch.zeros(7)})) == 7
-    assert learner.extended(ROWS) is None
+def test_by_default_a_row_counts_as_one_token_and_extension_is_not_known():
+    assert Mean().tokens(Corpus({"x": torch.zeros(7)})) == 7
+    assert Mean().extended(ROWS) is None

@@ -1,8 +1,11 @@
+from dataclasses import fields
+
 import pytest
 import torch
 
-from collapsebench import Corpus, PluginError, Start, TaskCard
+from collapsebench import Corpus, PluginError, Task, TaskCard
 from collapsebench.core.seeds import generator
+from collapsebench.testing import Toy
 
 
 def test_a_card_describes_every_metric_that_the_board_shows():
@@ -17,20 +20,14 @@ def test_a_card_that_supports_something_unknown_is_refused():
         TaskCard("T", "vector", "nll", "nats", {"nll": "loss"}, supports={"verifiers"})
 
 
-def test_the_toy_task_is_its_numbers(toy):
-    task = toy.Toy()
-    assert task.real(3, generator(0))["x"].tolist() == [1, 2, 3]
-    assert task.params() == {"noise": 0.0, "limit": 1e6, "nan_above": 1e6}
-    learner = toy.Mean(2.5, 0.0, 1e6)
-    start = Start(task.real(3, generator(0)), lambda: learner)
-    assert task.evaluate(learner, start, generator(0))["error"] == 0.5
+def test_sizes_are_parameters_by_name_with_their_defaults():
+    assert Toy(noise=0.5).params()["noise"] == 0.5
+    assert Toy().params() == {f.name: f.default for f in fields(Toy)}
 
 
-def test_what_a_task_does_not_offer_is_named(toy):
-    class Plain(toy.Toy):
-        verify = toy.Task.verify
-        reward = toy.Task.reward
-        prior = toy.Task.prior
+def test_what_a_task_does_not_offer_is_named():
+    class Plain(Toy):
+        verify, reward, prior = Task.verify, Task.reward, Task.prior
 
     task, rows = Plain(), Corpus({"x": torch.zeros(1)})
     for attribute, call in {
@@ -41,11 +38,11 @@ def test_what_a_task_does_not_offer_is_named(toy):
         with pytest.raises(PluginError, match=f"Task 'toy' has no {attribute}"):
             call()
     assert task.conditions(3, generator(0)) is None
-    assert toy.Task.theory(task, "replace", 3, 5) == []
+    assert Task.theory(task, "replace", 3, 5) == []
 
 
-def test_examples_are_rendered_one_per_line(toy):
+def test_examples_are_rendered_one_per_line():
     corpus = Corpus({"x": torch.tensor([[1.0, 0.123456], [3.0, 4.0]]), "label": torch.tensor([0, 1])})
-    assert toy.Toy().render(corpus) == ["x=[1 0.123]  label=[0]", "x=[3 4]  label=[1]"]
-    long = toy.Toy().render(Corpus({"x": torch.arange(20.0).reshape(1, 20)}))
+    assert Toy().render(corpus) == ["x=[1 0.123]  label=[0]", "x=[3 4]  label=[1]"]
+    long = Toy().render(Corpus({"x": torch.arange(20.0).reshape(1, 20)}))
     assert long == ["x=[0 1 2 3 4 5 6 7 8 9 10 11 ...]"]

@@ -247,8 +247,9 @@ def test_comments_words_and_layout_of_a_plugin_do_not_count_but_code_does(toy, m
 
 
 def test_a_method_is_skipped_where_the_task_lacks_what_it_needs(make_cell, toy):
-    assert make_cell("toy_picky").skip_reason() == "needs top_p, which toy does not have"
-    assert make_cell("verify_filter", "toy_finite").skip_reason() == "needs verifier, which toy_finite does not have"
+    assert make_cell("toy_picky").skip_reason() == "needs site_weights, which toy does not have"
+    bare = make_cell("verify_filter", rules={"params": {"bare": True}})
+    assert bare.skip_reason() == "needs verifier, which toy does not have"
     assert make_cell("verify_filter").skip_reason() is None
 
     @dataclass(frozen=True)
@@ -259,7 +260,7 @@ def test_a_method_is_skipped_where_the_task_lacks_what_it_needs(make_cell, toy):
     declining = replace(make_cell("toy_blend"), method=Choosy())
     assert declining.skip_reason() == "only text"
     assert declining.unsupported() is None
-    assert make_cell("toy_picky").unsupported() == "needs top_p, which toy does not have"
+    assert make_cell("toy_picky").unsupported() == "needs site_weights, which toy does not have"
 
 
 def test_a_plugin_that_fails_before_its_cell_starts_cannot_be_used(make_cell, toy):

@@ -82,40 +82,40 @@ def test_global_random_state_is_left_alone(make_cell, store, task):
 
 
 @CLOSED_FORM_AND_STEPPED
-def test_a_finished_cell_is_read_and_not_run_again(make_cell, store, toy, task):
+def test_a_finished_cell_is_read_and_not_run_again(make_cell, store, calls, task):
     cell = make_cell("toy_blend", task)
     first = run_cell(cell, store)
-    toy.calls.clear()
+    calls.clear()
     second = run_cell(cell, store)
     assert second == first == finished(cell, store)
-    assert not toy.calls
+    assert not calls
 
 
-def test_generation_0_and_s1_are_computed_once_for_all_methods(make_cell, store, toy):
+def test_generation_0_and_s1_are_computed_once_for_all_methods(make_cell, store, calls):
     def fits(method):
-        toy.calls.clear()
+        calls.clear()
         run_cell(make_cell(method, "toy_sgd", generations=2), store)
-        return toy.calls["fit"], toy.calls["sample"], toy.calls["real"]
+        return calls["fit"], calls["sample"], calls["real"]
 
     assert fits("replace") == (3, 2, 1)  # M_0, M_1, M_2 from S_1 and S_2
     assert fits("accumulate") == (2, 1, 0)  # M_0 and S_1 are there
     assert fits("frozen") == (2, 1, 0)
 
 
-def test_other_seeds_and_sizes_share_nothing(make_cell, store, toy):
+def test_other_seeds_and_sizes_share_nothing(make_cell, store, calls):
     run_cell(make_cell("replace", "toy_sgd"), store)
-    toy.calls.clear()
+    calls.clear()
     run_cell(make_cell("replace", "toy_sgd", seed=1), store)
     run_cell(make_cell("replace", "toy_sgd", rules={"n": 5}), store)
-    assert (toy.calls["fit"], toy.calls["real"]) == (8, 2)
+    assert (calls["fit"], calls["real"]) == (8, 2)
 
 
-def test_a_longer_protocol_goes_on_from_the_shorter_one(make_cell, store, toy):
+def test_a_longer_protocol_goes_on_from_the_shorter_one(make_cell, store, calls):
     run_cell(make_cell("replace", "toy_sgd", generations=2), store)
-    toy.calls.clear()
+    calls.clear()
     run_cell(make_cell("replace", "toy_sgd", generations=4), store)
     # Two new generations. M_1 was dropped when M_2 stood, and nobody needs it.
-    assert toy.calls["fit"] == 2
+    assert calls["fit"] == 2
 
 
 def leave_after(cell, store, t):
@@ -126,16 +126,16 @@ def leave_after(cell, store, t):
 @CLOSED_FORM_AND_STEPPED
 @pytest.mark.parametrize("method", ["replace", "accumulate_subsample", "toy_blend"])
 @pytest.mark.parametrize("after", [0, 2])
-def test_an_interrupted_cell_ends_as_an_uninterrupted_one(make_cell, store, tmp_path, toy, task, method, after):
+def test_an_interrupted_cell_ends_as_an_uninterrupted_one(make_cell, store, tmp_path, calls, task, method, after):
     cell = make_cell(method, task, generations=4, rules={"params": {"noise": 0.5}})
     whole = run_cell(cell, Store(tmp_path / "other"))
     leave_after(cell, store, after)
-    toy.calls.clear()
+    calls.clear()
 
     resumed = run_cell(cell, store)
 
     assert resumed.same_result(whole)
-    assert toy.calls["fit"] == (5 if task == "toy" else 4 - after)  # a closed-form cell starts again
+    assert calls["fit"] == (5 if task == "toy" else 4 - after)  # a closed-form cell starts again
 
 
 @pytest.mark.parametrize("kinds", [["real"], ["sample"], ["curate"], ["fit"], ["real", "sample", "curate", "fit"]])
@@ -220,7 +220,7 @@ def test_a_failed_cell_is_tried_again(make_cell, store, toy, monkeypatch, task):
 
 
 @CLOSED_FORM_AND_STEPPED
-def test_a_learner_that_diverges_ends_its_cell_with_a_result(make_cell, store, toy, task):
+def test_a_learner_that_diverges_ends_its_cell_with_a_result(make_cell, store, calls, task):
     cell = make_cell("replace", task, rules={"params": {"limit": 4.0}, "budget": {"steps": 50}})
 
     result = run_cell(cell, store)
@@ -228,13 +228,18 @@ def test_a_learner_that_diverges_ends_its_cell_with_a_result(make_cell, store, t
     assert result.cell.status == "diverged"
     assert result.cell.reason.startswith("diverged at t=2: the mean is 4.")
     assert [record.t for record in result.generations] == [0, 1]
-    toy.calls.clear()
+    calls.clear()
     assert run_cell(cell, store) == result  # a result, not tried again
-    assert not toy.calls
+    assert not calls
 
 
-def test_a_primary_metric_that_is_nan_is_a_divergence(make_cell, store):
-    result = run_cell(make_cell("replace", rules={"params": {"nan_above": 4.0}}), store)
+def test_a_primary_metric_that_is_nan_is_a_divergence(make_cell, store, toy):
+    class NanAt2(toy.Toy):
+        def evaluate(self, learner, start, rng):
+            metrics = super().evaluate(learner, start, rng)
+            return {**metrics, "error": float("nan")} if metrics["error"] == 2 else metrics
+
+    result = run_cell(replace(make_cell(), task=NanAt2()), store)
     assert (result.cell.status, result.cell.reason) == ("diverged", "diverged at t=2: error is nan at generation 2")
     assert errors(result) == [0, 1]
 
@@ -247,7 +252,7 @@ def test_a_cell_that_is_not_run_says_why_and_leaves_nothing(make_cell, store, to
 
     lacking = run_cell(make_cell("toy_picky"), store)
     assert (lacking.cell.status, lacking.generations) == ("unsupported", ())
-    assert lacking.cell.reason == "needs top_p, which toy does not have"
+    assert lacking.cell.reason == "needs site_weights, which toy does not have"
     declined = run_cell(replace(make_cell("toy_blend"), method=Choosy()), store)
     assert (declined.cell.status, declined.cell.reason) == ("skipped", "only text")
     assert not store.root.exists()

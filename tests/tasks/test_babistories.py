@@ -19,7 +19,7 @@ from collapsebench.learners.lm.tokenizer import bpe_tokenizer, byte_tokenizer
 from collapsebench.loop.cell import Cell
 from collapsebench.loop.lineage import Lineage
 from collapsebench.loop.plugins import make_method, make_task
-from collapsebench.loop.protocol import Protocol
+from collapsebench.loop.protocol import single_task
 from collapsebench.testing import task_results, tiny
 
 SMALL = {
@@ -41,10 +41,8 @@ def real(seed=0):
 
 def cell(start="scratch", **params):
     """A cell of this task, as the harness runs it."""
-    rules = {"n": N, "start": start, "params": params}
-    rules["budget"] = {"steps": 4, "batch": 4}
-    protocol = {"name": "p", "version": 1, "description": "", "generations": 1, "seeds": 1}
-    protocol = Protocol.model_validate({**protocol, "tasks": {"babistories": rules}})
+    budget = {"steps": 4, "batch": 4}
+    protocol = single_task("babistories", 1, n=N, start=start, params=params, budget=budget)
     return Cell(protocol, make_task("babistories", params), make_method("replace", {}), seed=0)
 
 

@@ -7,21 +7,12 @@ from collapsebench import laws
 from collapsebench.loop.cell import Cell
 from collapsebench.loop.lineage import Lineage, generations_of
 from collapsebench.loop.plugins import make_method, make_task
-from collapsebench.loop.protocol import Protocol
+from collapsebench.loop.protocol import single_task
 
 
 def curves(task, method, metric, *, n, generations, seeds, sizes=None, params=None, **entry):
     """A metric of whole cells, float `[seeds, G + 1]`."""
-    rules = Protocol.model_validate(
-        {
-            "name": "laws",
-            "version": 1,
-            "description": "",
-            "generations": generations,
-            "seeds": seeds,
-            "tasks": {task: {"n": n, "params": sizes or {}, **entry}},
-        }
-    )
+    rules = single_task(task, generations, n=n, params=sizes or {}, **entry)
     plugins = make_task(task, sizes or {}), make_method(method, params or {})
     cells = [Cell(rules, *plugins, seed) for seed in range(seeds)]
     return np.array([[r.metrics[metric] for r in generations_of(Lineage(cell, store=None))] for cell in cells])

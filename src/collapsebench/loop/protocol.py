@@ -151,6 +151,16 @@ class Protocol(_Rules):
         return _digest(content)
 
 
+def single_task(task: str, generations: int, name: str = "single", **entry: Any) -> Protocol:
+    """A protocol over one task; `entry` is what a protocol file writes below the task's name.
+
+    Raises:
+        ProtocolError: as `load_protocol`.
+    """
+    keys = {"name": name, "version": 1, "description": f"{task} alone.", "generations": generations, "seeds": 1}
+    return _checked({**keys, "tasks": {task: entry}}, name)
+
+
 def shipped_protocols() -> list[str]:
     """Names of the protocols that come with the package."""
     folder = resources.files("collapsebench.loop") / "protocols"
@@ -187,6 +197,10 @@ def parse_protocol(text: str, where: str) -> Protocol:
         raise ProtocolError(f"Protocol {where} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
         raise ProtocolError(f"Protocol {where} is not a mapping of keys.", "Start from a shipped one.")
+    return _checked(raw, where)
+
+
+def _checked(raw: dict[str, Any], where: str) -> Protocol:
     try:
         return Protocol.model_validate(raw)
     except ValidationError as error:

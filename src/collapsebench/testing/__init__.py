@@ -6,6 +6,14 @@
 
     def test_my_method():
         check_method(MyMethod)
+
+and follow it by hand on the toy task, with
+
+    from collapsebench.testing import Toy, tiny_run
+
+    def test_it_keeps_the_real_rows():
+        run = tiny_run(MyMethod(), Toy(drift=100), n=4)
+        assert sorted(run.corpora[1]["x"].tolist()) == [1, 2, 3, 4]
 """
 
 from __future__ import annotations
@@ -17,8 +25,20 @@ from ..core.task import Task
 from .checks import CheckResult, Outcome
 from .method import method_results
 from .task import task_results
+from .tiny import TinyRun, tiny_run
+from .toy import Toy
 
-__all__ = ["CheckResult", "Outcome", "check_method", "check_task", "method_results", "task_results"]
+__all__ = [
+    "CheckResult",
+    "Outcome",
+    "TinyRun",
+    "Toy",
+    "check_method",
+    "check_task",
+    "method_results",
+    "task_results",
+    "tiny_run",
+]
 
 
 def check_method(method: type[Method], tasks: Sequence[str] | None = None) -> None:

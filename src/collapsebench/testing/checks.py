@@ -63,6 +63,11 @@ class Checklist(Generic[Subject]):
     def __init__(self) -> None:
         self._checks: list[_Check[Subject]] = []
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the checks, in order."""
+        return tuple(check.name for check in self._checks)
+
     def add(self, *needs: str, warns: bool = False) -> Callable[[Finder[Subject]], Finder[Subject]]:
         """Decorator: append a check.
 

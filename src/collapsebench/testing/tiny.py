@@ -5,20 +5,23 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from ..core.corpus import Corpus
+from ..core.errors import PluginError
 from ..core.method import Method
-from ..core.records import CellResult
+from ..core.records import CellResult, GenerationRecord
 from ..core.registry import TASKS
 from ..core.task import Task
 from ..loop.cell import Cell
 from ..loop.lineage import Lineage, generations_of
-from ..loop.protocol import Protocol
+from ..loop.protocol import single_task
 from ..loop.runner import run_cell
 from ..loop.store import Store
-from .bare import Bare
+from .toy import Toy
 
 GENERATIONS = 4
 INTERRUPTED_AFTER = 2
@@ -46,23 +49,64 @@ def tiny_task(cls: type[Task]) -> Task:
 
 def tiny_cell(method: Method, task: Task) -> Cell:
     """One cell of a few generations, seed 0."""
-    protocol = Protocol.model_validate(
-        {
-            "name": "conformance",
-            "version": 1,
-            "description": "Tiny cells of the conformance kit.",
-            "generations": GENERATIONS,
-            "seeds": 1,
-            "tasks": {task.name: {**_ANY_SIZE, **_SIZES.get(task.name, {}), "params": task.params()}},
-        }
-    )
-    return Cell(protocol, task, method, seed=0)
+    entry = {**_ANY_SIZE, **_SIZES.get(task.name, {}), "params": task.params()}
+    entry["n"] = min(entry["n"], task.card.population or entry["n"])
+    return Cell(single_task(task.name, GENERATIONS, **entry), task, method, seed=0)
 
 
 def tiny_cells(method: Method, tasks: Sequence[str] | None) -> list[Cell]:
     """Cells on the task without extras and on the named tasks, by default the core ones that are installed."""
     names = [name for name in CORE_TASKS if name in TASKS.names()] if tasks is None else tasks
-    return [tiny_cell(method, task) for task in (Bare(), *(tiny_task(TASKS.get(name)) for name in names))]
+    return [tiny_cell(method, task) for task in (Toy(bare=True), *(tiny_task(TASKS.get(name)) for name in names))]
+
+
+@dataclass(frozen=True)
+class TinyRun:
+    """What a cell gave.
+
+    Args:
+        corpora: D_0, D_1, ..., D_G: what each generation was trained on.
+        history: D_0, S_1, ..., S_G: what each generation's model was given to learn from.
+        records: metrics, costs, log and share of real rows of each generation.
+    """
+
+    corpora: tuple[Corpus, ...]
+    history: tuple[Corpus, ...]
+    records: tuple[GenerationRecord, ...]
+
+    @property
+    def log(self) -> Mapping[str, float]:
+        """What the method logged in the last generation."""
+        return self.records[-1].log
+
+
+def tiny_run(method: Method, task: Task | None = None, generations: int = 2, seed: int = 0, **rules: Any) -> TinyRun:
+    """Run one cell in memory, for the assertions of a plug-in's own tests.
+
+    Args:
+        method: an instance, with the hyper-parameters to test.
+        task: an instance; the toy task if None.
+        generations: G.
+        seed: the seed of every stream.
+        rules: what a protocol file writes below a task's name: `n` (8 by default), `synthetic`, `budget`, `limits`.
+
+    Raises:
+        PluginError: the method does not support the task, or breaks its contract.
+        Diverged: a loss or a fitted state is not finite.
+        Exception: whatever else a plug-in raises.
+    """
+    task = Toy() if task is None else task
+    cell = Cell(
+        single_task(task.name, generations, **{"n": 8, "budget": {"steps": 8, "batch": 8}, **rules}), task, method, seed
+    )
+    if reason := cell.skip_reason():
+        raise PluginError(f"Method '{method.name}' cannot run on task '{task.name}': {reason}.")
+    method.check(cell.rules.n)
+    lineage, corpora, records = Lineage(cell, store=None), [], []
+    for record in generations_of(lineage):
+        records.append(record)
+        corpora.append(lineage.corpus.value)
+    return TinyRun(tuple(corpora), tuple(corpus.value for corpus in lineage.history), tuple(records))
 
 
 def run_whole(cell: Cell) -> CellResult:

@@ -44,7 +44,7 @@ class TaskTrial:
     def task(self) -> Task:
         """An instance at its size."""
         task = tiny_task(self.cls)
-        return task.prepared(_rows(task), self.stream("real"))
+        return task.prepared(tiny_cell(Newest(), task).rules.n, self.stream("real"))
 
     @property
     def supports(self) -> frozenset[str]:
@@ -54,7 +54,7 @@ class TaskTrial:
     @cached_property
     def n(self) -> int:
         """Rows of D_0."""
-        return _rows(self.task)
+        return tiny_cell(Newest(), self.task).rules.n
 
     def stream(self, purpose: str, seed: int = 0) -> torch.Generator:
         """A fresh generator at the start of a named stream."""
@@ -129,9 +129,3 @@ class TaskTrial:
         digest, state = self.real.digest(), global_random_state()
         call()
         return self.real.digest() != digest, global_random_state() != state
-
-
-def _rows(task: Task) -> int:
-    """Rows of D_0 at a task's tiny size."""
-    n = tiny_cell(Newest(), task).rules.n
-    return min(n, task.card.population or n)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from ..laws import LAWS, Array, Law
-from ..loop.protocol import parse_protocol
+from ..loop.protocol import single_task
 
 if TYPE_CHECKING:
     from ..core.records import GenerationRecord
@@ -66,21 +65,11 @@ class Setting:
         from ..loop.cell import Cell
         from ..loop.plugins import make_method, make_task
 
-        entry = {"n": self.n, "synthetic": self.synthetic, "params": dict(self.task_params), "limits": self._limits()}
-        content = {
-            "name": "validate",
-            "version": 1,
-            "description": "One claim.",
-            "generations": self.generations,
-            "seeds": 1,
-            "tasks": {self.task: entry},
-        }
-        protocol = parse_protocol(json.dumps(content), "validate")
-        task = make_task(self.task, protocol.rules(self.task).params)
+        entry = {"n": self.n, "synthetic": self.synthetic, "limits": dict(self.limits) or None}
+        params = dict(self.task_params)
+        protocol = single_task(self.task, self.generations, name="validate", params=params, **entry)
+        task = make_task(self.task, params)
         return Cell(protocol, task, make_method(self.method, self.method_params), seed)
-
-    def _limits(self) -> dict[str, float] | None:
-        return dict(self.limits) or None
 
     def sizes(self) -> dict[str, Any]:
         """Sizes of the task and of its sets, by name."""

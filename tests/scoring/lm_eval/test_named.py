@@ -12,11 +12,12 @@ from collapsebench.core.errors import DataError, ProtocolError, UsageError
 from collapsebench.core.registry import load_file
 from collapsebench.loop.cell import CellSpec
 from collapsebench.loop.plan import build_cell
-from collapsebench.loop.protocol import Protocol
+from collapsebench.loop.protocol import single_task
 from collapsebench.loop.runner import run_cell
 from collapsebench.scoring.lm_eval import named as lm_eval_named
 from collapsebench.scoring.lm_eval.named import NamedTasks, check, source
 from collapsebench.scoring.lm_eval.sets import SETS
+from collapsebench.testing.toy import Mean
 
 TOY_TEXT = Path(__file__).parents[2] / "toy_text.py"
 
@@ -48,9 +49,7 @@ def make(toy_text):
     """A cell on the toy text: `make(lm_eval=["copa"], method="replace")`."""
 
     def cell(method="replace", **rules):
-        entry = {"n": 4, "budget": {"steps": 2, "batch": 2}, **rules}
-        keys = {"name": "t", "version": 1, "description": "", "generations": 2, "seeds": 1}
-        protocol = Protocol.model_validate({**keys, "tasks": {"toy_text": entry}})
+        protocol = single_task("toy_text", 2, n=4, budget={"steps": 2, "batch": 2}, **rules)
         return build_cell(CellSpec(protocol.model_dump_json(), "toy_text", method, {}, 0, (str(TOY_TEXT),)))
 
     return cell
@@ -103,9 +102,9 @@ def test_what_cannot_be_scored_fails_before_training(make, copa, store, monkeypa
     assert "CausalLM has no 'lm_eval'" in result.cell.reason
 
 
-def test_a_learner_without_a_language_model_says_so(toy):
+def test_a_learner_without_a_language_model_says_so():
     with pytest.raises(PluginError, match="Mean has no 'lm_eval'"):
-        NamedTasks(["copa"], None, toy.Mean(0.0, 0.0, 1.0))
+        NamedTasks(["copa"], None, Mean())
 
 
 # -- names and data ------------------------------------------------------------------------------

@@ -1,0 +1,118 @@
+"""The contract of a task: each broken one is blamed on the one check that is about it."""
+
+import pytest
+
+from collapsebench.testing import check_task, task_results
+from collapsebench.testing.task import TASK_CHECKS
+
+
+@pytest.mark.parametrize("stepped", [False, True])
+def test_the_toy_task_passes_every_check_that_applies(failed, task_class, stepped):
+    results = task_results(task_class(stepped=stepped))
+    assert failed(results) == []
+    skipped = {result.name for result in results if result.outcome == "skipped"}
+    assert skipped == {"population", "pictures", "extended", "row_weights" if stepped else "site_weights"}
+
+
+REAL = "def real(self, n, rng):\n    "
+FIT = "def fit(self, corpus, training):\n    "
+SAMPLE = "def sample(self, n, rng, decoding, conditions=None):\n    "
+EVALUATE = "def evaluate(self, learner, start, rng):\n    "
+PICTURES = "def pictures(self, corpus):\n    x = corpus['x'].view(-1, 1, 1)\n    return "
+STEPPED = {"stepped": True}
+BAD_TASKS = {
+    "a modality of its own": ("declaration", {"body": "card = TaskCard('T', 'sound', 'e', 'u', {'e': '.'})"}),
+    "a size that is a list": ("declaration", {"body": "sizes: object = (1, 2)"}),
+    "pickles": ("no_pickle", {"body": "def render(self, corpus):\n    import pickle"}),
+    "one row too many": ("real_data", {"body": REAL + "return super().real(n + 1, rng)"}),
+    "always the same rows": ("real_data", {"body": REAL + "return super().real(n, torch.Generator().manual_seed(1))"}),
+    "repeats": (
+        "population",
+        {
+            "body": "population: int = 9\n"
+            + REAL
+            + "return Corpus({'x': torch.rand(n, generator=rng).round().double()})"
+        },
+    ),
+    "begins anywhere": ("initial_learner", {"body": "def learner(self, rng):\n    return Own(torch.rand(1).item())"}),
+    "says nothing of its cost": ("fit", {"learner": FIT + "super().fit(corpus, training)"}),
+    "samples in half the precision": (
+        "sample",
+        {"learner": SAMPLE + "return Corpus({'x': super().sample(n, rng, decoding)['x'].float()})"},
+    ),
+    "unknown metric": ("metrics", {"body": EVALUATE + "return {'error': 0.1, 'other': 1.0}"}),
+    "changes the model": ("metrics", {"body": EVALUATE + "learner.mean = learner.mean + 1\n    return {'error': 0.5}"}),
+    "loses its state": ("state", {"learner": "def load(self, state):\n    pass"}),
+    "ignores row weights": (
+        "row_weights",
+        {"learner": FIT + "return super().fit(Corpus(dict(corpus.columns)), training)"},
+    ),
+    "extends nothing": ("extended", {"learner": "def extended(self, added):\n    return self"}),
+    "one log-probability for all": (
+        "log_prob",
+        {
+            "learner": "def log_prob(self, corpus):\n    return torch.zeros(())\n"
+            "def sites(self, corpus):\n    return Sites(-corpus['x'][:, None], corpus['x'][:, None] > 1)"
+        },
+    ),
+    "nothing to edit": (
+        "sites",
+        {
+            "learner": "def sites(self, corpus):\n"
+            "    return super().sites(corpus)._replace(editable=torch.zeros(len(corpus), 1).bool())"
+        },
+    ),
+    "redraws every site": (
+        "resample",
+        {
+            "learner": "def resample(self, corpus, mask, rng, *options, **more):\n"
+            "    return super().resample(corpus, torch.ones_like(mask), rng, *options, **more)"
+        },
+    ),
+    "ignores the temperature": (
+        "decoding",
+        {"learner": SAMPLE + "return super().sample(n, rng, replace(decoding, temperature=1.0))"},
+    ),
+    "ignores the loss weights": (
+        "site_weights",
+        {"learner": FIT + "return super().fit(corpus, replace(training, site_weights=None))", **STEPPED},
+    ),
+    "verifies in floats": ("verifier", {"body": "def verify(self, corpus):\n    return corpus['x']"}),
+    "has no such verifier": ("verifier", {"body": "verify = Task.verify"}),
+    "rewards the whole": ("reward", {"body": "def reward(self, corpus):\n    return corpus['x'].sum()"}),
+    "a prior of another kind": (
+        "prior",
+        {"body": "def prior(self, rng):\n    return Own(torch.rand(1).item())"},
+    ),
+    "pictures in floats": ("pictures", {"body": PICTURES + "x"}),
+    "pictures as bright as the sum": ("pictures", {"body": PICTURES + "(2550 * x / x.sum()).to(torch.uint8)"}),
+    "theory of another length": ("theory", {"body": "def theory(self, method, n, generations):\n    return [1.0]"}),
+    "writes into D_0": (
+        "inputs_unchanged",
+        {"body": EVALUATE + "start.corpus['x'].add_(1)\n    return {'error': 0.5}"},
+    ),
+    "global random": ("global_random_state_untouched", {"body": EVALUATE + "torch.rand(1)\n    return {'error': 0.5}"}),
+    "knows whether its first model was loaded": (
+        "resumable",
+        {
+            "learner": FIT + "self.here = True\n    return super().fit(corpus, training)",
+            "body": EVALUATE + "return {'error': 0.5 + hasattr(start.model, 'here')}",
+            **STEPPED,
+        },
+    ),
+}
+
+
+@pytest.mark.parametrize(("check", "parts"), BAD_TASKS.values(), ids=BAD_TASKS)
+def test_a_broken_task_fails_the_check_that_is_about_it(failed, task_class, check, parts):
+    assert failed(task_results(task_class(**parts))) == [check]
+
+
+def test_every_check_has_a_task_that_fails_it():
+    assert {check for check, _ in BAD_TASKS.values()} == set(TASK_CHECKS.names)
+
+
+def test_check_task_asserts(task_class):
+    check_task(task_class())
+    with pytest.raises(AssertionError, match=r"Task 'wrong' breaks its contract:\n- theory "):
+        check_task(task_class("def theory(self, method, n, generations):\n    return [1.0]", name="wrong"))
