@@ -1,10 +1,7 @@
-from dataclasses import dataclass
-
 from collapsebench import Context, Corpus, Method, MethodCard, method
 
 
 @method("accumulate")
-@dataclass(frozen=True)
 class Accumulate(Method):
     """Train on the real data and every synthetic set so far."""
 

@@ -1,10 +1,7 @@
-from dataclasses import dataclass
-
 from collapsebench import Context, Corpus, Method, MethodCard, method
 
 
 @method("accumulate_subsample")
-@dataclass(frozen=True)
 class AccumulateSubsample(Method):
     """Train on n examples drawn without replacement from everything so far."""
 

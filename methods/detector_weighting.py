@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,7 +12,6 @@ if TYPE_CHECKING:
 
 
 @method("detector_weighting")
-@dataclass(frozen=True)
 class DetectorWeighting(Method):
     """Resample everything so far towards what a detector of synthetic examples takes for real.
 

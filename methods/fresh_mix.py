@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -10,7 +9,6 @@ from collapsebench import Context, Corpus, Method, MethodCard, PluginError, meth
 
 
 @method("fresh_mix")
-@dataclass(frozen=True)
 class FreshMix(Method):
     """Train on new real and new synthetic examples, the share of real ones and the size by schedule.
 

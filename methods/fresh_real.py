@@ -1,10 +1,7 @@
-from dataclasses import dataclass
-
 from collapsebench import Context, Corpus, Method, MethodCard, method
 
 
 @method("fresh_real")
-@dataclass(frozen=True)
 class FreshReal(Method):
     """Train on new real data each generation."""
 

@@ -1,10 +1,7 @@
-from dataclasses import dataclass
-
 from collapsebench import Context, Corpus, Method, MethodCard, method
 
 
 @method("frozen")
-@dataclass(frozen=True)
 class Frozen(Method):
     """Train on the first real set again and never on synthetic data: R = 1."""
 

@@ -1,5 +1,4 @@
 import math
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -8,7 +7,6 @@ from collapsebench import Context, Corpus, Method, MethodCard, PluginError, meth
 
 
 @method("golden_ratio")
-@dataclass(frozen=True)
 class GoldenRatio(Method):
     """Train on real and synthetic examples, with the weight on the real part that is best in the long run.
 

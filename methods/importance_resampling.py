@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 
 from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
@@ -11,7 +9,6 @@ MULTIPLIER = 0x9E3779B97F4A7C15 - 2**64
 
 
 @method("importance_resampling")
-@dataclass(frozen=True)
 class ImportanceResampling(Method):
     """Train on n examples of everything so far, drawn to match the n-grams of the real data (DSIR).
 

@@ -1,10 +1,7 @@
-from dataclasses import dataclass
-
 from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
 
 
 @method("random_filter")
-@dataclass(frozen=True)
 class RandomFilter(Method):
     """Keep a random n of more candidates: the control of every filter.
 

@@ -1,10 +1,7 @@
-from dataclasses import dataclass
-
 from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
 
 
 @method("real_mix")
-@dataclass(frozen=True)
 class RealMix(Method):
     """Keep a fixed share of the first real data in every training set.
 

@@ -1,10 +1,7 @@
-from dataclasses import dataclass
-
 from collapsebench import Context, Corpus, Method, MethodCard, method
 
 
 @method("replace")
-@dataclass(frozen=True)
 class Replace(Method):
     """Train on the newest synthetic set alone: full collapse, R = 0."""
 

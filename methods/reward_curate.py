@@ -1,5 +1,4 @@
 import math
-from dataclasses import dataclass
 
 import torch
 
@@ -7,7 +6,6 @@ from collapsebench import Context, Corpus, Method, MethodCard, PluginError, meth
 
 
 @method("reward_curate")
-@dataclass(frozen=True)
 class RewardCurate(Method):
     """Train on the Bradley–Terry choice of a reward among K candidates, with real data mixed in.
 

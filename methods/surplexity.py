@@ -1,14 +1,11 @@
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 
 from collapsebench import Context, Corpus, Method, MethodCard, PluginError, TaskCard, method
 
 
 @method("surplexity")
-@dataclass(frozen=True)
 class Surplexity(Method):
     """Train on the n candidates that surprise the newest model most.
 

@@ -1,10 +1,7 @@
-from dataclasses import dataclass
-
 from collapsebench import Context, Corpus, Decoding, Method, MethodCard, PluginError, method
 
 
 @method("tempered")
-@dataclass(frozen=True)
 class Tempered(Method):
     """Train on the newest synthetic set alone, sampled at a temperature or from the most probable outcomes.
 

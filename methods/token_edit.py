@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -13,7 +12,6 @@ PRIORS = {"fixed": "initial_model", "self": "model", "external": "prior"}
 
 
 @method("token_edit")
-@dataclass(frozen=True)
 class TokenEdit(Method):
     """Keep the previous training set and redraw only the sites that a prior model is almost certain of.
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 
@@ -9,7 +8,6 @@ from collapsebench import Context, Corpus, Method, MethodCard, PluginError, meth
 
 
 @method("truncated_loss")
-@dataclass(frozen=True)
 class TruncatedLoss(Method):
     """Train on n examples of everything so far, with no loss on tokens that the model in training is certain of.
 

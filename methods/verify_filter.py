@@ -1,11 +1,9 @@
 import math
-from dataclasses import dataclass
 
 from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
 
 
 @method("verify_filter")
-@dataclass(frozen=True)
 class VerifyFilter(Method):
     """Train on candidates that a verifier keeps, drawing more until there are n.
 

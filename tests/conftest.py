@@ -19,8 +19,10 @@ import torch
 
 from collapsebench.core import files
 from collapsebench.core.costs import Costs
+from collapsebench.core.method import METHODS
 from collapsebench.core.records import CellResult, GenerationRecord
-from collapsebench.core.registry import METHODS, TASKS, load_file
+from collapsebench.core.registry import REGISTRIES, load_file
+from collapsebench.core.task import TASKS
 from collapsebench.data import FOLDER
 from collapsebench.loop.cell import CellSpec
 from collapsebench.loop.plan import build_cell
@@ -45,11 +47,13 @@ def cache_of_this_session():
 @pytest.fixture
 def registries():
     """Plug-ins that a test registers are forgotten at its end."""
+    kinds = dict(REGISTRIES)
     for registry in (METHODS, TASKS):
         registry.names()  # discover the built-in plug-ins, so that they are not forgotten
     before = {registry: (dict(registry._classes), dict(registry._unavailable)) for registry in (METHODS, TASKS)}
     modules = set(sys.modules)
     yield
+    REGISTRIES.update(kinds)
     for registry, (classes, unavailable) in before.items():
         registry._classes, registry._unavailable = classes, unavailable
     for name in set(sys.modules) - modules:

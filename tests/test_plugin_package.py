@@ -18,7 +18,9 @@ from pathlib import Path
 import collapsebench
 from collapsebench.loop.plan import enumerate_cells, build_cell
 from collapsebench.loop.protocol import single_task
-from collapsebench.core.registry import METHODS, TASKS, builtin_folder
+from collapsebench.core.method import METHODS
+from collapsebench.core.task import TASKS
+from collapsebench.core.registry import builtin_folder
 from collapsebench.loop.runner import run_cell
 from collapsebench.loop.store import Store
 

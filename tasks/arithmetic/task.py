@@ -25,7 +25,6 @@ SAMPLES = 1000
 
 
 @task("arithmetic")
-@dataclass(frozen=True)
 class Arithmetic(Task):
     """Lines "aa+bb=ccc": zero-padded operands, the answer with its last digit first.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -23,7 +22,6 @@ OTHERS = 3
 
 
 @task("babistories")
-@dataclass(frozen=True)
 class BabiStories(TextTask):
     """Whole stories, one per row; the sizes and settings are those of every text task.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 
 import torch
@@ -14,7 +13,6 @@ LAW_SEED = 20240613
 
 
 @task("categorical")
-@dataclass(frozen=True)
 class Categorical(Task):
     """One categorical distribution per context, fitted by counting.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,6 @@ SHA256 = "87ff0c9e40dc7e2c0e34e7257799c2e3f3aec1a016363bb11cad869ec428a826"
 
 
 @task("digits")
-@dataclass(frozen=True)
 class Digits(ImageTask):
     """scikit-learn's handwritten digits and a conditional variational autoencoder."""
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import torch
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
 
 @task("gaussian")
-@dataclass(frozen=True)
 class Gaussian(Task):
     """N(0, I_d) and its maximum-likelihood normal.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -21,7 +20,6 @@ Shape = Literal["moons", "circles", "blobs", "swiss_roll"]
 
 
 @task("kde")
-@dataclass(frozen=True)
 class KernelDensity(Task):
     """Two moons (or another shape) and a Gaussian kernel density estimate.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
@@ -17,7 +16,6 @@ QUANTILE_SEED, QUANTILE_ROWS = 20240712, 20_000
 
 
 @task("mixture2d")
-@dataclass(frozen=True)
 class Mixture2D(Task):
     """A mixture of normals of one width in the plane, and a small network that learns to draw from it.
 

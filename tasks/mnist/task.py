@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
@@ -24,7 +23,6 @@ MODELS = ("vae", "ddpm")
 
 
 @task("mnist")
-@dataclass(frozen=True)
 class MNIST(ImageTask):
     """MNIST and a conditional variational autoencoder, or a small conditional diffusion model.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -24,7 +23,6 @@ SURROGATE_WIDTH, SURROGATE_RIDGE, SURROGATE_SEED = 500, 1e-3, 20241007
 
 
 @task("mnist_labels")
-@dataclass(frozen=True)
 class MnistLabels(Task):
     """Real images, labelled by the previous model: random features or a two-layer network.
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
 
 @task("regression")
-@dataclass(frozen=True)
 class Regression(Task):
     """y = x·w* + noise with x of mean 0 and covariance Σ, and weights fitted in closed form.
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 
 @task("sft")
-@dataclass(frozen=True)
 class SFT(TextTask):
     """Prompts with responses; a model writes responses to the prompts of D_0, which have no loss themselves.
 

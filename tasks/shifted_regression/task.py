@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
 
 
 @task("shifted_regression")
-@dataclass(frozen=True)
 class ShiftedRegression(Task):
     """Ridge regression on rows labelled by w_1 (real) and by w_2 = w_1 + δ (synthetic), δ ~ N(0, c²/d · I).
 

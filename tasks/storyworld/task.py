@@ -28,7 +28,6 @@ SORROWS = {"sad", "upset", "worried", "afraid", "dirty", "stuck"}
 
 
 @task("storyworld")
-@dataclass(frozen=True)
 class Storyworld(Task):
     """Small children's stories, word by word: a child, a friend, a thing, a problem and how it was solved.
 

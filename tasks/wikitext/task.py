@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 
 @task("wikitext")
-@dataclass(frozen=True)
 class WikiText(TextTask):
     """Blocks of `context` tokens, cut one after another from the running text; no block has an end.
 

@@ -6,7 +6,7 @@ import pytest
 
 from collapsebench.cli import diagnosis as doctor
 from collapsebench.cli import main
-from collapsebench.core.registry import METHODS
+from collapsebench.core.method import METHODS
 
 
 @pytest.fixture

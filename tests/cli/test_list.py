@@ -43,7 +43,7 @@ def test_protocols_are_listed_with_their_sizes(cli):
 
 
 def test_a_plugin_that_cannot_be_imported_is_listed_with_the_reason(cli, monkeypatch):
-    from collapsebench.core.registry import METHODS
+    from collapsebench.core.method import METHODS
 
     monkeypatch.setattr(METHODS, "_unavailable", {"fancy": "No module named 'fancy_library'"})
     assert "unavailable: fancy: No module named 'fancy_library'" in cli("list", "methods").out

@@ -5,7 +5,8 @@ import pytest
 from collapsebench.cli import main
 from collapsebench.cli.scaffold import new_method
 from collapsebench.core.errors import UsageError
-from collapsebench.core.registry import METHODS, load_file
+from collapsebench.core.method import METHODS
+from collapsebench.core.registry import load_file
 from collapsebench.testing import check_method
 
 

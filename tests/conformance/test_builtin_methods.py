@@ -2,7 +2,7 @@
 
 import pytest
 
-from collapsebench.core.registry import METHODS
+from collapsebench.core.method import METHODS
 from collapsebench.testing import method_results
 
 CLOSED_FORM = ("gaussian", "categorical", "kde", "regression")

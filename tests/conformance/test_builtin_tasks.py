@@ -2,7 +2,7 @@
 
 import pytest
 
-from collapsebench.core.registry import TASKS
+from collapsebench.core.task import TASKS
 from collapsebench.testing import task_results
 
 DOWNLOADED = {"babistories", "mnist", "mnist_labels", "sft", "wikitext"}

@@ -4,8 +4,9 @@ import pytest
 
 from collapsebench import PluginError
 from collapsebench.core.errors import UsageError
-from collapsebench.core.method import Method
-from collapsebench.core.registry import METHODS, TASKS, Registry, builtin_folder, load_file, load_plugins
+from collapsebench.core.method import METHODS, Method
+from collapsebench.core.registry import Registry, builtin_folder, load_file, load_plugins
+from collapsebench.core.task import TASKS
 
 METHOD = """
 from dataclasses import dataclass
@@ -124,8 +125,8 @@ def test_built_in_plugins_that_cannot_be_imported_are_listed_with_the_reason(tmp
     (tmp_path / "fine.py").write_text(METHOD.format(name="fine"))
     (tmp_path / "broken.py").write_text("import no_such_module")
     monkeypatch.setattr("collapsebench.core.registry.builtin_folder", lambda name: tmp_path)
-    registry = Registry("method", Method, "collapsebench.no_such_group")
-    monkeypatch.setattr("collapsebench.core.registry.METHODS", registry)
+    registry = Registry(Method, "*.py")
+    monkeypatch.setattr("collapsebench.core.method.METHODS", registry)
 
     assert registry.names() == ["fine"]
     assert "No module named 'no_such_module'" in registry.unavailable()["broken"]
@@ -142,9 +143,9 @@ def test_entry_points_of_installed_packages_are_loaded(tmp_path, monkeypatch, re
         "[collapsebench.methods]\nplugged_in = plugged_in_package\nmissing = no_such_package\n"
     )
     monkeypatch.syspath_prepend(tmp_path)
-    registry = Registry("method", Method, "collapsebench.methods")
+    registry = Registry(Method, "*.py")
     monkeypatch.setattr("collapsebench.core.registry.builtin_folder", lambda name: tmp_path / "none")
-    monkeypatch.setattr("collapsebench.core.registry.METHODS", registry)
+    monkeypatch.setattr("collapsebench.core.method.METHODS", registry)
 
     assert registry.names() == ["plugged_in"]
     assert registry.unavailable() == {"missing": "ModuleNotFoundError: No module named 'no_such_package'"}

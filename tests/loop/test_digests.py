@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from collapsebench.core.registry import METHODS, TASKS, builtin_folder, load_file
+from collapsebench.core.method import METHODS
+from collapsebench.core.registry import builtin_folder, load_file
+from collapsebench.core.task import TASKS
 from collapsebench.loop.digests import LOOP, NEUTRAL, PACKAGE, CodeBase, file_source, module_code, plugin_code
 from collapsebench.loop.lineage import Lineage, generations_of
 from collapsebench.testing.tiny import tiny_cell, tiny_task
@@ -401,7 +403,8 @@ def keys_of(tree):
     """The keys of tasks and methods as a process of their own has them, run from the copy."""
     program = """
 import json
-from collapsebench.core.registry import METHODS, TASKS
+from collapsebench.core.method import METHODS
+from collapsebench.core.task import TASKS
 from collapsebench.loop.cell import method_key, task_key
 tasks = {name: task_key(TASKS.get(name)()) for name in ("gaussian", "kde", "digits", "arithmetic")}
 print(json.dumps(tasks | {name: method_key(METHODS.get(name)()) for name in ("replace", "tempered")}))

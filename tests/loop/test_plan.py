@@ -6,7 +6,8 @@ import pytest
 
 from collapsebench import Method, MethodCard
 from collapsebench.core.errors import PluginError, ProtocolError, UsageError
-from collapsebench.core.registry import METHODS, load_file
+from collapsebench.core.method import METHODS
+from collapsebench.core.registry import load_file
 from collapsebench.loop.cell import Cell
 from collapsebench.loop.plan import REFERENCES, build_cell, check_start, enumerate_cells
 from collapsebench.loop.plugins import make_method, make_task
@@ -138,7 +139,7 @@ def test_a_parameter_without_a_default_must_be_given(registries):
     METHODS.register("needy", Needy)
     with pytest.raises(UsageError, match="Method 'needy' needs k") as error:
         make_method("needy", {})
-    assert error.value.hint == "--set k=VALUE"
+    assert error.value.hint == "Write needy(k=VALUE)."
     assert make_method("needy", {"k": "1"}).k == 1
     assert make_method("needy", {"k": "1"}).label == "needy(k=1)"
 

@@ -11,7 +11,7 @@ import torch
 from collapsebench import Context, Corpus, FitReport, Learner, Sites, Task, TaskCard
 from collapsebench.core.context import RealSource
 from collapsebench.core.costs import Costs
-from collapsebench.core.registry import METHODS
+from collapsebench.core.method import METHODS
 from collapsebench.loop.protocol import TaskRules
 
 

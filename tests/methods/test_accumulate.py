@@ -1,4 +1,4 @@
-from collapsebench.core.registry import METHODS
+from collapsebench.core.method import METHODS
 
 
 def test_everything_so_far(curate):

@@ -1,4 +1,4 @@
-from collapsebench.core.registry import METHODS
+from collapsebench.core.method import METHODS
 
 
 def test_n_distinct_rows_of_the_pool(curate):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus, PluginError
-from collapsebench.core.registry import METHODS
+from collapsebench.core.method import METHODS
 
 REAL, SYNTHETIC = torch.arange(8.0), torch.arange(100.0, 108.0)
 

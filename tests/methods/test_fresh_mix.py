@@ -3,7 +3,7 @@ import math
 import pytest
 
 from collapsebench import PluginError
-from collapsebench.core.registry import METHODS
+from collapsebench.core.method import METHODS
 
 
 def test_exact_counts_of_fresh_and_synthetic_rows(curate):

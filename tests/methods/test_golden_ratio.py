@@ -1,7 +1,7 @@
 import pytest
 
 from collapsebench import PluginError
-from collapsebench.core.registry import METHODS
+from collapsebench.core.method import METHODS
 
 GOLDEN = (5**0.5 - 1) / 2
 

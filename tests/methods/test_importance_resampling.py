@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from collapsebench import Corpus, PluginError
-from collapsebench.core.registry import METHODS, TASKS
+from collapsebench.core.method import METHODS
+from collapsebench.core.task import TASKS
 from collapsebench.loop.cell import Cell
 from collapsebench.loop.protocol import load_protocol
 

@@ -1,7 +1,7 @@
 import pytest
 
 from collapsebench import PluginError
-from collapsebench.core.registry import METHODS
+from collapsebench.core.method import METHODS
 
 
 def test_n_distinct_rows_of_all_candidates(curate):

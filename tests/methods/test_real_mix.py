@@ -1,7 +1,7 @@
 import pytest
 
 from collapsebench import PluginError
-from collapsebench.core.registry import METHODS
+from collapsebench.core.method import METHODS
 
 
 @pytest.mark.parametrize(("alpha", "real"), [(0.0, 0), (0.25, 2), (0.5, 4), (1.0, 8)])

@@ -1,4 +1,4 @@
-from collapsebench.core.registry import METHODS
+from collapsebench.core.method import METHODS
 
 
 def test_replace_is_the_synthetic_set(curate):

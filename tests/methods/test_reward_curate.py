@@ -3,7 +3,7 @@ import math
 import pytest
 
 from collapsebench import PluginError
-from collapsebench.core.registry import METHODS
+from collapsebench.core.method import METHODS
 
 
 def test_the_higher_reward_of_each_pair_wins(curate):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus, PluginError, Sites
-from collapsebench.core.registry import METHODS
+from collapsebench.core.method import METHODS
 
 
 def test_the_most_surprising_candidates_are_kept(curate):

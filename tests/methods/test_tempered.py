@@ -1,7 +1,7 @@
 import pytest
 
 from collapsebench import PluginError
-from collapsebench.core.registry import TASKS
+from collapsebench.core.task import TASKS
 from collapsebench.loop.plugins import make_method
 
 

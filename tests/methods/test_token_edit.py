@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus, PluginError
-from collapsebench.core.registry import METHODS
+from collapsebench.core.method import METHODS
 
 
 def test_certain_editable_sites_are_redrawn(curate):

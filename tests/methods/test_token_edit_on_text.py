@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Task, TaskCard
-from collapsebench.core.registry import METHODS
+from collapsebench.core.method import METHODS
 from collapsebench.learners.gradient import Optimizer
 from collapsebench.learners.lm.causal_lm import CausalLM, LMShape
 from collapsebench.learners.lm.tokenizer import symbol_tokenizer

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from collapsebench import PluginError
-from collapsebench.core.registry import METHODS
+from collapsebench.core.method import METHODS
 
 
 def test_tokens_that_the_model_is_certain_of_have_no_loss():

@@ -1,7 +1,7 @@
 import pytest
 
 from collapsebench import PluginError
-from collapsebench.core.registry import METHODS
+from collapsebench.core.method import METHODS
 
 
 def test_draws_until_n_are_kept(curate):

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from collapsebench import Corpus, FitConfig, PluginError, Start, Task
-from collapsebench.core.registry import TASKS
 from collapsebench.core.seeds import stream
+from collapsebench.core.task import TASKS
 from collapsebench.learners.lm.tokenizer import encode, symbol_tokenizer
 
 

@@ -11,8 +11,8 @@ import torch
 
 from collapsebench import Corpus, FitConfig, PluginError, Start
 from collapsebench.core.errors import DataError, ProtocolError
-from collapsebench.core.registry import TASKS
 from collapsebench.core.seeds import stream
+from collapsebench.core.task import TASKS
 from collapsebench.data import FOLDER
 from collapsebench.learners.lm.model import build_model
 from collapsebench.learners.lm.tokenizer import bpe_tokenizer, byte_tokenizer

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Decoding, FitConfig, PluginError
-from collapsebench.core.registry import TASKS
+from collapsebench.core.task import TASKS
 
 
 def rng(seed=0):

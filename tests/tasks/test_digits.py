@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Decoding, FitConfig, Learner, PluginError, Start, Task
-from collapsebench.core.registry import TASKS
+from collapsebench.core.task import TASKS
 
 
 def rng(seed: int = 0) -> torch.Generator:

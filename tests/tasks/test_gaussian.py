@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus, FitConfig, PluginError, Start
-from collapsebench.core.registry import TASKS
+from collapsebench.core.task import TASKS
 
 
 def rng(seed=0):

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus, FitConfig, PluginError
-from collapsebench.core.registry import TASKS
+from collapsebench.core.task import TASKS
 
 SHAPES = ["moons", "circles", "blobs", "swiss_roll"]
 

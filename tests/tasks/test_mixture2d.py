@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus, FitReport, Learner, PluginError
-from collapsebench.core.registry import TASKS
+from collapsebench.core.task import TASKS
 
 
 class Fixed(Learner):

@@ -11,7 +11,8 @@ from collapsebench import Context, Corpus, Decoding, FitConfig, PluginError, Sta
 from collapsebench.core.costs import Costs
 from collapsebench.core.errors import DataError
 from collapsebench.core.files import cache_folder
-from collapsebench.core.registry import METHODS, TASKS
+from collapsebench.core.method import METHODS
+from collapsebench.core.task import TASKS
 from collapsebench.data import FOLDER, DataFile, mnist
 from collapsebench.learners.gradient import Optimizer
 from collapsebench.learners.image.ddpm import ConditionalDDPM

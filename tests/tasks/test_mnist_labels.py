@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Decoding, FitConfig, PluginError
-from collapsebench.core.registry import TASKS
+from collapsebench.core.task import TASKS
 from collapsebench.data import mnist
 from collapsebench.testing import task_results, tiny
 

@@ -7,8 +7,8 @@ import torch
 
 from collapsebench import Decoding, FitConfig, PluginError, Start
 from collapsebench.core.errors import DataError
-from collapsebench.core.registry import TASKS
 from collapsebench.core.seeds import stream
+from collapsebench.core.task import TASKS
 from collapsebench.loop.plugins import make_task
 from collapsebench.testing import task_results, tiny
 

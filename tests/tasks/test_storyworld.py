@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Decoding, FitConfig, PluginError, Start, Task
-from collapsebench.core.registry import TASKS
 from collapsebench.core.seeds import stream
+from collapsebench.core.task import TASKS
 from collapsebench.learners.gradient import Optimizer
 from collapsebench.learners.grammar.learner import GrammarLearner
 from collapsebench.learners.lm.causal_lm import CausalLM

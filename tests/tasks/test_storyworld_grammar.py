@@ -5,7 +5,7 @@ from statistics import fmean, stdev
 import pytest
 import torch
 
-from collapsebench.core.registry import TASKS
+from collapsebench.core.task import TASKS
 from collapsebench.learners.grammar.choice import Choice
 from collapsebench.learners.grammar.program import END, Grammar, uniforms
 

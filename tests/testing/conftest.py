@@ -2,7 +2,9 @@
 
 import pytest
 
-from collapsebench.core.registry import METHODS, TASKS, load_file
+from collapsebench.core.method import METHODS
+from collapsebench.core.registry import load_file
+from collapsebench.core.task import TASKS
 
 METHOD = """
 import itertools

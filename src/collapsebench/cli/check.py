@@ -29,7 +29,7 @@ def check(
 
     Exits with 0 if every check passes and with 3 if one fails or the plug-in cannot be imported.
     """
-    from ..core.registry import TASKS
+    from ..core.task import TASKS
     from ..testing import method_results, task_results
 
     tasks = task.split(",") if task else None
@@ -47,7 +47,9 @@ def check(
 
 def _find(plugin: str) -> tuple[list[type[Method]], list[type[Task]]]:
     """The plug-ins of a file, or the installed ones of a name."""
-    from ..core.registry import METHODS, TASKS, load_file
+    from ..core.method import METHODS
+    from ..core.registry import load_file
+    from ..core.task import TASKS
 
     # Discovery comes first, so that a file that takes an installed name is the one that is refused.
     names = {*METHODS.names(), *METHODS.unavailable(), *TASKS.names(), *TASKS.unavailable()}

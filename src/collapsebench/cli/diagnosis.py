@@ -194,8 +194,9 @@ def _git() -> Finding:
 
 
 def _plugins() -> Iterator[Finding]:
+    from ..core.method import METHODS
     from ..core.records import REFERENCES
-    from ..core.registry import METHODS, TASKS
+    from ..core.task import TASKS
 
     for kind, names, unavailable in (
         ("methods", METHODS.names(), METHODS.unavailable()),

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import MISSING, Field, fields
+from dataclasses import MISSING
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..core.method import Method, default_of, track_of
+from ..core.method import METHODS, Method, track_of
+from ..core.registry import REGISTRIES, load_plugins
+from ..core.task import TASKS
 from .options import PluginOption
 
 if TYPE_CHECKING:
@@ -30,15 +32,12 @@ def list_plugins(
     """List methods, tasks or protocols; what cannot be imported is listed with the reason."""
     from rich.console import Console
 
-    from ..core.registry import METHODS, TASKS, load_plugins
-
     load_plugins(plugin or [])
     tables = {Kind.METHODS: _methods, Kind.TASKS: _tasks, Kind.PROTOCOLS: _protocols}
     console = Console()
     console.print(tables[kind]())
-    registries = {Kind.METHODS: METHODS, Kind.TASKS: TASKS}
-    if kind in registries:
-        for name, reason in registries[kind].unavailable().items():  # type: ignore[attr-defined]
+    if registry := REGISTRIES.get(kind.removesuffix("s")):
+        for name, reason in registry.unavailable().items():
             console.print(f"unavailable: {name}: {reason}", style="yellow", markup=False, highlight=False)
 
 
@@ -53,14 +52,12 @@ def _table(*columns: str) -> Table:
 
 
 def _methods() -> Table:
-    from ..core.registry import METHODS
-    from ..loop.plugins import description
-
     table = _table("method", "track", "parameters", "what it does")
     for name in METHODS.names():
         cls = METHODS.get(name)
-        parameters = ", ".join(map(_parameter, fields(cls)))  # type: ignore[arg-type]
-        table.add_row(name, _track(cls), parameters, description(cls))
+        defaults = cls.parameters().items()
+        parameters = ", ".join(key if default is MISSING else f"{key}={default}" for key, default in defaults)
+        table.add_row(name, _track(cls), parameters, cls.description())
     return table
 
 
@@ -68,19 +65,12 @@ def _track(cls: type[Method]) -> str:
     """The track of a method with its default parameters, or of what its card declares if some must be given."""
     if cls.card.reference:
         return "reference"
-    if any(default_of(f) is MISSING for f in fields(cls)):  # type: ignore[arg-type]
+    if MISSING in cls.parameters().values():
         return track_of(frozenset(cls.card.access))
     return cls().track
 
 
-def _parameter(field: Field[Any]) -> str:
-    default = default_of(field)
-    return field.name if default is MISSING else f"{field.name}={default}"
-
-
 def _tasks() -> Table:
-    from ..core.registry import TASKS
-
     table = _table("task", "scored by", "offers", "what it is")
     for name in TASKS.names():
         card = TASKS.get(name).card

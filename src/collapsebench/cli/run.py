@@ -107,7 +107,7 @@ def _workers(wanted: int | None) -> int:
 
 
 def _methods(options: Sequence[str]) -> list[str]:
-    from ..core.registry import METHODS
+    from ..core.method import METHODS
 
     names = [name for option in options for name in option.split(",") if name]
     return METHODS.names() if "all" in names else names

@@ -10,7 +10,7 @@ from string import Template
 
 from ..core.errors import UsageError
 from ..core.files import write_atomic
-from ..core.registry import METHODS
+from ..core.method import METHODS
 
 
 def new_method(name: str, folder: Path) -> Path:

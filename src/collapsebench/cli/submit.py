@@ -63,7 +63,7 @@ def _place_of_plugin(name: str, methods: Path) -> tuple[Path, Path] | None:
     import inspect
     import sys
 
-    from ..core.registry import METHODS
+    from ..core.method import METHODS
 
     cls = METHODS.get(name)
     source = Path(inspect.getfile(cls))

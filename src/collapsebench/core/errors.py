@@ -38,6 +38,10 @@ class PluginError(CollapsebenchError):
     exit_code = 3
 
 
+class BadParameter(PluginError):
+    """A parameter that a plug-in does not have, or a value that it refuses."""
+
+
 class DataError(CollapsebenchError):
     """Real data that is missing, damaged or not what a task expects."""
 
@@ -76,6 +80,15 @@ class StaleBoard(CollapsebenchError):
     """A generated page differs from what its records give."""
 
     exit_code = 4
+
+
+def describe(error: BaseException) -> str:
+    """An error of any kind as `Type: text`, also one that cannot be printed."""
+    try:
+        text = error.message if isinstance(error, CollapsebenchError) else str(error)
+    except Exception:  # a plug-in's own class may fail to say what is wrong
+        text = "(its text cannot be printed)"
+    return text if isinstance(error, CollapsebenchError) else f"{type(error).__name__}: {text}"
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], owner: str = "") -> UsageError:

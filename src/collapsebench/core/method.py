@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable
-from dataclasses import MISSING, Field, dataclass, fields
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from .corpus import Corpus
 from .errors import PluginError
 from .learner import PLAIN, Decoding
+from .plugin import Plugin
+from .registry import Registry
 from .task import MODALITIES
 
 if TYPE_CHECKING:
@@ -57,13 +59,13 @@ class MethodCard:
             object.__setattr__(self, name, declared)
 
 
-class Method(ABC):
-    """A collapse mitigation. Subclass it as a frozen dataclass; every typed field is a hyper-parameter.
+class Method(Plugin, ABC):
+    """A collapse mitigation. Every typed field of a subclass is a hyper-parameter, checked by its annotation.
 
     The first line of the class docstring becomes the board's description.
     """
 
-    name: ClassVar[str] = ""
+    plugin_kind: ClassVar[str] = "method"
     card: ClassVar[MethodCard]
 
     @abstractmethod
@@ -78,7 +80,7 @@ class Method(ABC):
         """What a task's learner must be able to do; override where it depends on a hyper-parameter."""
         return frozenset(self.card.needs)
 
-    def check(self, n: int) -> None:  # noqa: B027 (a hook; most methods work with any size)
+    def check(self, n: int) -> None:
         """Refuse hyper-parameters that cannot work with `n` real examples, before anything runs.
 
         Raises:
@@ -96,25 +98,6 @@ class Method(ABC):
     def skip(self, task: TaskCard) -> str | None:
         """Why this method cannot run on a task, or None."""
         return None
-
-    def params(self) -> dict[str, object]:
-        """Hyper-parameters by name, defaults included."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
-
-    @property
-    def changed_params(self) -> dict[str, object]:
-        """Hyper-parameters that differ from their default."""
-        return {
-            f.name: getattr(self, f.name)
-            for f in fields(self)  # type: ignore[arg-type]
-            if getattr(self, f.name) != default_of(f)
-        }
-
-    @property
-    def label(self) -> str:
-        """The name, followed by hyper-parameters that differ from their default."""
-        changed = ", ".join(f"{k}={v}" for k, v in self.changed_params.items())
-        return f"{self.name}({changed})" if changed else self.name
 
     @property
     def weights_sites(self) -> bool:
@@ -136,10 +119,7 @@ def track_of(access: frozenset[str]) -> str:
     return "anchored" if "history" in access else "blind"
 
 
-def default_of(field: Field[Any]) -> Any:
-    """A dataclass field's default, or `MISSING` if it must be given."""
-    return field.default if field.default_factory is MISSING else field.default_factory()
-
+METHODS = Registry(Method, "*.py")
 
 M = TypeVar("M", bound=type[Method])
 
@@ -148,9 +128,6 @@ def method(name: str) -> Callable[[M], M]:
     """Class decorator: register a method under this name when its file is loaded."""
 
     def register(cls: M) -> M:
-        from .registry import METHODS
-
-        cls.name = name
         METHODS.register(name, cls)
         return cls
 

@@ -1,4 +1,4 @@
-"""Registry: finds plug-ins in the built-in folders, in installed packages and in a user's file.
+"""Registry: finds plug-ins in the built-in folders, in installed packages and in a user's file; knows no class.
 
 A plug-in that cannot be imported is kept with the reason, so that it can be listed.
 """
@@ -15,13 +15,15 @@ from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from .errors import PluginError, UsageError, unknown_name
-from .method import Method
-from .task import Task
+from .plugin import Plugin
 
-P = TypeVar("P", Method, Task)
+P = TypeVar("P", bound=Plugin)
+
+REGISTRIES: dict[str, Registry[Any]] = {}
+"""The registry of each kind of plug-in."""
 
 _PACKAGE = Path(__file__).parents[1]
 
@@ -30,20 +32,20 @@ class Registry(Generic[P]):
     """Named plug-in classes of one kind.
 
     Args:
-        kind: `method` or `task`, for messages.
         base: the class that every plug-in of this kind extends.
-        group: the entry point group of installed plug-in packages.
+        files: where plug-ins lie in the built-in folder of this kind, as a glob pattern.
     """
 
-    def __init__(self, kind: str, base: type[P], group: str) -> None:
-        self.kind, self.group = kind, group
+    def __init__(self, base: type[P], files: str) -> None:
+        self.kind, self._files = base.plugin_kind, files
         self.base: type[P] = base
         self._classes: dict[str, type[P]] = {}
         self._unavailable: dict[str, str] = {}
         self._discovered = False
+        REGISTRIES[self.kind] = self
 
     def register(self, name: str, cls: type[P]) -> None:
-        """Add a class under a name; called by the `@method` and `@task` decorators.
+        """Add a class under a name, which becomes its own; called by the `@method` and `@task` decorators.
 
         Raises:
             PluginError: not a subclass of the base, no card, a name that is not one word of letters, digits,
@@ -67,6 +69,7 @@ class Registry(Generic[P]):
                 f"{self.kind.capitalize()} '{name}' is defined twice: {_source(other)} and {_source(cls)}.",
                 "Rename one of them.",
             )
+        cls.name = name
         self._classes[name] = cls
 
     def forget(self, module: str) -> None:
@@ -106,9 +109,9 @@ class Registry(Generic[P]):
         if self._discovered:
             return
         self._discovered = True
-        for name, path in self._builtin_files():
-            self._try(name, partial(load_file, path))
-        for point in entry_points(group=self.group):
+        for path in sorted(builtin_folder(f"{self.kind}s").glob(self._files)):
+            self._try(path.parent.name if path.name == "task.py" else path.stem, partial(load_file, path))
+        for point in entry_points(group=f"collapsebench.{self.kind}s"):
             self._try(point.name, point.load)
 
     def _try(self, name: str, load: Callable[[], object]) -> None:
@@ -118,16 +121,6 @@ class Registry(Generic[P]):
             self._unavailable[name] = error.message
         except (Exception, SystemExit) as error:  # a plug-in may fail in any way; it is listed with the reason
             self._unavailable[name] = f"{type(error).__name__}: {error}"
-
-    def _builtin_files(self) -> Iterable[tuple[str, Path]]:
-        folder = builtin_folder(f"{self.kind}s")
-        pattern = "*.py" if self.kind == "method" else "*/task.py"
-        for path in sorted(folder.glob(pattern)):
-            yield (path.stem if self.kind == "method" else path.parent.name), path
-
-
-METHODS: Registry[Method] = Registry("method", Method, "collapsebench.methods")
-TASKS: Registry[Task] = Registry("task", Task, "collapsebench.tasks")
 
 
 def builtin_folder(name: str) -> Path:
@@ -158,8 +151,8 @@ def load_file(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except (Exception, SystemExit) as error:
         del sys.modules[name]
-        METHODS.forget(name)
-        TASKS.forget(name)
+        for registry in REGISTRIES.values():
+            registry.forget(name)
         if isinstance(error, PluginError):
             raise
         raise PluginError(
@@ -185,8 +178,8 @@ def _package(folder: Path) -> str:
 
 def load_plugins(paths: Iterable[Path]) -> None:
     """Load a user's plug-in files (`--plugin`), after the built-in ones: a name that is taken is refused."""
-    METHODS.names()
-    TASKS.names()
+    for registry in REGISTRIES.values():
+        registry.names()
     for path in paths:
         load_file(path)
 

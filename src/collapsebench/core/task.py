@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from .corpus import Corpus
 from .errors import PluginError
+from .plugin import Plugin
+from .registry import Registry
 
 if TYPE_CHECKING:
     import torch
@@ -96,10 +98,10 @@ class Start:
         return self._load()
 
 
-class Task(ABC):
-    """A benchmark task. Subclass it as a frozen dataclass; typed fields are sizes that a protocol may set."""
+class Task(Plugin, ABC):
+    """A benchmark task. Every typed field of a subclass is a size that a protocol may set."""
 
-    name: ClassVar[str] = ""
+    plugin_kind: ClassVar[str] = "task"
     card: ClassVar[TaskCard]
 
     @property
@@ -177,10 +179,6 @@ class Task(ABC):
         """Each example in grey levels 0..255, uint8 `[n, height, width]`, for sheets of samples; None: no pictures."""
         return None
 
-    def params(self) -> dict[str, object]:
-        """Sizes by name, defaults included."""
-        return {f.name: getattr(self, f.name) for f in fields(self)}  # type: ignore[arg-type]
-
 
 def _shorten(values: torch.Tensor, most: int = 12) -> str:
     flat = values.reshape(-1).tolist()
@@ -195,6 +193,8 @@ def _lacks(task: Task, capability: str) -> PluginError:
     )
 
 
+TASKS = Registry(Task, "*/task.py")
+
 T = TypeVar("T", bound=type[Task])
 
 
@@ -202,9 +202,6 @@ def task(name: str) -> Callable[[T], T]:
     """Class decorator: register a task under this name when its file is loaded."""
 
     def register(cls: T) -> T:
-        from .registry import TASKS
-
-        cls.name = name
         TASKS.register(name, cls)
         return cls
 

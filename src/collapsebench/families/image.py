@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import torch
@@ -39,7 +38,6 @@ class Split(NamedTuple):
     test: Corpus
 
 
-@dataclass(frozen=True)
 class ImageTask(Task):
     """A task whose model generates images with their labels.
 

@@ -9,7 +9,7 @@ import logging
 import os
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
@@ -74,7 +74,6 @@ class Prepared(NamedTuple):
     counts: Mapping[str, int]
 
 
-@dataclass(frozen=True)
 class TextTask(Task):
     """A causal language model on real text. Sizes that are 0 or "" come from the named size.
 

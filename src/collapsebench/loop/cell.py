@@ -16,7 +16,6 @@ from ..core.seeds import stream
 from ..core.task import Task
 from ..data import data_path
 from .digests import LOOP, module_code, plugin_code
-from .plugins import description
 from .protocol import Protocol, TaskRules
 
 _PRETRAINED = ("base", "external_prior")
@@ -163,7 +162,7 @@ class Cell:
                 "params": _plain(method.params()),
                 "digest": self.method_key,
                 "title": method.card.title,
-                "description": description(type(method)),
+                "description": method.description(),
                 "paper": method.card.paper,
                 "track": track_of(method.access()),  # what plug-ins say of themselves is not asked
                 "reference": method.name in REFERENCES,

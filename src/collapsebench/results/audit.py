@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from ..core.errors import CollapsebenchError, RecordError
+from ..core.method import METHODS
 from ..core.records import CellRecord, to_line
-from ..core.registry import METHODS, builtin_folder
+from ..core.registry import builtin_folder
 from ..loop.cell import Cell, described, method_key, task_key
 from ..loop.plugins import make_method, make_task
 from ..loop.protocol import Protocol, load_protocol, shipped_protocols

@@ -5,23 +5,18 @@ from __future__ import annotations
 import ast
 import inspect
 from collections.abc import Iterator
-from dataclasses import fields, is_dataclass
 from pathlib import Path
 
-from ..loop.plugins import description
+from ..core.plugin import Plugin
 
 _PICKLERS = frozenset({"cloudpickle", "dill", "joblib", "pickle", "shelve"})
 _PICKLING_CALLS = frozenset({"torch.load", "torch.save", "numpy.save", "np.save"})
 _PLAIN = (bool, int, float, str, type(None))
 
 
-def declaration_problems(cls: type) -> Iterator[str]:
+def declaration_problems(cls: type[Plugin]) -> Iterator[str]:
     """What is missing for a class to be listed, set from the command line and keyed in a store."""
-    parameters = getattr(cls, "__dataclass_params__", None)
-    if not is_dataclass(cls) or "__dataclass_params__" not in vars(cls) or not getattr(parameters, "frozen", False):
-        yield "Decorate the class with @dataclass(frozen=True), under the decorator that registers it."
-        return
-    if not description(cls):
+    if not cls.description():
         yield "Give the class a docstring; its first line is what lists and boards show."
     if not cls.card.title:  # type: ignore[attr-defined]
         yield "Give the card a title."
@@ -30,9 +25,9 @@ def declaration_problems(cls: type) -> Iterator[str]:
     except Exception as error:  # any failure of a constructor
         yield f"It cannot be made with its defaults: {error}"
         return
-    for field in fields(cls):
-        if not isinstance(value := getattr(instance, field.name), _PLAIN):
-            yield f"'{field.name}' is a {type(value).__name__}; use a bool, int, float, str or None."
+    for name, value in instance.params().items():
+        if not isinstance(value, _PLAIN):
+            yield f"'{name}' is a {type(value).__name__}; use a bool, int, float, str or None."
 
 
 def pickling(cls: type) -> Iterator[str]:

@@ -14,8 +14,7 @@ from ..core.corpus import Corpus
 from ..core.errors import PluginError
 from ..core.method import Method
 from ..core.records import CellResult, GenerationRecord
-from ..core.registry import TASKS
-from ..core.task import Task
+from ..core.task import TASKS, Task
 from ..loop.cell import Cell
 from ..loop.lineage import Lineage, generations_of
 from ..loop.protocol import single_task

@@ -1,0 +1,165 @@
+"""Plugin: what methods and tasks share: a name, parameters that are checked, and a label that reads back."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import re
+from collections.abc import Mapping
+from typing import Any, ClassVar, Self
+
+from typing_extensions import override
+
+from .checked import Checked
+from .errors import BadParameter, PluginError, UsageError, unknown_name
+
+
+class Plugin(Checked):
+    """A class whose typed fields are the parameters that a user or a protocol may set."""
+
+    plugin_kind: ClassVar[str] = "plug-in"
+    name: ClassVar[str] = ""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for field in dataclasses.fields(cls):
+            for base in cls.__mro__[1:]:
+                if field.name in vars(base) and field.name not in getattr(base, "__dataclass_fields__", {}):
+                    raise PluginError(f"Field '{field.name}' of {cls.__name__} hides {base.__name__}.{field.name}.")
+
+    @classmethod
+    @override
+    def _owner(cls) -> str:
+        return f"{cls.plugin_kind} '{cls.name or cls.__name__}'"
+
+    @classmethod
+    def parameters(cls) -> dict[str, Any]:
+        """The default of each parameter by name, `dataclasses.MISSING` where one must be given."""
+        made = dataclasses.MISSING
+        return {f.name: f.default if f.default_factory is made else f.default_factory() for f in _fields(cls)}
+
+    @classmethod
+    def make(cls, params: Mapping[str, Any]) -> Self:
+        """An instance with these parameters, given as values or as text.
+
+        Raises:
+            BadParameter: an unknown name, a missing one or a value that its annotation does not allow.
+        """
+        known = cls.parameters()
+        for name in params:
+            if name not in known:
+                error = unknown_name("parameter", name, known, owner=cls._owner())
+                raise BadParameter(error.message, error.hint)
+        if missing := [n for n, default in known.items() if default is dataclasses.MISSING and n not in params]:
+            needed = f"{cls.name}({', '.join(f'{name}=VALUE' for name in missing)})"
+            problem = f"{cls.plugin_kind.capitalize()} '{cls.name}' needs {', '.join(missing)}."
+            raise BadParameter(problem, f"Write {needed}.")
+        return cls(**params)
+
+    @classmethod
+    def parse(cls, label: str) -> Self:
+        """The inverse of `label`.
+
+        Raises:
+            UsageError: not written as `name(key=value, key=value)`, or another plug-in's name.
+            BadParameter: as `make`.
+        """
+        name, texts = split_label(label)
+        if name != cls.name:
+            raise UsageError(f"'{label}' is not a label of {cls._owner()}.")
+        known = cls.parameters()
+        return cls.make({key: cls._read(key, text) if key in known else text for key, text in texts.items()})
+
+    @classmethod
+    def description(cls) -> str:
+        """The first line of the class's own docstring, or ""."""
+        doc = cls.__doc__ or ""
+        return "" if doc.startswith(f"{cls.__name__}(") else doc.strip().partition("\n")[0]
+
+    def params(self) -> dict[str, object]:
+        """Parameters by name, defaults included."""
+        return {f.name: getattr(self, f.name) for f in _fields(type(self))}
+
+    @property
+    def changed_params(self) -> dict[str, object]:
+        """Parameters that differ from their default."""
+        defaults = self.parameters()
+        return {name: value for name, value in self.params().items() if value != defaults[name]}
+
+    @property
+    def label(self) -> str:
+        """The name, followed by the parameters that differ from their default; `parse` reads it back."""
+        changed = ", ".join(f"{name}={self._written(name, value)}" for name, value in self.changed_params.items())
+        return f"{self.name}({changed})" if changed else self.name
+
+    @classmethod
+    def _read(cls, name: str, text: str) -> Any:
+        """A parameter from text: a quoted string, a literal of the parameter's type, or whatever the type accepts."""
+        try:
+            literal = float(text) if text.strip("+-") in ("inf", "nan") else ast.literal_eval(text)
+        except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
+            return cls._checked(name, text)
+        if isinstance(literal, str):
+            return cls._checked(name, literal)
+        try:
+            return cls._checked(name, literal, strict=True)
+        except BadParameter:
+            return cls._checked(name, text)
+
+    @classmethod
+    def _written(cls, name: str, value: object) -> str:
+        """What `_read` reads back: text as it is if it can be told from all else, quoted if not."""
+        if not isinstance(value, str):
+            return str(value)
+        try:
+            bare = split_label(f"x({name}={value})")[1] == {name: value} and cls._read(name, value) == value
+        except UsageError:
+            bare = False
+        return value if bare else repr(value)
+
+
+def split_label(label: str) -> tuple[str, dict[str, str]]:
+    """The name and the parameters as text of `name` or `name(key=value, key=value)`.
+
+    Raises:
+        UsageError: not of that form, or a parameter that is set twice.
+    """
+    found = re.fullmatch(r"\s*([^()\s,=]+)\s*(?:\((.*)\)\s*)?", label, re.DOTALL)
+    texts: dict[str, str] = {}
+    for part in split_labels(found[2] or "") if found else ():
+        key, equals, text = (piece.strip() for piece in part.partition("="))
+        if not (key.isidentifier() and equals and text) or key in texts:
+            found = None
+            break
+        texts[key] = text
+    if found is None:
+        raise UsageError(f"'{label}' is not NAME or NAME(PARAMETER=VALUE, ...).", "For example: tempered(top_k=5)")
+    return found[1], texts
+
+
+def split_labels(text: str) -> list[str]:
+    """The parts of a list at its commas, but for those inside brackets or quotes.
+
+    Raises:
+        UsageError: a bracket or a quote is not closed.
+    """
+    parts, closing = [""], [""]
+    for token in re.findall(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|.""", text, re.DOTALL):
+        if token in ("(", "[", "{"):
+            closing.append({"(": ")", "[": "]", "{": "}"}[token])
+        elif token in (")", "]", "}") and closing.pop() != token:
+            closing = []
+        if not closing or token in ("'", '"'):
+            break
+        if token == "," and len(closing) == 1:
+            parts.append("")
+        else:
+            parts[-1] += token
+    else:
+        if len(closing) == 1:
+            return [part.strip() for part in parts if part.strip()]
+    raise UsageError(f"'{text}' has a bracket or a quote without its partner.", "Quote text as in source='a, b'.")
+
+
+def _fields(cls: type[Plugin]) -> tuple[dataclasses.Field[Any], ...]:
+    return dataclasses.fields(cls)
