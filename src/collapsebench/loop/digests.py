@@ -27,10 +27,12 @@ LOOP = "loop.lineage"
 NEUTRAL = frozenset(
     f"collapsebench.{name}"
     for name in (
+        "core.checked",  # how parameters are checked; their values are part of every key
         "core.commands",  # words of hints
         "core.errors",  # words of errors
         "core.files",  # where files lie and how they are written
         "core.lazy",  # when a module is imported
+        "core.plugin",  # what plug-ins are called
         "core.processes",  # which process writes
         "core.records",  # how numbers are written; its SCHEMA is part of every key
         "core.registry",  # how plug-ins are found
