@@ -28,7 +28,7 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
 
 def records(folder: Path) -> list[CellResult]:
     found = [r for path in sorted(folder.glob("boards/*/records/*.jsonl")) for r in read_results(path)]
-    return sorted(found, key=lambda r: (r.cell.task["name"], r.cell.method["label"], r.cell.seed))
+    return sorted(found, key=lambda r: (r.cell.task.name, r.cell.method.label, r.cell.seed))
 
 
 with tempfile.TemporaryDirectory() as whole, tempfile.TemporaryDirectory() as killed:

@@ -146,6 +146,7 @@ def make_result(make_cell):
                 costs=Costs(real_examples=4, synthetic_examples=4 * t, trained_tokens=4 * (t + 1)).to_dict(),
                 rows=4,
                 real_share=1.0 if t == 0 else 0.0,
+                log={},
                 seconds={"fit": seconds},
             )
             for t in range(finished)

@@ -60,11 +60,11 @@ def test_one_changed_number_in_a_record_makes_a_board_stale(tmp_path):
     path = folder / "records" / "accumulate.jsonl"
     first, *others = read_results(path)
     *generations, last = first.generations
-    primary = first.cell.task["primary"]
-    last = replace(last, metrics={**last.metrics, primary: 1.1 * last.metrics[primary]})
+    primary = first.cell.task.primary
+    last = last.changed(metrics={**last.metrics, primary: 1.1 * last.metrics[primary]})
     path.write_text(write_results([replace(first, generations=(*generations, last)), *others]), encoding="utf-8")
     stale = {page.name for page in stale_pages(folder)}
-    assert stale >= {"README.md", "blind.md", f"{first.cell.task['name']}.svg"}
+    assert stale >= {"README.md", "blind.md", f"{first.cell.task.name}.svg"}
 
 
 def test_the_board_in_the_readme_is_the_board():

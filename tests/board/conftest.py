@@ -66,6 +66,7 @@ def cell(method: str, task: str, seed: int, *, recovered: float | None = None, *
                     "optimizer_steps": 700 * (t + 1),
                 },
                 rows=1000,
+                log={},
                 real_share=1.0
                 if t == 0 or method in ("frozen", "fresh_real")
                 else 0.0
@@ -97,6 +98,7 @@ def cell(method: str, task: str, seed: int, *, recovered: float | None = None, *
             "unit": unit,
             "metrics": {primary: "held-out loss on real data", **{name: name.replace("_", " ") for name in shown}},
             "shown": list(shown),
+            "lm_eval": None,
         },
         "method": {
             "name": method,
@@ -111,6 +113,7 @@ def cell(method: str, task: str, seed: int, *, recovered: float | None = None, *
         },
         "seed": seed,
         "status": "done",
+        "reason": "",
         "theory": tuple(0.2 + 0.6 * t for t in range(GENERATIONS + 1))
         if (method, task) == ("replace", "gaussian")
         else (),
@@ -158,8 +161,8 @@ class Fabricate:
     def board(folder: Path, results: list[CellResult]) -> Path:
         """A board folder with one records file per method."""
         (folder / "records").mkdir(parents=True, exist_ok=True)
-        for name in {result.cell.method["name"] for result in results}:
-            own = [result for result in results if result.cell.method["name"] == name]
+        for name in {result.cell.method.name for result in results}:
+            own = [result for result in results if result.cell.method.name == name]
             (folder / "records" / f"{name}.jsonl").write_text(write_results(own), encoding="utf-8")
         return folder
 

@@ -67,8 +67,8 @@ def test_no_entrant_changes_another_ones_scores(fabricate, tmp_path):
 
     everything = fabricate.everything()
     crowded = said(load_board(fabricate.board(tmp_path / "all", everything)))
-    for name in sorted({r.cell.method["name"] for r in everything if not r.cell.method["reference"]}):
-        others = [result for result in everything if result.cell.method["name"] != name]
+    for name in sorted({r.cell.method.name for r in everything if not r.cell.method.reference}):
+        others = [result for result in everything if result.cell.method.name != name]
         without = said(load_board(fabricate.board(tmp_path / name, others)))
         assert all(repr(crowded[label]) == repr(what) for label, what in without.items()), name
         assert len(without) == len(crowded) - 1

@@ -14,9 +14,9 @@ def entry(board, label):
 
 def with_losses(result, *losses):
     """The same cell with other values of its primary metric at t = 0, 1, ..."""
-    primary = result.cell.task["primary"]
+    primary = result.cell.task.primary
     generations = [
-        changed(g, metrics={**g.metrics, primary: v}) for g, v in zip(result.generations, losses, strict=True)
+        g.changed(metrics={**g.metrics, primary: v}) for g, v in zip(result.generations, losses, strict=True)
     ]
     return changed(result, generations=tuple(generations))
 
@@ -205,7 +205,7 @@ def test_a_file_under_another_name_is_refused(fabricate, tmp_path):
 )
 def test_one_file_cannot_change_what_others_say_of_the_rules(fabricate, tmp_path, part, field, forged):
     results = [
-        changed(r, cell=changed(r.cell, **{part: {**getattr(r.cell, part), field: forged}}))
+        changed(r, cell=r.cell.changed(**{part: getattr(r.cell, part).changed(**{field: forged})}))
         for r in fabricate.cells("accumulate", ["gaussian"])
     ]
     fabricate.board(tmp_path, fabricate.cells("replace", ["gaussian"]) + results)
@@ -216,7 +216,7 @@ def test_one_file_cannot_change_what_others_say_of_the_rules(fabricate, tmp_path
 @pytest.mark.parametrize("part", ["protocol", "task"])
 def test_records_of_different_versions_are_not_mixed(fabricate, tmp_path, part):
     old = [
-        changed(r, cell=changed(r.cell, **{part: {**getattr(r.cell, part), "digest": "feedbeef" * 8}}))
+        changed(r, cell=r.cell.changed(**{part: getattr(r.cell, part).changed(digest="feedbeef" * 8)}))
         for r in fabricate.cells("frozen")
     ]
     fabricate.board(tmp_path, fabricate.cells("replace") + old)
@@ -226,8 +226,8 @@ def test_records_of_different_versions_are_not_mixed(fabricate, tmp_path, part):
 
 def test_seeds_of_one_entry_share_their_source(fabricate, tmp_path):
     results = fabricate.cells("replace")
-    newer = {**results[0].cell.method, "digest": "feedbeef" * 8}
-    results[0] = changed(results[0], cell=changed(results[0].cell, method=newer))
+    newer = results[0].cell.method.changed(digest="feedbeef" * 8)
+    results[0] = changed(results[0], cell=results[0].cell.changed(method=newer))
     fabricate.board(tmp_path, results)
     with pytest.raises(RecordError, match=r"replace\.jsonl:19: method\.digest: differs from line 1"):
         load_board(tmp_path)

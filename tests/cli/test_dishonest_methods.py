@@ -55,7 +55,7 @@ def test_a_method_that_peeks_fails_its_cells_and_the_others_stand(run_one, what)
     assert ran.code == 1
     assert "1 cells failed; the others stand." in ran.err
     assert "peeker on toy, seed 0, generation 1: " in ran.err
-    status = {r.cell.method["name"]: r.cell.status for p in records() for r in read_results(p)}
+    status = {r.cell.method.name: r.cell.status for p in records() for r in read_results(p)}
     assert status == {"peeker": "failed", "replace": "done", "frozen": "done", "fresh_real": "done"}
     page = Path("boards/toys/README.md").read_text()
     assert "without declaring access" in page.partition("## Incomplete")[2]
@@ -70,7 +70,7 @@ def test_what_a_method_calls_itself_is_not_asked(run_one):
     boast = plug_in("boaster", ', access={"history"}, reference=True', "ctx.history[0]") + '    track = "blind"\n'
     assert run_one("boaster", boast).code == 0
     (result,) = read_results(Path("boards/toys/records/boaster.jsonl"))
-    assert (result.cell.method["reference"], result.cell.method["track"]) == (False, "anchored")
+    assert (result.cell.method.reference, result.cell.method.track) == (False, "anchored")
 
 
 def test_nobody_takes_the_name_of_a_reference(console, toys):

@@ -36,7 +36,7 @@ def test_text_tasks_are_scored_and_others_are_left_alone(cli, run_text, tmp_path
     assert ran.code == 0
     for result in read_results(tmp_path / "boards" / "texts" / "records" / "replace.jsonl"):
         named = {name for generation in result.generations for name in generation.metrics if "/" in name}
-        assert named == ({"copa/acc"} if result.cell.task["name"] == "toy_text" else set())
+        assert named == ({"copa/acc"} if result.cell.task.name == "toy_text" else set())
     assert "copa/acc" in cli("show", "toy_text/replace/0", "--store", "store").out
 
 

@@ -45,8 +45,8 @@ def test_a_new_version_of_a_protocol_takes_over_the_cells_whose_rules_stand(cli,
     assert cli(*run_toys, "--boards", "newer").code == 0
     cells = [r.cell for path in Path("newer/toys/records").glob("*.jsonl") for r in read_results(path)]
     assert len(cells) == 2 * 2 * 3  # tasks, seeds, references
-    assert {cell.protocol["version"] for cell in cells} == {2}
-    assert len({cell.protocol["digest"] for cell in cells}) == 1
+    assert {cell.protocol.version for cell in cells} == {2}
+    assert len({cell.protocol.digest for cell in cells}) == 1
 
 
 def test_tasks_seeds_and_parameters_can_be_chosen(cli, run_toys):

@@ -2,11 +2,13 @@ import json
 import math
 
 import pytest
+from pydantic import ValidationError
 
+from collapsebench.core.costs import Costs
 from collapsebench.core.records import (
     CellResult,
     GenerationRecord,
-    generation_from_dict,
+    problem,
     result_lines,
     to_line,
     write_results,
@@ -15,7 +17,8 @@ from collapsebench.results.reader import read_results
 
 
 def generation(t=0, error=0.5, **changes):
-    fields = {"costs": {"real_examples": 4}, "rows": 4, "real_share": 1.0, "log": {}, "seconds": {"fit": 0.25}}
+    costs = Costs(real_examples=4).to_dict()
+    fields = {"costs": costs, "rows": 4, "real_share": 1.0, "log": {}, "seconds": {"fit": 0.25}}
     return GenerationRecord(t=t, metrics={"error": error}, **{**fields, **changes})
 
 
@@ -26,11 +29,29 @@ def test_a_record_is_one_line_of_standard_json():
 
 
 def test_numbers_that_are_not_finite_come_back():
-    record = generation(error=math.inf, log={"kept": -math.inf}, real_share=math.nan)
-    back = generation_from_dict(json.loads(to_line(record.__dict__)))
-    assert back.metrics == {"error": math.inf}
-    assert back.log == {"kept": -math.inf}
-    assert math.isnan(back.real_share)
+    record = generation(error=math.nan, log={"kept": -math.inf, "lost": math.inf})
+    back = GenerationRecord(**json.loads(to_line(record.model_dump())))
+    assert math.isnan(back.metrics["error"])
+    assert back.log == {"kept": -math.inf, "lost": math.inf}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("rows", 0), ("rows", 4.0), ("real_share", 1.5), ("costs", {"real_examples": 4}), ("log", {"a\nb": 1.0})],
+)
+def test_a_field_out_of_its_range_is_named_when_the_record_is_made(field, value):
+    with pytest.raises(ValidationError) as caught:
+        generation(**{field: value})
+    assert problem(caught.value)[0] == field
+
+
+def test_a_record_does_not_change_and_its_changed_copy_is_checked():
+    record = generation()
+    with pytest.raises(ValidationError):
+        record.rows = 5
+    assert (record.changed(rows=5).rows, record.rows) == (5, 4)
+    with pytest.raises(ValidationError):
+        record.changed(rows=-1)
 
 
 def test_results_round_trip_through_a_file(make_result, tmp_path):
@@ -58,12 +79,10 @@ def test_a_cell_stands_before_its_generations(make_cell):
 
 
 def test_only_timings_and_machines_may_differ_between_equal_results(make_cell):
-    from dataclasses import replace
-
     cell = make_cell().record("done")
     result = CellResult(cell, (generation(),))
     assert result.same_result(CellResult(cell, (generation(seconds={"fit": 99.0}),)))
-    assert result.same_result(CellResult(replace(cell, environment={"machine": "another"}), (generation(),)))
+    assert result.same_result(CellResult(cell.changed(environment={"machine": "another"}), (generation(),)))
     assert not result.same_result(CellResult(cell, (generation(error=0.6),)))
     assert not result.same_result(CellResult(cell, (generation(rows=5),)))
-    assert not result.same_result(CellResult(replace(cell, status="diverged"), (generation(),)))
+    assert not result.same_result(CellResult(cell.changed(status="diverged"), (generation(),)))

@@ -282,12 +282,30 @@ def test_a_plugin_that_fails_before_its_cell_starts_cannot_be_used(make_cell, to
 def test_a_cell_record_stands_on_its_own(make_cell):
     record = make_cell("toy_blend", share=0.25).record("failed", "because")
     assert (record.status, record.reason, record.seed) == ("failed", "because", 0)
-    assert record.protocol["name"] == "toys"
-    assert record.protocol["tasks"] == ["toy", "toy_sgd", "toy_finite"]
-    assert (record.task["primary"], record.task["unit"]) == ("error", "distance")
-    assert (record.method["label"], record.method["track"]) == ("toy_blend(share=0.25)", "anchored")
-    assert record.method["description"].startswith("Half of the last corpus")
+    assert record.protocol.name == "toys"
+    assert record.protocol.tasks == ("toy", "toy_sgd", "toy_finite")
+    assert (record.task.primary, record.task.unit) == ("error", "distance")
+    assert (record.method.label, record.method.track) == ("toy_blend(share=0.25)", "anchored")
+    assert record.method.description.startswith("Half of the last corpus")
     assert make_cell("replace").record("done").theory == (0, 1, 2, 3)
+
+
+def test_sentences_of_plug_ins_and_libraries_become_one_printable_line(make_cell, toy):
+    class Wordy(toy.Blend):
+        """tab\tand \u202ereversed"""
+
+    record = replace(make_cell("toy_blend"), method=Wordy()).record("failed", "ValueError: a\n  b " + "x" * 5000)
+    assert record.method.description == "tab and reversed"
+    assert record.reason.startswith("ValueError: a b xxx")
+    assert len(record.reason) == 1000
+
+
+def test_a_plugin_that_says_what_no_record_holds_is_named(make_cell, toy):
+    class Endless(toy.Toy):
+        card = replace(toy.Toy.card, unit="metre\n" * 2)
+
+    with pytest.raises(PluginError, match="Task 'toy' cannot be used: unit: must be one line of printable text"):
+        replace(make_cell(), task=Endless()).record("done")
 
 
 def test_a_broken_plugin_file_stops_the_plan(make_spec, tmp_path):

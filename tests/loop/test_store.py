@@ -5,12 +5,16 @@ import os
 import pytest
 from filelock import Timeout
 
+from collapsebench.core.costs import Costs
 from collapsebench.core.errors import StoreError
 from collapsebench.core.files import sha256, write_atomic
 from collapsebench.core.records import GenerationRecord
 from collapsebench.loop.store import StageNote, Store
 
-RECORD = GenerationRecord(0, {"error": 0.5}, {"real_examples": 4}, 4, 1.0, {}, {"fit": 0.1})
+COSTS = Costs(real_examples=4).to_dict()
+RECORD = GenerationRecord(
+    t=0, metrics={"error": 0.5}, costs=COSTS, rows=4, real_share=1.0, log={}, seconds={"fit": 0.1}
+)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from collapsebench.render.figure import digest
 def spending(result, factor):
     """The same cell having scored as many tokens as it takes to make `factor` times those trained on."""
     generations = [
-        replace(g, costs={**g.costs, "scored_tokens": (factor - 1) * g.costs["trained_tokens"]})
+        g.changed(costs={**g.costs, "scored_tokens": (factor - 1) * g.costs["trained_tokens"]})
         for g in result.generations
     ]
     return replace(result, generations=tuple(generations))

@@ -59,7 +59,7 @@ def test_same_records_same_bytes_whatever_their_order(folder, fabricate, tmp_pat
     records = tmp_path / "records"
     records.mkdir()
     for result in reversed(results):
-        with (records / f"{result.cell.method['name']}.jsonl").open("a", encoding="utf-8") as file:
+        with (records / f"{result.cell.method.name}.jsonl").open("a", encoding="utf-8") as file:
             file.write(write_results([result]))
     for path in write_board(tmp_path):
         name = path.relative_to(tmp_path)
@@ -98,7 +98,7 @@ def test_the_head_names_protocol_digest_and_newest_record(folder):
 
 def test_a_method_that_returns_the_real_data_is_said_to_be_a_copy_of_frozen(fabricate, tmp_path):
     # Its cells have the losses of `frozen` to the bit, as those of a method whose D_t is D_0 do.
-    thaw = [replace(r, cell=replace(r.cell, method={**r.cell.method, **THAW})) for r in fabricate.cells("frozen")]
+    thaw = [replace(r, cell=r.cell.changed(method=r.cell.method.changed(**THAW))) for r in fabricate.cells("frozen")]
     references = [r for name in ("replace", "frozen") for r in fabricate.cells(name)]
     write_board(fabricate.board(tmp_path, [*references, *thaw]))
     page = (tmp_path / "README.md").read_text(encoding="utf-8")
@@ -112,9 +112,9 @@ def test_a_method_that_returns_the_real_data_is_said_to_be_a_copy_of_frozen(fabr
 def test_lm_eval_metrics_stand_in_a_table_of_their_own(fabricate, tmp_path):
     def asked(result):
         metrics = [{**g.metrics, "piqa/acc": 0.5 + g.t / 100} for g in result.generations]
-        generations = tuple(replace(g, metrics=m) for g, m in zip(result.generations, metrics, strict=True))
-        task = {**result.cell.task, "lm_eval": {"tasks": ["piqa"], "limit": 50, "sources": {}}}
-        return replace(result, cell=replace(result.cell, task=task), generations=generations)
+        generations = tuple(g.changed(metrics=m) for g, m in zip(result.generations, metrics, strict=True))
+        task = result.cell.task.changed(lm_eval={"tasks": ["piqa"], "limit": 50, "sources": {}})
+        return replace(result, cell=result.cell.changed(task=task), generations=generations)
 
     results = [asked(r) for r in fabricate.cells("replace", ["gaussian"])] + fabricate.cells("frozen", ["gaussian"])
     write_board(fabricate.board(tmp_path, results + fabricate.cells("accumulate", ["gaussian"])))
@@ -180,8 +180,8 @@ def test_a_page_without_entries_is_removed_and_named(fabricate, tmp_path, caplog
 
 def test_a_task_may_be_named_like_the_plot_of_the_board(fabricate, tmp_path):
     cells = [cell for name in ("replace", "frozen", "accumulate") for cell in fabricate.cells(name, ["gaussian"])]
-    protocol = {**cells[0].cell.protocol, "tasks": ["cost"]}
-    named = [replace(r, cell=replace(r.cell, protocol=protocol, task={**r.cell.task, "name": "cost"})) for r in cells]
+    protocol = cells[0].cell.protocol.changed(tasks=["cost"])
+    named = [replace(r, cell=r.cell.changed(protocol=protocol, task=r.cell.task.changed(name="cost"))) for r in cells]
     write_board(fabricate.board(tmp_path, named))
     page = (tmp_path / "README.md").read_text(encoding="utf-8")
     assert "](curves/cost.svg)" in page and "](cost.svg)" in page
@@ -258,10 +258,10 @@ HOSTILE = "<script>x</script> | [y](javascript:z) ![i](https://example.org/i.png
 
 def test_what_a_record_says_is_text_on_every_page(fabricate, tmp_path):
     def told(result):
-        method = {**result.cell.method, "title": HOSTILE, "description": HOSTILE, "paper": HOSTILE}
-        task = {**result.cell.task, "title": HOSTILE, "unit": HOSTILE, "metrics": {"w2_squared": HOSTILE, "trace": ""}}
-        protocol = {**result.cell.protocol, "description": f"# {HOSTILE}"}
-        return replace(result, cell=replace(result.cell, method=method, task=task, protocol=protocol))
+        method = result.cell.method.changed(title=HOSTILE, description=HOSTILE, paper=HOSTILE)
+        task = result.cell.task.changed(title=HOSTILE, unit=HOSTILE, metrics={"w2_squared": HOSTILE, "trace": ""})
+        protocol = result.cell.protocol.changed(description=f"# {HOSTILE}")
+        return replace(result, cell=result.cell.changed(method=method, task=task, protocol=protocol))
 
     names = ("replace", "frozen", "accumulate")
     write_board(fabricate.board(tmp_path, [told(r) for name in names for r in fabricate.cells(name, ["gaussian"])]))

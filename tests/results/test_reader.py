@@ -22,7 +22,7 @@ def result(seed=0, status="done", finished=4, name="toy_blend", **params):
         },
         task={
             **{"name": "toy", "version": 1, "digest": digest("toy"), "data": "", "generations": 3, "title": "Toy"},
-            **{"primary": "error", "unit": "distance", "shown": ["rows"]},
+            **{"primary": "error", "unit": "distance", "shown": ["rows"], "lm_eval": None},
             "metrics": {"error": "of the mean", "rows": "of D_0"},
         },
         method={
@@ -32,6 +32,7 @@ def result(seed=0, status="done", finished=4, name="toy_blend", **params):
         seed=seed,
         status=status,
         reason="" if status == "done" else "so it is",
+        theory=[],
         environment={"machine": "one CPU", "cores": 2},
     )
     return CellResult(cell, tuple(generation(t) for t in range(finished)))
@@ -43,7 +44,8 @@ def digest(name):
 
 def generation(t):
     costs = Costs(real_examples=4, synthetic_examples=4 * t, trained_tokens=4 * (t + 1)).to_dict()
-    return GenerationRecord(t, {"error": 0.5 + t, "rows": 4.0}, costs, 4, 0.5, {}, {"fit": 1.0})
+    metrics, seconds = {"error": 0.5 + t, "rows": 4.0}, {"fit": 1.0}
+    return GenerationRecord(t=t, metrics=metrics, costs=costs, rows=4, real_share=0.5, log={}, seconds=seconds)
 
 
 @pytest.fixture
@@ -67,8 +69,10 @@ def put(content, field, value):
 
 FORGED = [
     # line, field, value (`...` removes the field), the field that the message names if it is another one
-    (1, "schema", 2),
+    (1, "schema", 1),
+    (1, "schema", 3),
     (1, "schema", True),
+    (1, "schema", ...),
     (1, "kind", "cells"),
     (1, "kind", ["cell"]),
     (1, "comment", "an extra field"),
@@ -199,8 +203,8 @@ DAMAGED = {
     "a list": (lambda content: b"[]\n" + content, 1, "line"),
     "deep": (lambda content: b"[" * 100_000 + b"]" * 100_000 + b"\n", 1, "line"),
     "duplicate key": (edited(b'"seed":0', b'"seed":0,"seed":0'), 1, "'seed'"),
-    "NaN": (edited(b'"error":0.5', b'"error":NaN'), 2, "metrics.error"),
-    "1e400": (edited(b'"error":0.5', b'"error":1e400'), 2, "metrics.error"),
+    "NaN": (edited(b'"error":0.5', b'"error":NaN'), 2, "line"),
+    "1e400": (edited(b'"error":0.5', b'"error":1e400'), 2, "line"),
     "many digits": (edited(b'"rows":4,', b'"rows":' + b"4" * 5000 + b","), 2, "line"),
     "not canonical": (edited(b'"error":0.5', b'"error":0.50'), 2, "line"),
     "spaces": (edited(b'"seed":', b'"seed": '), 1, "line"),
@@ -258,4 +262,4 @@ def parse_results_of(text, path):
 
 def test_markup_is_only_text_here(records):
     text = records.read_text().replace("Blend", "<script>|[x](y)**`")
-    assert parse_results_of(text, records)[0].cell.method["title"] == "<script>|[x](y)**`"
+    assert parse_results_of(text, records)[0].cell.method.title == "<script>|[x](y)**`"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from ..core.errors import RecordError, StoreError
-from ..core.records import CellResult
+from ..core.records import CellResult, MethodRecord, ProtocolRecord, TaskRecord
 from ..results.reader import differing_keys, read_results
 from .model import Board, BoardTask, Entry, Key
 from .stats import paired_gap
@@ -26,41 +25,41 @@ def load_board(folder: Path) -> Board:
     found = [(path, result) for path in sorted((folder / "records").glob("*.jsonl")) for result in read_results(path)]
     if not found:
         raise StoreError(f"No records in {folder / 'records'}.", "`collapsebench run` writes them.")
-    found.sort(key=lambda item: (item[1].cell.task["name"], item[1].cell.method["label"], item[1].cell.seed))
+    found.sort(key=lambda item: (item[1].cell.task.name, item[1].cell.method.label, item[1].cell.seed))
     _require_one_source(found)
     _require_distinct(found)
     results = [result for _, result in found]
     protocol = results[0].cell.protocol
     losses = {_key(result): scored_loss(result) for result in results if result.cell.status == "done"}
-    tasks = tuple(_board_task(name, results, losses) for name in protocol["tasks"])
+    tasks = tuple(_board_task(name, results, losses) for name in protocol.tasks)
     return Board(protocol, tasks, _entries(results), losses)
 
 
 def scored_loss(result: CellResult) -> float:
     """L: the primary metric of a done cell, averaged over the last generations that the protocol names."""
-    last = result.generations[-result.cell.protocol["average_last"] :]
-    return float(np.mean([generation.metrics[result.cell.task["primary"]] for generation in last]))
+    last = result.generations[-result.cell.protocol.average_last :]
+    return float(np.mean([generation.metrics[result.cell.task.primary] for generation in last]))
 
 
 def _key(result: CellResult) -> Key:
     cell = result.cell
-    return cell.method["label"], cell.task["name"], cell.seed
+    return cell.method.label, cell.task.name, cell.seed
 
 
 def _require_one_source(found: list[tuple[Path, CellResult]]) -> None:
     """Refuse to pair cells that were run under different rules, or that say different things of the same ones."""
-    first: dict[tuple[str, str], tuple[Mapping[str, Any], Path]] = {}
+    first: dict[tuple[str, str], tuple[ProtocolRecord | TaskRecord | MethodRecord, Path]] = {}
     for path, result in found:
         cell = result.cell
-        parts = (
-            ("protocol", "", cell.protocol["name"], cell.protocol),
-            ("task", cell.task["name"], cell.task["name"], cell.task),
-            ("method", cell.method["label"], cell.method["label"], cell.method),
+        parts: tuple[tuple[str, str, str, ProtocolRecord | TaskRecord | MethodRecord], ...] = (
+            ("protocol", "", cell.protocol.name, cell.protocol),
+            ("task", cell.task.name, cell.task.name, cell.task),
+            ("method", cell.method.label, cell.method.label, cell.method),
         )
         for kind, group, name, content in parts:
             known, other = first.setdefault((kind, group), (content, path))
-            if known["digest"] != content["digest"]:
-                digests = f"{known['digest'][:8]} and {content['digest'][:8]}"
+            if known.digest != content.digest:
+                digests = f"{known.digest[:8]} and {content.digest[:8]}"
                 raise RecordError(
                     f"{_where(path, other)} records of different versions of {kind} '{name}' ({digests}).",
                     "Delete the older records and run their cells again.",
@@ -89,7 +88,7 @@ def _require_distinct(found: list[tuple[Path, CellResult]]) -> None:
 
 
 def _board_task(name: str, results: list[CellResult], losses: Mapping[Key, float]) -> BoardTask:
-    card = next((result.cell.task for result in results if result.cell.task["name"] == name), None)
+    card = next((result.cell.task for result in results if result.cell.task.name == name), None)
     if card is None:
         return BoardTask(name)
     by_seed = [
@@ -100,33 +99,33 @@ def _board_task(name: str, results: list[CellResult], losses: Mapping[Key, float
     seeds = [seed for seed in replace if seed in frozen]
     return BoardTask(
         name=name,
-        title=card["title"],
-        primary=card["primary"],
-        unit=card["unit"],
-        version=card["version"],
-        generations=card["generations"],
-        shown=tuple(card["shown"]),
-        metrics=card["metrics"],
+        title=card.title,
+        primary=card.primary,
+        unit=card.unit,
+        version=card.version,
+        generations=card.generations,
+        shown=card.shown,
+        metrics=card.metrics,
         gap=paired_gap([replace[s] for s in seeds], [frozen[s] for s in seeds]) if seeds else None,
     )
 
 
 def _entries(results: list[CellResult]) -> tuple[Entry, ...]:
     entries = []
-    for label in sorted({result.cell.method["label"] for result in results}):
-        own = [result for result in results if result.cell.method["label"] == label]
+    for label in sorted({result.cell.method.label for result in results}):
+        own = [result for result in results if result.cell.method.label == label]
         method = own[0].cell.method
         entries.append(
             Entry(
                 label=label,
-                name=method["name"],
-                title=method["title"],
-                description=method["description"],
-                paper=method["paper"],
-                track=method["track"],
-                reference=method["reference"],
-                params=method["params"],
-                cells={(result.cell.task["name"], result.cell.seed): result for result in own},
+                name=method.name,
+                title=method.title,
+                description=method.description,
+                paper=method.paper,
+                track=method.track,
+                reference=method.reference,
+                params=method.params,
+                cells={(result.cell.task.name, result.cell.seed): result for result in own},
             )
         )
     return tuple(entries)

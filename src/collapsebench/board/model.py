@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ..core.commands import completing_command
-from ..core.records import CellResult
+from ..core.records import CellResult, ProtocolRecord
 from .stats import (
     GAP_FACTOR,
     Interval,
@@ -123,7 +123,7 @@ class Board:
         sheets: files of the sheets of samples, by task and label.
     """
 
-    protocol: Mapping[str, Any]
+    protocol: ProtocolRecord
     tasks: tuple[BoardTask, ...]
     entries: tuple[Entry, ...]
     losses: Mapping[Key, float]
@@ -202,7 +202,7 @@ class Board:
         """Seeds of an entry that stand in `state`, by task; by default over the tasks it needs."""
         found: dict[str, list[int]] = {}
         for task in self.needed(entry) if tasks is None else tasks:
-            seeds = [s for s in range(self.protocol["seeds"]) if self.cell_state(entry, task.name, s) == state]
+            seeds = [s for s in range(self.protocol.seeds) if self.cell_state(entry, task.name, s) == state]
             if seeds:
                 found[task.name] = seeds
         return found
@@ -277,8 +277,8 @@ class Board:
 
     def lm_eval_limits(self, task: BoardTask) -> tuple[int, ...]:
         """Numbers of items that lm-eval's tasks were cut down to; empty where all items were asked."""
-        asked = (result.cell.task.get("lm_eval", {}) for e in self.entries for result in e.results(task.name))
-        return tuple(sorted({part["limit"] for part in asked if part.get("limit") is not None}))
+        asked = (result.cell.task.lm_eval for e in self.entries for result in e.results(task.name))
+        return tuple(sorted({part.limit for part in asked if part is not None and part.limit is not None}))
 
     def diverged_at(self, entry: Entry, task: str, seed: int) -> int:
         """The generation that a diverged cell did not finish."""
@@ -329,7 +329,7 @@ class Board:
         states: tuple[State, ...] = ("missing", "failed")
         tasks = {name for state in states for name in self.cells_in(entry, state)}
         in_order = [task.name for task in self.tasks if task.name in tasks]
-        return completing_command(entry.name, entry.label, entry.params, in_order, self.protocol["name"])
+        return completing_command(entry.name, entry.label, entry.params, in_order, self.protocol.name)
 
     def missing_references(self) -> dict[str, list[str]]:
         """Tasks on which `replace` or `frozen` has no cell at all, by reference; its command brings them in."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from ..core.corpus import Corpus
     from ..learners.lm.causal_lm import CausalLM
     from ..loop.cell import CellSpec
-    from ..loop.lineage import Lineage, generations_of
+    from ..loop.lineage import Lineage
     from ..loop.store import CellFolder, Store
     from ..render.samples import Sheet
 
@@ -42,6 +42,7 @@ BINS = 32
 def print_samples(folder: CellFolder, store: Store, count: int) -> None:
     """Go through the lineage again: stored stages are read, closed-form ones computed again."""
     from ..core.seeds import generator
+    from ..loop.lineage import generations_of
 
     lineage = lineage_of(folder, store)
     reader = None
@@ -117,6 +118,7 @@ def draw_sheets(specs: Iterable[CellSpec], store: Store) -> Iterator[Sheet]:
 
 def _drawn(lineage: Lineage, count: int | None) -> torch.Tensor | None:
     """The sheet of the first `count` generations, None where there are no pictures."""
+    from ..loop.lineage import generations_of
     from ..render.sheet import sheet_of
 
     for _ in islice(generations_of(lineage), count):

@@ -62,8 +62,6 @@ def _find(store: Store, wanted: str) -> CellFolder:
 
 
 def _read(folder: CellFolder) -> tuple[CellRecord, CellResult]:
-    from dataclasses import replace
-
     from ..core.records import CellResult
 
     result = folder.result()
@@ -73,14 +71,14 @@ def _read(folder: CellFolder) -> tuple[CellRecord, CellResult]:
     if manifest is None:
         raise UsageError(f"{folder.path} has no readable manifest.", "Run its command again.")
     failed = (folder.path / "failure.txt").is_file()
-    record = replace(manifest[0], status="failed" if failed else "running")
+    record = manifest[0].changed(status="failed" if failed else "running")
     return record, CellResult(record, tuple(folder.unfinished_records()))
 
 
 def _print_head(record: CellRecord, folder: CellFolder) -> None:
-    method, task, protocol = record.method["label"], record.task["name"], record.protocol
+    method, task, protocol = record.method.label, record.task.name, record.protocol
     typer.echo(f"{method} on {task}, seed {record.seed}: {record.status} {record.reason}")
-    typer.echo(f"protocol {protocol['name']} v{protocol['version']}, cell {record.cell[:16]}, {folder.path}")
+    typer.echo(f"protocol {protocol.name} v{protocol.version}, cell {record.cell[:16]}, {folder.path}")
 
 
 def _print_generations(record: CellRecord, result: CellResult) -> None:
@@ -90,7 +88,7 @@ def _print_generations(record: CellRecord, result: CellResult) -> None:
 
     if not result.generations:
         return
-    described = [record.task["primary"], *record.task["metrics"]]
+    described = [record.task.primary, *record.task.metrics]
     measured = result.generations[-1].metrics
     metrics = list(dict.fromkeys([*(m for m in described if m in measured), *measured]))
     logs = sorted({key for generation in result.generations for key in generation.log})
@@ -104,7 +102,7 @@ def _print_generations(record: CellRecord, result: CellResult) -> None:
     ]
     shown = _thinned(len(result.generations))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(f"{record.task['primary']} {_sparkline(record, result)}" if len(shown) > 1 else "")
+    table.add_column(f"{record.task.primary} {_sparkline(record, result)}" if len(shown) > 1 else "")
     for t in shown:
         table.add_column(f"t={t}", justify="right")
     for name, values in rows:
@@ -120,7 +118,7 @@ def _thinned(count: int, most: int = 12) -> list[int]:
 
 
 def _sparkline(record: CellRecord, result: CellResult) -> str:
-    values = [generation.metrics[record.task["primary"]] for generation in result.generations]
+    values = [generation.metrics[record.task.primary] for generation in result.generations]
     low, high = min(values), max(values)
     bars = "▁▂▃▄▅▆▇█"
     return "".join(bars[round((v - low) / (high - low) * 7) if high > low else 0] for v in values)

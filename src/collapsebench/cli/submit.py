@@ -80,5 +80,5 @@ def _report(entry: Submission, path: Path) -> None:
     typer.echo(f"Records: {path}")
     typer.echo(f"Board: {path.parents[1] / 'README.md'}")
     if entry.references:
-        names = sorted({result.cell.method["label"] for result in entry.references})
+        names = sorted({result.cell.method.label for result in entry.references})
         typer.echo(f"The board lacked reference cells, so those of this machine were added: {', '.join(names)}.")

@@ -14,7 +14,7 @@ from .options import PluginOption
 if TYPE_CHECKING:
     from ..core.records import CellResult
     from ..loop.protocol import Protocol
-    from ..results.rerun import Rerun
+    from ..results.signature import Rerun
 
 
 def verify(
@@ -98,7 +98,7 @@ def _checked(path: Path, protocol: str | None, partial: bool) -> _File:
 
     located = read_located(path)
     line, first = located[0]
-    name = first.cell.protocol["name"]
+    name = first.cell.protocol.name
     if protocol is None and name not in shipped_protocols():
         raise RecordError(
             f"{path}:{line}: protocol.name: {name!r} is not shipped.", "Pass its file with --protocol path.yaml."

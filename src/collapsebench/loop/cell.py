@@ -8,10 +8,24 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
+from pydantic import ValidationError
+
 from ..core.errors import CollapsebenchError, PluginError
 from ..core.files import content_digest, digest
 from ..core.method import Method, track_of
-from ..core.records import REFERENCES, SCHEMA, CellRecord, CellResult, Status
+from ..core.records import (
+    REFERENCES,
+    SCHEMA,
+    CellRecord,
+    CellResult,
+    LmEvalRecord,
+    MethodRecord,
+    ProtocolRecord,
+    Status,
+    TaskRecord,
+    one_line,
+    problem,
+)
 from ..core.seeds import stream
 from ..core.task import Task
 from ..data import data_path
@@ -140,59 +154,78 @@ class Cell:
             return self.unsupported() or self.method.skip(self.task.card)
 
     def record(self, status: Status, reason: str = "") -> CellRecord:
-        """The self-contained record of this cell; a run adds its environment."""
-        task, method, protocol = self.task, self.method, self.protocol
-        with _working(f"Task '{task.name}'"):
-            theory = tuple(task.theory(method.name, self.rules.n, self.rules.generations))
-        return CellRecord(
-            cell=self.digest,
-            protocol=described(protocol),
-            task={
-                "name": task.name,
-                "digest": self.task_key,
-                "generations": self.rules.generations,
-                **{k: getattr(task.card, k) for k in ("title", "version", "data", "primary", "unit")},
-                "metrics": dict(task.card.metrics),
-                "shown": list(task.card.shown),
-                **self._lm_eval(),
-            },
-            method={
-                "name": method.name,
-                "label": method.label,
-                "params": _plain(method.params()),
-                "digest": self.method_key,
-                "title": method.card.title,
-                "description": method.description(),
-                "paper": method.card.paper,
-                "track": track_of(method.access()),  # what plug-ins say of themselves is not asked
-                "reference": method.name in REFERENCES,
-            },
-            seed=self.seed,
-            status=status,
-            reason=reason,
-            theory=theory,
-        )
+        """The self-contained record of this cell; a run adds its environment.
+
+        Raises:
+            PluginError: what a plug-in says of itself is no record.
+        """
+        with _working(f"Method '{self.method.name}'"):
+            method = self._method_record()
+        with _working(f"Task '{self.task.name}'"):
+            return CellRecord(
+                cell=self.digest,
+                protocol=protocol_record(self.protocol),
+                task=self._task_record(),
+                method=method,
+                seed=self.seed,
+                status=status,
+                reason=one_line(reason),
+                theory=tuple(self.task.theory(method.name, self.rules.n, self.rules.generations)),
+                environment={},
+            )
 
     def with_current_metadata(self, result: CellResult) -> CellResult:
         """A stored result of this cell with the record as it is written now.
 
         The protocol may have had another version or other tasks when it ran, and sentences may have been mended.
         """
-        told = self.record(result.cell.status, result.cell.reason)
-        return replace(result, cell=replace(told, environment=result.cell.environment))
+        now = self.record(result.cell.status, result.cell.reason)
+        return replace(result, cell=now.changed(environment=result.cell.environment))
 
-    def _lm_eval(self) -> dict[str, Any]:
-        """For the record: what stands in its metrics besides those of the card."""
-        if not self.extra_evals:
-            return {}
-        sources = {name: source for name, _, source in self.extra_evals}
-        return {"lm_eval": {"tasks": list(sources), "limit": self.rules.lm_eval_limit, "sources": sources}}
+    def _task_record(self) -> TaskRecord:
+        card, sources = self.task.card, {name: source for name, _, source in self.extra_evals}
+        asked = LmEvalRecord(tasks=tuple(sources), limit=self.rules.lm_eval_limit, sources=sources)
+        return TaskRecord(
+            name=self.task.name,
+            version=card.version,
+            digest=self.task_key,
+            data=card.data,
+            generations=self.rules.generations,
+            title=card.title,
+            primary=card.primary,
+            unit=card.unit,
+            metrics=dict(card.metrics),
+            shown=tuple(card.shown),
+            lm_eval=asked if sources else None,
+        )
+
+    def _method_record(self) -> MethodRecord:
+        method = self.method
+        return MethodRecord(
+            name=method.name,
+            label=method.label,
+            params=_plain(method.params()),
+            digest=self.method_key,
+            title=one_line(method.card.title),
+            description=one_line(method.description()),
+            paper=one_line(method.card.paper),
+            track=track_of(method.access()),  # what plug-ins say of themselves is not asked
+            reference=method.name in REFERENCES,
+        )
 
 
-def described(protocol: Protocol) -> dict[str, Any]:
-    """The `protocol` part of a record."""
-    named = {"name", "version", "description", "generations", "seeds", "average_last"}
-    return {**protocol.model_dump(include=named), "digest": protocol.digest(), "tasks": list(protocol.tasks)}
+def protocol_record(protocol: Protocol) -> ProtocolRecord:
+    """The rules as a record tells them."""
+    return ProtocolRecord(
+        name=protocol.name,
+        version=protocol.version,
+        description=protocol.description,
+        digest=protocol.digest(),
+        generations=protocol.generations,
+        seeds=protocol.seeds,
+        average_last=protocol.average_last,
+        tasks=tuple(protocol.tasks),
+    )
 
 
 def task_key(task: Task) -> str:
@@ -220,6 +253,8 @@ def _working(plugin: str) -> Iterator[None]:
         yield
     except CollapsebenchError:
         raise
+    except ValidationError as error:
+        raise PluginError(f"{plugin} cannot be used: {': '.join(problem(error))}.") from error
     except Exception as error:
         raise PluginError(f"{plugin} cannot be used: {type(error).__name__}: {error}") from error
 

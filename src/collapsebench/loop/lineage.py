@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
+from pydantic import ValidationError
 from safetensors.torch import save as save_tensors
 
 from ..core.context import Context, RealSource, check_decoding
@@ -14,7 +15,7 @@ from ..core.corpus import Block, Corpus
 from ..core.costs import Costs
 from ..core.errors import Diverged, LimitExceeded, PluginError
 from ..core.learner import FitConfig, Learner
-from ..core.records import GenerationRecord
+from ..core.records import GenerationRecord, problem
 from ..core.seeds import generator, stream, stream_seed
 from ..core.task import Start, Task
 from .cache import Artefact, Codec, InMemoryStages, Stages, StoredStages
@@ -165,15 +166,18 @@ class Lineage:
             self.model.drop()
         self.t, self.model = t, model
         facts = self.corpus.facts
-        record = GenerationRecord(
-            t=t,
-            metrics=evaluation.facts,
-            costs=self.costs.to_dict(),
-            rows=int(facts["rows"]),
-            real_share=facts["real_share"],
-            log=self._log,
-            seconds=self._seconds,
-        )
+        try:
+            record = GenerationRecord(
+                t=t,
+                metrics=evaluation.facts,
+                costs=self.costs.to_dict(),
+                rows=int(facts["rows"]),
+                real_share=facts["real_share"],
+                log=self._log,
+                seconds=self._seconds,
+            )
+        except ValidationError as error:  # a task or a method may name its numbers in any way
+            raise PluginError(f"Generation {t} has no record: {': '.join(problem(error))}.") from error
         self._log, self._seconds = {}, {}
         return record
 

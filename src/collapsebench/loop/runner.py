@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 
 from filelock import Timeout
 
@@ -70,7 +70,7 @@ def died(cell: Cell, store: Store) -> CellResult:
 
 def _record(cell: Cell, status: Status, reason: str = "") -> CellRecord:
     """The record of a cell that ran here."""
-    return replace(cell.record(status, reason), environment=environment_today())
+    return cell.record(status, reason).changed(environment=environment_today())
 
 
 def _folder(cell: Cell, store: Store) -> CellFolder:

@@ -16,15 +16,14 @@ from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from pydantic import ValidationError
 
 from ..core import processes
 from ..core.errors import StoreError
 from ..core.files import locked, sha256, write_atomic
-from ..core.records import CellRecord, CellResult, cell_from_dict, generation_from_dict, to_line
-
-if TYPE_CHECKING:
-    from ..core.records import GenerationRecord
+from ..core.records import CellRecord, CellResult, GenerationRecord, to_line
 
 log = logging.getLogger("collapsebench")
 
@@ -169,12 +168,15 @@ class CellFolder:
     def start(self, cell: CellRecord, spec: Mapping[str, Any]) -> None:
         """Write the manifest (every key part, and the spec that runs it again); clear what an earlier failure left."""
         _remove(self.path / "failure.txt")
-        write_atomic(self.path / "manifest.json", _sealed({"cell": asdict(cell), "spec": dict(spec)}))
+        write_atomic(self.path / "manifest.json", _sealed({"cell": cell.model_dump(), "spec": dict(spec)}))
 
     def manifest(self) -> tuple[CellRecord, dict[str, Any]] | None:
-        """What this cell was started as and its spec, or None if missing or damaged."""
+        """What this cell was started as and its spec, or None if missing, damaged or of an older version."""
         content = _unsealed(self.path / "manifest.json")
-        return None if content is None else (cell_from_dict(content["cell"]), content["spec"])
+        try:
+            return None if content is None else (CellRecord(**content["cell"]), content["spec"])
+        except ValidationError:
+            return None
 
     def save_records(self, records: list[GenerationRecord]) -> bytes:
         """Write the generations finished so far; returns the bytes written."""
@@ -188,8 +190,8 @@ class CellFolder:
         records: list[GenerationRecord] = []
         for line in (_read(path) or b"").splitlines():
             try:
-                records.append(generation_from_dict(json.loads(line)))
-            except (ValueError, KeyError):
+                records.append(GenerationRecord(**json.loads(line)))
+            except (ValueError, TypeError):
                 log.warning("%s is damaged after %d lines.", path, len(records))
                 break
         return records
@@ -197,7 +199,7 @@ class CellFolder:
     def finish(self, cell: CellRecord, records: list[GenerationRecord]) -> None:
         """Write the last records and the DONE that makes the cell count."""
         content = self.save_records(records)
-        write_atomic(self.path / "DONE", _sealed({"cell": asdict(cell), "records": sha256(content)}))
+        write_atomic(self.path / "DONE", _sealed({"cell": cell.model_dump(), "records": sha256(content)}))
 
     def fail(self, traceback: str) -> None:
         """Keep a failure's traceback; never satisfies a look-up."""
@@ -213,8 +215,8 @@ class CellFolder:
             _discard(self.path / "records.jsonl")
             _remove(self.path / "DONE")
             return None
-        cell = cell_from_dict(done["cell"])
-        generations = tuple(generation_from_dict(json.loads(line)) for line in content.decode().splitlines())
+        cell = CellRecord(**done["cell"])
+        generations = tuple(GenerationRecord(**json.loads(line)) for line in content.decode().splitlines())
         return CellResult(cell, generations)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def summary(board: Board) -> Table:
     """Entries by track and rank, then those not ranked, then the references in italics."""
-    title = f"{board.protocol['name']} v{board.protocol['version']}: recovered gap R"
+    title = f"{board.protocol.name} v{board.protocol.version}: recovered gap R"
     table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     for column in ("track", "rank", "entry"):
         table.add_column(column, no_wrap=True)

@@ -35,14 +35,14 @@ def plural(number_of: int, noun: str) -> str:
 
 def lineage_length(board: Board) -> str:
     """`5 generations`, or `3 to 5 generations` where tasks differ."""
-    lengths = {task.generations for task in board.tasks if task.primary} or {board.protocol["generations"]}
+    lengths = {task.generations for task in board.tasks if task.primary} or {board.protocol.generations}
     shortest, longest = min(lengths), max(lengths)
     return f"{shortest} to {longest} generations" if shortest < longest else plural(longest, "generation")
 
 
 def scored_window(board: Board) -> str:
     """Which generations the scored loss is taken from."""
-    last = board.protocol["average_last"]
+    last = board.protocol.average_last
     return "at the last generation" if last == 1 else f"as a mean over the last {last} generations"
 
 
@@ -72,7 +72,7 @@ def score_notes(
     if not board.counting:
         notes.append("No task is scored yet, so that R is missing; the losses stand under the tasks.")
     for reference, tasks in board.missing_references().items():
-        command = run_command(reference, tasks, board.protocol["name"])
+        command = run_command(reference, tasks, board.protocol.name)
         notes.append(f"The reference {code(reference)} has not run on {plain(', '.join(tasks))}: {code(command)}")
     if any(board.across_machines(entry) for entry in entries):
         notes.append(
@@ -85,7 +85,7 @@ def score_notes(
 def progress(board: Board, entry: Entry, task: BoardTask) -> str:
     """`2 of 3 seeds, 1 failed`."""
     done = len(board.cells_in(entry, "done", [task]).get(task.name, []))
-    words = [f"{done} of {plural(board.protocol['seeds'], 'seed')}"]
+    words = [f"{done} of {plural(board.protocol.seeds, 'seed')}"]
     others: tuple[State, ...] = ("failed", "diverged", "skipped")
     words += [f"{len(here[task.name])} {state}" for state in others if (here := board.cells_in(entry, state, [task]))]
     return ", ".join(words)

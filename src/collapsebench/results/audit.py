@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import inspect
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -15,9 +14,9 @@ from typing import Any
 
 from ..core.errors import CollapsebenchError, RecordError
 from ..core.method import METHODS
-from ..core.records import CellRecord, to_line
+from ..core.records import CellRecord, Part, one_line
 from ..core.registry import builtin_folder
-from ..loop.cell import Cell, described, method_key, task_key
+from ..loop.cell import Cell, method_key, protocol_record, task_key
 from ..loop.plugins import make_method, make_task
 from ..loop.protocol import Protocol, load_protocol, shipped_protocols
 from .reader import LocatedResult
@@ -58,16 +57,16 @@ def cell_of(record: CellRecord, rules: Protocol, plugins: Sequence[str] = ()) ->
     Raises:
         UsageError, PluginError: the plug-in is not installed, or refuses the hyper-parameters.
     """
-    name = record.task["name"]
-    if asked := record.task.get("lm_eval"):
-        rules = rules.with_lm_eval([name], asked["tasks"], asked["limit"])
+    name = record.task.name
+    if asked := record.task.lm_eval:
+        rules = rules.with_lm_eval([name], asked.tasks, asked.limit)
     task = make_task(name, rules.rules(name).params)
-    method = make_method(record.method["name"], record.method["params"])
+    method = make_method(record.method.name, record.method.params)
     return Cell(rules, task, method, record.seed, tuple(plugins))
 
 
 def _differences(record: CellRecord, rules: Protocol) -> Iterator[tuple[str, str]]:
-    yield from _unequal("protocol", record.protocol, described(rules))
+    yield from _unequal("protocol", record.protocol, protocol_record(rules))
     cell = cell_of(record, rules)
     expected = cell.record(record.status, record.reason)
     yield from _unequal("task", record.task, expected.task)
@@ -85,16 +84,16 @@ def _close(found: Sequence[float], expected: Sequence[float]) -> bool:
     return same_length and all(math.isclose(a, b, rel_tol=1e-6) for a, b in zip(found, expected, strict=True))
 
 
-def _unequal(part: str, found: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def _unequal(part: str, found: Part, expected: Part) -> Iterator[tuple[str, str]]:
     """Fields in which a part of a record is not as expected, the digest first: it explains the others."""
-    expected = json.loads(to_line(expected))
-    for key in sorted({*found, *expected}, key=lambda key: (key != "digest", key)):
-        if found.get(key) == expected.get(key):
+    for key in sorted(type(found).model_fields, key=lambda key: (key != "digest", key)):
+        there, wanted = getattr(found, key), getattr(expected, key)
+        if there == wanted:
             continue
         if key == "digest":
-            yield f"{part}.digest", f"stale: it is not that of the {part} installed here ({expected['digest'][:12]})"
+            yield f"{part}.digest", f"stale: it is not that of the {part} installed here ({wanted[:12]})"
         else:
-            yield f"{part}.{key}", f"must be {ascii(expected.get(key))[:100]}, not {ascii(found.get(key))[:100]}"
+            yield f"{part}.{key}", f"must be {ascii(wanted)[:100]}, not {ascii(there)[:100]}"
 
 
 def _status_problems(record: CellRecord, cell: Cell) -> Iterator[tuple[str, str]]:
@@ -104,7 +103,7 @@ def _status_problems(record: CellRecord, cell: Cell) -> Iterator[tuple[str, str]
     found = record.status if record.status in ("unsupported", "skipped") else "run"
     if found != expected:
         yield "status", f"this cell is {expected}, not {record.status}" if reason else "this cell can be run"
-    elif reason and record.reason != reason:
+    elif reason and record.reason != one_line(reason):
         yield "reason", f"must be {ascii(reason)[:100]}"
 
 
@@ -119,15 +118,15 @@ def source_changed(record: CellRecord) -> bool | None:
         on a machine does not count, so that a board says the same everywhere.
     """
     method, task, protocol = record.method, record.task, record.protocol
-    if not _ships(method["name"]):
+    if not _ships(method.name):
         return None
-    if _method_digest(method["name"], method["params"]) != method["digest"]:
+    if _method_digest(method.name, method.params) != method.digest:
         return True
-    if protocol["name"] not in shipped_protocols():
+    if protocol.name not in shipped_protocols():
         return False
-    return (_shipped(protocol["name"]).digest(), _task_digest(protocol["name"], task["name"])) != (
-        protocol["digest"],
-        task["digest"],
+    return (_shipped(protocol.name).digest(), _task_digest(protocol.name, task.name)) != (
+        protocol.digest,
+        task.digest,
     )
 
 

@@ -69,18 +69,14 @@ def collect(
         missing.sort(key=lambda place: place[0] != label)
         command = run_command(name, [task for _, task, _ in missing], protocol, params, plugins)
         raise RecordError(f"{label} is not complete: {in_words(missing)}.", f"These cells are run by: {command}")
-    own = tuple(result for result in found if result.cell.method["label"] == label)
-    return Submission(label, own, tuple(result for result in found if result.cell.method["label"] != label))
+    own = tuple(result for result in found if result.cell.method.label == label)
+    return Submission(label, own, tuple(result for result in found if result.cell.method.label != label))
 
 
 def missing_places(results: Sequence[CellResult], rules: Protocol) -> list[Place]:
     """The cells that the entries of a file lack: every task and seed of the protocol must have one that ended."""
-    labels = sorted({result.cell.method["label"] for result in results})
-    there = {
-        (result.cell.method["label"], result.cell.task["name"], result.cell.seed)
-        for result in results
-        if result.cell.status != "failed"
-    }
+    labels = sorted({result.cell.method.label for result in results})
+    there = {result.place for result in results if result.cell.status != "failed"}
     wanted = ((label, task, seed) for label in labels for task in rules.tasks for seed in range(rules.seeds))
     return [place for place in wanted if place not in there]
 
@@ -101,11 +97,11 @@ def in_words(places: Iterable[Place]) -> str:
 
 def commands(results: Iterable[CellResult], places: Sequence[Place], protocol: str) -> list[str]:
     """The command line for each entry of a file that lacks cells."""
-    methods = {result.cell.method["label"]: result.cell.method for result in results}
+    methods = {result.cell.method.label: result.cell.method for result in results}
     tasks: dict[str, list[str]] = {}
     for label, task, _ in places:
         tasks.setdefault(label, []).append(task)
     return [
-        completing_command(methods[label]["name"], label, methods[label]["params"], lacking, protocol)
+        completing_command(methods[label].name, label, methods[label].params, lacking, protocol)
         for label, lacking in tasks.items()
     ]

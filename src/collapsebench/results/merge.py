@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -60,7 +59,7 @@ def merge_records(results: Iterable[CellResult], folder: Path) -> None:
         RecordError: a file that stands there is not one of records, or holds records of another version that no
             result replaces; nothing is written.
     """
-    new = {_place(result): _presentable(result) for result in results if _on_the_board(result)}
+    new = {r.place: r for r in results if r.cell.seed < r.cell.protocol.seeds}
     if not new:
         return
     known = _records_beside(folder, {place: _version(result) for place, result in new.items()})
@@ -68,9 +67,9 @@ def merge_records(results: Iterable[CellResult], folder: Path) -> None:
         old = known.get(place)
         if old is None or not (old.includes(result) or _failed_again(old, result)):
             known[place] = result
-    methods = sorted({result.cell.method["name"] for result in known.values()})
+    methods = sorted({result.cell.method.name for result in known.values()})
     contents = {
-        _file(folder, name): write_results(r for r in known.values() if r.cell.method["name"] == name).encode()
+        _file(folder, name): write_results(r for r in known.values() if r.cell.method.name == name).encode()
         for name in methods
     }
     for path, content in contents.items():
@@ -83,7 +82,7 @@ def merge_records(results: Iterable[CellResult], folder: Path) -> None:
 def _records_beside(folder: Path, new: Mapping[Place, Version]) -> dict[Place, CellResult]:
     """The records of a board, once all may stand beside new ones."""
     paths = sorted((folder / "records").glob("*.jsonl"))
-    known = {_place(result): result for path in paths for result in read_results(path)}
+    known = {result.place: result for path in paths for result in read_results(path)}
     current = {
         key: digest
         for (label, task, _), version in new.items()
@@ -95,7 +94,7 @@ def _records_beside(folder: Path, new: Mapping[Place, Version]) -> dict[Place, C
             ("protocol", "task", "method"), ("", task, label), _version(result), strict=True
         ):
             if current.get((kind, group), digest) != digest and (kind == "protocol" or not replaced):
-                raise _mixture(_file(folder, result.cell.method["name"]), result, kind, group)
+                raise _mixture(_file(folder, result.cell.method.name), result, kind, group)
     return known
 
 
@@ -104,12 +103,12 @@ def _mixture(path: Path, result: CellResult, kind: str, name: str) -> RecordErro
     cell = result.cell
     if kind == "protocol":
         return RecordError(
-            f"{path}: protocol.digest: the board holds version {cell.protocol['version']} of protocol "
-            f"'{cell.protocol['name']}', whose rules differ from those of this one.",
+            f"{path}: protocol.digest: the board holds version {cell.protocol.version} of protocol "
+            f"'{cell.protocol.name}', whose rules differ from those of this one.",
             f"Nothing is changed. Give the protocol another name, or {_OTHER_BOARD}.",
         )
     return RecordError(
-        f"{path}: {kind}.digest: the board holds {cell.method['label']} on {cell.task['name']}, seed {cell.seed}, "
+        f"{path}: {kind}.digest: the board holds {cell.method.label} on {cell.task.name}, seed {cell.seed}, "
         f"of another version of {kind} '{name}', and this command does not replace it.",
         f"Nothing is changed. Run all cells of that {kind} that the board holds, or {_OTHER_BOARD}.",
     )
@@ -119,29 +118,9 @@ def _failed_again(old: CellResult, new: CellResult) -> bool:
     return new.cell.status == "failed" and old.cell.status != "failed" and old.cell.cell == new.cell.cell
 
 
-def _on_the_board(result: CellResult) -> bool:
-    return bool(result.cell.seed < result.cell.protocol["seeds"])
-
-
-def _presentable(result: CellResult) -> CellResult:
-    """The result with its sentences on one line: plug-ins and the errors of libraries write what they like."""
-    cell = result.cell
-    sentences = {key: _one_line(cell.method[key]) for key in ("title", "description", "paper")}
-    return replace(result, cell=replace(cell, reason=_one_line(cell.reason), method={**cell.method, **sentences}))
-
-
-def _one_line(text: str, most: int = 1000) -> str:
-    line = " ".join("".join(c if c.isprintable() else " " for c in text).split())
-    return line if len(line) <= most else f"{line[: most - 3]}..."
-
-
 def _version(result: CellResult) -> Version:
     cell = result.cell
-    return Version(cell.protocol["digest"], cell.task["digest"], cell.method["digest"])
-
-
-def _place(result: CellResult) -> Place:
-    return result.cell.method["label"], result.cell.task["name"], result.cell.seed
+    return Version(cell.protocol.digest, cell.task.digest, cell.method.digest)
 
 
 def _file(folder: Path, method: str) -> Path:

@@ -8,28 +8,29 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
 from ..core.errors import RecordError
-from ..core.record_schema import MOST_COUNT, CellLine, GenerationLine, Line
 from ..core.records import (
     REFERENCES,
+    SCHEMA,
     CellRecord,
     CellResult,
     GenerationRecord,
-    cell_from_dict,
-    generation_from_dict,
+    Part,
+    problem,
+    shown,
     to_line,
 )
 
 MOST_BYTES = 64 * 1024**2
 """Size of the largest file that is read; a cell of ten generations takes some 10 kB."""
 
-_IN_NO_DIGEST = ("lm_eval", "description")
+_IN_NO_DIGEST = {"lm_eval", "description"}
 
 
 class LocatedResult(NamedTuple):
@@ -76,19 +77,17 @@ def parse_results(content: bytes, path: Path) -> list[LocatedResult]:
     found: list[tuple[int, CellRecord, list[GenerationRecord]]] = []
     try:
         for number, line in enumerate(lines, start=1):
-            kind, fields = _parsed(_decoded(line))
-            if kind == "cell":
-                cell = cell_from_dict(fields)
-                _refuse_first(_cell_problems(cell, path.stem))
-                _refuse_first(known.conflicts(number, cell))
-                found.append((number, cell, []))
+            record = _parsed(_decoded(line))
+            if isinstance(record, CellRecord):
+                _refuse_first(_cell_problems(record, path.stem))
+                _refuse_first(known.conflicts(number, record))
+                found.append((number, record, []))
             elif not found:
                 raise _Refusal("kind", "a generation stands before its cell")
             else:
                 _, cell, generations = found[-1]
-                generation = generation_from_dict(fields)
-                _refuse_first(_generation_problems(cell, generations, generation))
-                generations.append(generation)
+                _refuse_first(_generation_problems(cell, generations, record))
+                generations.append(record)
         if rest or not lines:
             number = len(lines) + 1
             raise _Refusal("line", "the last line is cut off" if rest else "the file is empty")
@@ -97,27 +96,29 @@ def parse_results(content: bytes, path: Path) -> list[LocatedResult]:
             number = located.line
             _refuse_first(_ending_problems(located.result))
     except _Refusal as refusal:
-        raise RecordError(
-            f"{path}:{number}: {refusal.field}: {refusal.problem}.",
-            "The whole file is refused: restore it, or delete it and run its cells again.",
-        ) from None
+        raise RecordError(f"{path}:{number}: {refusal.field}: {refusal.problem}.", refusal.hint) from None
     return results
 
 
 class _Refusal(Exception):
     """What is wrong with a line, and in which field of it."""
 
-    def __init__(self, field: str, problem: str) -> None:
+    def __init__(
+        self,
+        field: str,
+        problem: str,
+        hint: str = "The whole file is refused: restore it, or delete it and run its cells again.",
+    ) -> None:
         super().__init__(field, problem)
-        self.field, self.problem = field, problem
+        self.field, self.problem, self.hint = field, problem, hint
 
 
 def _refuse_first(problems: Iterator[tuple[str, str]]) -> None:
-    for field, problem in problems:
-        raise _Refusal(field, problem)
+    for field, wrong in problems:
+        raise _Refusal(field, wrong)
 
 
-# -- from bytes to fields ----------------------------------------------------------------------------
+# -- from bytes to records ---------------------------------------------------------------------------
 
 
 def _decoded(line: bytes) -> str:
@@ -129,8 +130,8 @@ def _decoded(line: bytes) -> str:
     return line.decode("ascii")
 
 
-def _parsed(line: str) -> tuple[str, dict[str, Any]]:
-    """Kind and fields of a line that is JSON, fits the schema and is written as a run writes it."""
+def _parsed(line: str) -> CellRecord | GenerationRecord:
+    """The record of a line that is JSON, is written as a run writes it, and has every field in its range."""
     try:
         content = json.loads(line, object_pairs_hook=_distinct)
     except RecursionError:
@@ -139,43 +140,36 @@ def _parsed(line: str) -> tuple[str, dict[str, Any]]:
         raise _Refusal("line", f"is not JSON: {error}") from None
     if not isinstance(content, dict):
         raise _Refusal("line", "is not a JSON object")
-    kinds: dict[object, type[Line]] = {"cell": CellLine, "generation": GenerationLine}
-    if (model := kinds.get(str(content.get("kind")))) is None:
-        raise _Refusal("kind", f"must be 'cell' or 'generation', not {_shown(content.get('kind'))}")
+    canonical = to_line(content)
+    kind = content.pop("kind", None)
+    if kind not in ("cell", "generation"):
+        raise _Refusal("kind", f"must be 'cell' or 'generation', not {shown(kind)}")
+    if kind == "cell":
+        _check_schema(content.pop("schema", None))
+    if canonical != line:
+        raise _Refusal("line", "is not written as a run writes it: sorted keys, no spaces, shortest finite numbers")
     try:
-        model.model_validate(content)
+        return CellRecord(**content) if kind == "cell" else GenerationRecord(**content)
     except ValidationError as error:
-        raise _first_problem(error) from None
-    if to_line(content) != line:
-        raise _Refusal("line", "is not written as a run writes it: sorted keys, no spaces, shortest numbers")
-    return content.pop("kind"), content
+        raise _Refusal(*problem(error)) from None
+
+
+def _check_schema(schema: object) -> None:
+    if type(schema) is not int or schema != SCHEMA:
+        raise _Refusal(
+            "schema",
+            f"is {shown(schema)}, and this version of collapsebench reads records of format {SCHEMA}",
+            "Run the cells again with this version, or read the file with the version that wrote it.",
+        )
 
 
 def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content: dict[str, Any] = {}
     for key, value in pairs:
         if key in content:
-            raise _Refusal(_shown(key), "stands twice in one object")
+            raise _Refusal(shown(key), "stands twice in one object")
         content[key] = value
     return content
-
-
-def _first_problem(error: ValidationError) -> _Refusal:
-    # A misspelt field is also a missing one; the misspelling is what helps.
-    first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
-    field = ".".join(str(part) if str(part).isprintable() else _shown(part) for part in first["loc"] if part != "[key]")
-    if first["type"] == "missing":
-        return _Refusal(field, "is missing")
-    if first["type"] == "extra_forbidden":
-        return _Refusal(field, "is no field of a record")
-    problem = first["msg"].removeprefix("Value error, ").removeprefix("Input ")
-    return _Refusal(field, f"{problem}, not {_shown(first['input'])}")
-
-
-def _shown(value: object, most: int = 60) -> str:
-    """A value in an error: ASCII, and not more of it than a reader wants."""
-    text = ascii(value) if not isinstance(value, int) or abs(value) <= MOST_COUNT else "a larger number"
-    return text if len(text) <= most else f"{text[:most]}..."
 
 
 # -- what fields owe each other ------------------------------------------------------------------------
@@ -183,26 +177,28 @@ def _shown(value: object, most: int = 60) -> str:
 
 def _cell_problems(cell: CellRecord, stem: str) -> Iterator[tuple[str, str]]:
     protocol, task, method = cell.protocol, cell.task, cell.method
-    if method["name"] != stem:
-        yield "method.name", f"is {_shown(method['name'])} in a file that is named {_shown(stem)}"
-    if not _label_follows(method["name"], method["params"], method["label"]):
-        yield "method.label", f"must be the name and some of the params, not {_shown(method['label'])}"
-    if method["reference"] != (method["name"] in REFERENCES):
+    if method.name != stem:
+        yield "method.name", f"is {shown(method.name)} in a file that is named {shown(stem)}"
+    if not _label_follows(method.name, method.params, method.label):
+        yield "method.label", f"must be the name and some of the params, not {shown(method.label)}"
+    if method.reference != (method.name in REFERENCES):
         yield "method.reference", f"must be true for {', '.join(REFERENCES)} and false for all others"
-    if len(set(protocol["tasks"])) < len(protocol["tasks"]):
+    if len(set(protocol.tasks)) < len(protocol.tasks):
         yield "protocol.tasks", "names a task twice"
-    if task["name"] not in protocol["tasks"]:
-        yield "task.name", f"is {_shown(task['name'])}, which the protocol does not score"
-    if protocol["average_last"] > task["generations"]:
-        yield "protocol.average_last", f"must be at most the {task['generations']} generations of the task"
-    if cell.seed >= protocol["seeds"]:
-        yield "seed", f"must be less than the protocol's {protocol['seeds']} seeds, not {cell.seed}"
-    if undescribed := {task["primary"], *task["shown"]} - set(task["metrics"]):
+    if task.name not in protocol.tasks:
+        yield "task.name", f"is {shown(task.name)}, which the protocol does not score"
+    if protocol.average_last > task.generations:
+        yield "protocol.average_last", f"must be at most the {task.generations} generations of the task"
+    if cell.seed >= protocol.seeds:
+        yield "seed", f"must be less than the protocol's {protocol.seeds} seeds, not {cell.seed}"
+    if undescribed := {task.primary, *task.shown} - set(task.metrics):
         yield "task.metrics", f"does not describe {', '.join(sorted(undescribed))}"
+    if cell.status == "running":
+        yield "status", "is 'running', and only cells that ended are on a board"
     if (cell.status == "done") == bool(cell.reason):
         yield "reason", "must be empty" if cell.reason else f"must say why the cell is {cell.status}"
-    if len(cell.theory) not in (0, task["generations"] + 1):
-        yield "theory", f"must have none or {task['generations'] + 1} values, not {len(cell.theory)}"
+    if len(cell.theory) not in (0, task.generations + 1):
+        yield "theory", f"must have none or {task.generations + 1} values, not {len(cell.theory)}"
 
 
 def _label_follows(name: str, params: dict[str, Any], label: str) -> bool:
@@ -227,13 +223,13 @@ def _generation_problems(
         yield "t", f"a cell that is {cell.status} has no generations"
     if generation.t != t:
         yield "t", f"must be {t}, the next generation of this cell, not {generation.t}"
-    if t > task["generations"]:
-        yield "t", f"the task ends at generation {task['generations']}"
-    if not math.isfinite(generation.metrics.get(task["primary"], math.nan)):
-        yield f"metrics.{task['primary']}", "the scored metric must be there, and finite"
-    beside = tuple(f"{name}/" for name in task.get("lm_eval", {}).get("tasks", ()))
+    if t > task.generations:
+        yield "t", f"the task ends at generation {task.generations}"
+    if not math.isfinite(generation.metrics.get(task.primary, math.nan)):
+        yield f"metrics.{task.primary}", "the scored metric must be there, and finite"
+    beside = tuple(f"{name}/" for name in task.lm_eval.tasks) if task.lm_eval else ()
     for name in generation.metrics:
-        if name not in task["metrics"] and not (beside and name.startswith(beside)):
+        if name not in task.metrics and not (beside and name.startswith(beside)):
             yield f"metrics.{name}", "is no metric of the task"
     for name, counted in generation.costs.items():
         if before and counted < before[-1].costs[name]:
@@ -241,7 +237,7 @@ def _generation_problems(
 
 
 def _ending_problems(result: CellResult) -> Iterator[tuple[str, str]]:
-    cell, finished, whole = result.cell, len(result.generations), result.cell.task["generations"] + 1
+    cell, finished, whole = result.cell, len(result.generations), result.cell.task.generations + 1
     if cell.status == "done" and finished != whole:
         yield "status", f"is 'done', but {finished} of {whole} generations stand here"
     if cell.status == "diverged" and finished == whole:
@@ -253,11 +249,11 @@ class _Known:
 
     def __init__(self) -> None:
         self._places: dict[tuple[str, ...], int] = {}
-        self._parts: dict[tuple[str, str], tuple[int, dict[str, Any]]] = {}
+        self._parts: dict[tuple[str, str], tuple[int, Part]] = {}
 
     def conflicts(self, line: int, cell: CellRecord) -> Iterator[tuple[str, str]]:
         """What a cell says that an earlier one says too, or says differently of the same thing."""
-        task, method = cell.task["name"], cell.method["label"]
+        task, method = cell.task.name, cell.method.label
         if (first := self._places.setdefault((cell.cell,), line)) != line:
             yield "cell", f"the cell of line {first} stands here again"
         if (first := self._places.setdefault((task, method, str(cell.seed)), line)) != line:
@@ -269,9 +265,10 @@ class _Known:
                 yield f"{part}.{key}", f"differs from line {first}; a file holds one version of each {part}"
 
 
-def differing_keys(one: Mapping[str, Any], other: Mapping[str, Any]) -> list[str]:
-    """Keys under which two accounts of one protocol, task or method differ, though one digest stands for both.
+def differing_keys(one: Part, other: Part) -> list[str]:
+    """Fields in which two accounts of one protocol, task or method differ, though one digest stands for both.
 
     lm-eval's tasks and the sentence that describes it are in no digest.
     """
-    return [key for key in {**one, **other} if key not in _IN_NO_DIGEST and one.get(key) != other.get(key)]
+    fields = type(one).model_fields.keys() - _IN_NO_DIGEST
+    return sorted(key for key in fields if getattr(one, key) != getattr(other, key))

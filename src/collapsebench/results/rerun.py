@@ -2,56 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from ..core.errors import RecordError
+from ..core.files import sha256
 from ..core.records import CellResult
 from ..loop.executors.local import Options, run_here, run_pool
 from ..loop.executors.progress import Silent
 from ..loop.protocol import Protocol
 from .audit import cell_of
-from .signature import fingerprint
+from .signature import Rerun, fingerprint
 
 _VARIES = ("date", "cores")
 """What of an environment may differ where results may not."""
-
-
-@dataclass(frozen=True)
-class Rerun:
-    """A cell that was run again.
-
-    Args:
-        task: name.
-        label: of the method.
-        seed: of every stream.
-        seconds: that the second run took.
-        equal: whether it gave the same records, timings aside.
-        quantity: of what is scored or counted, what differs most.
-        difference: how much, relative to its largest size in the lineage.
-    """
-
-    task: str
-    label: str
-    seed: int
-    seconds: float
-    equal: bool
-    quantity: str
-    difference: float
-
-    def __str__(self) -> str:
-        outcome = "equal to the byte" if self.equal else f"{self.quantity} differs by {self.difference:.2g}"
-        return f"{self.label} on {self.task}, seed {self.seed} ({self.seconds:.1f} s): {outcome}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """For the note of a verification."""
-        return {**asdict(self), "seconds": round(self.seconds, 1)}
 
 
 def sample(results: Sequence[CellResult], count: int) -> list[CellResult]:
@@ -63,7 +30,7 @@ def sample(results: Sequence[CellResult], count: int) -> list[CellResult]:
     """
     whole = fingerprint(results)
     ran = [result for result in results if result.cell.status in ("done", "diverged")]
-    return sorted(ran, key=lambda result: hashlib.sha256(f"{whole} {result.cell.cell}".encode()).digest())[:count]
+    return sorted(ran, key=lambda result: sha256(f"{whole} {result.cell.cell}".encode()))[:count]
 
 
 def rerun(
@@ -94,7 +61,7 @@ def rerun(
 
 def _compared(path: Path, recorded: CellResult, again: CellResult, seconds: float, tolerance: float) -> Rerun:
     cell, equal = recorded.cell, recorded.same_result(again)
-    name = f"{cell.method['label']} on {cell.task['name']}, seed {cell.seed}"
+    name = f"{cell.method.label} on {cell.task.name}, seed {cell.seed}"
     if again.cell.status != cell.status or len(again.generations) != len(recorded.generations):
         raise RecordError(
             f"{path}: {name} is recorded as {cell.status} after {len(recorded.generations)} generations; run again it "
@@ -108,7 +75,15 @@ def _compared(path: Path, recorded: CellResult, again: CellResult, seconds: floa
         raise RecordError(
             f"{path}: {name}: {quantity} differs by {difference:.2g} when it is run again {where}.", _NOT_THESE
         )
-    return Rerun(cell.task["name"], cell.method["label"], cell.seed, seconds, equal, quantity, difference)
+    return Rerun(
+        task=cell.task.name,
+        label=cell.method.label,
+        seed=cell.seed,
+        seconds=round(seconds, 1),
+        equal=equal,
+        quantity=quantity if difference else None,
+        difference=difference,
+    )
 
 
 _NOT_THESE = "The records are not what this source gives: run the cells again with `collapsebench run`."
@@ -125,7 +100,7 @@ def _same_setting(one: CellResult, other: CellResult) -> bool:
 def _largest_difference(recorded: CellResult, again: CellResult) -> tuple[str, float]:
     """Of what is scored or counted, the quantity that differs most, relative to its largest size in the lineage."""
     first, second = _quantities(recorded), _quantities(again)
-    found = [("nothing that is scored", 0.0)]
+    found = [("a number that is not scored", 0.0)]
     for name, values in first.items():
         scale = max(map(abs, values))
         apart = max(abs(a - b) for a, b in zip(values, second[name], strict=True))
@@ -134,7 +109,7 @@ def _largest_difference(recorded: CellResult, again: CellResult) -> tuple[str, f
 
 
 def _quantities(result: CellResult) -> dict[str, list[float]]:
-    generations, primary = result.generations, result.cell.task["primary"]
+    generations, primary = result.generations, result.cell.task.primary
     if not generations:
         return {}
     return {

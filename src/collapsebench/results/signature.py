@@ -2,38 +2,65 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import Field, ValidationError
 
 from ..core.errors import RecordError
-from ..core.files import write_atomic
-from ..core.records import CellResult, canonical
+from ..core.files import sha256, write_atomic
+from ..core.records import CellResult, Count, Digest, Key, List, Name, Part, Scalar, Text, canonical, problem
 from ..loop.environment import environment
-
-if TYPE_CHECKING:
-    from .rerun import Rerun
 
 FOLDER = "verified"
 
+Positive = Annotated[float, Field(ge=0)]
 
-class _Note(BaseModel):
-    """`verified/<method>.json`, as far as a badge depends on it."""
 
-    model_config = ConfigDict(strict=True, extra="ignore")
+class Rerun(Part):
+    """A cell that was run again.
 
-    method: str
-    records: str
+    Args:
+        task: name.
+        label: of the method.
+        seed: of every stream.
+        seconds: that the second run took.
+        equal: whether it gave the same records, timings aside.
+        quantity: of what is scored or counted, what differs most; None where nothing does.
+        difference: how much, relative to its largest size in the lineage.
+    """
+
+    task: Name
+    label: Text
+    seed: Count
+    seconds: Positive
+    equal: bool
+    quantity: Key | None
+    difference: Positive
+
+    def __str__(self) -> str:
+        outcome = "equal to the byte" if self.equal else f"{self.quantity} differs by {self.difference:.2g}"
+        return f"{self.label} on {self.task}, seed {self.seed} ({self.seconds:.1f} s): {outcome}"
+
+
+class Note(Part):
+    """`verified/<method>.json`: which cells were run again, within which tolerance, and the digest of all records."""
+
+    method: Name
+    records: Digest
+    protocol: Digest
+    cells: List[Rerun]
+    tolerance: Positive
+    date: Text
+    environment: dict[Key, Scalar]
 
 
 def fingerprint(results: Iterable[CellResult]) -> str:
     """SHA-256 over the results of one method, whatever their order, timings and machine."""
-    return hashlib.sha256("\n".join(sorted(map(canonical, results))).encode()).hexdigest()
+    return sha256("\n".join(sorted(map(canonical, results))).encode())
 
 
 def sign(folder: Path, method: str, results: Sequence[CellResult], reruns: Sequence[Rerun], tolerance: float) -> Path:
@@ -46,17 +73,17 @@ def sign(folder: Path, method: str, results: Sequence[CellResult], reruns: Seque
         reruns: the cells that were run again.
         tolerance: within which they had to agree.
     """
-    note = {
-        "method": method,
-        "protocol": results[0].cell.protocol["digest"],
-        "records": fingerprint(results),
-        "cells": [rerun.to_dict() for rerun in reruns],
-        "tolerance": tolerance,
-        "date": datetime.now(UTC).date().isoformat(),
-        "environment": environment(),
-    }
+    note = Note(
+        method=method,
+        records=fingerprint(results),
+        protocol=results[0].cell.protocol.digest,
+        cells=tuple(reruns),
+        tolerance=tolerance,
+        date=datetime.now(UTC).date().isoformat(),
+        environment=environment(),
+    )
     path = folder / FOLDER / f"{method}.json"
-    write_atomic(path, (json.dumps(note, indent=2, sort_keys=True) + "\n").encode())
+    write_atomic(path, (json.dumps(note.model_dump(), indent=2, sort_keys=True) + "\n").encode())
     return path
 
 
@@ -71,25 +98,24 @@ def badges(folder: Path, results: Sequence[CellResult]) -> dict[str, str]:
     """
     by_method: dict[str, list[CellResult]] = {}
     for result in results:
-        by_method.setdefault(result.cell.method["name"], []).append(result)
+        by_method.setdefault(result.cell.method.name, []).append(result)
     found: dict[str, str] = {}
     for method, own in by_method.items():
         note = _read(folder / FOLDER / f"{method}.json")
         standing = "verified" if note is not None and note.records == fingerprint(own) else "self-reported"
-        found |= {result.cell.method["label"]: standing for result in own}
+        found |= {result.cell.method.label: standing for result in own}
     return found
 
 
-def _read(path: Path) -> _Note | None:
+def _read(path: Path) -> Note | None:
     if not path.is_file():
         return None
     try:
-        note = _Note.model_validate_json(path.read_bytes())
+        note = Note.model_validate_json(path.read_bytes())
     except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"])) or "line 1"
+        field, said = problem(error)
         raise RecordError(
-            f"{path}: {field}: {first['msg']}.", "Delete it and run `collapsebench verify --sign`."
+            f"{path}: {field or 'line 1'}: {said}.", "Delete it and run `collapsebench verify --sign`."
         ) from None
     if note.method != path.stem:
         raise RecordError(f"{path}: method: is not that of the file's name.", "Delete it.")

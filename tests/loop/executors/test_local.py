@@ -33,7 +33,7 @@ class Interrupting(Silent):
 
 
 def by_name(results):
-    return {result.cell.method["name"]: result for result in results}
+    return {result.cell.method.name: result for result in results}
 
 
 def test_cells_run_here_one_after_the_other(make_spec, tmp_path):

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from dataclasses import replace
 
 import pytest
 import torch
@@ -23,9 +22,9 @@ FLAGS = (
 def folder(fabricate, tmp_path_factory):
     """Boards: `quick` with an entry of every kind and sheets of some, `standard` with the references and a method."""
     quick = fabricate.everything()
-    few = [r for r in quick if r.cell.method["name"] in ("replace", "frozen", "fresh_real", "accumulate")]
+    few = [r for r in quick if r.cell.method.name in ("replace", "frozen", "fresh_real", "accumulate")]
     standard = [
-        CellResult(replace(r.cell, protocol={**r.cell.protocol, "name": "standard"}), r.generations) for r in few
+        CellResult(r.cell.changed(protocol=r.cell.protocol.changed(name="standard")), r.generations) for r in few
     ]
     folder = tmp_path_factory.mktemp("boards")
     for name, results in (("quick", quick), ("standard", standard)):

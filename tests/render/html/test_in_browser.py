@@ -211,7 +211,7 @@ def test_endless_words_do_not_widen_a_phone(visit, fabricate, tmp_path):
     results = [r for name in ("replace", "frozen") for r in fabricate.cells(name)] + fabricate.cells("tempered", **long)
     board = load_board(fabricate.board(tmp_path, results))
     entries = tuple(replace(entry, title="t" * 300, description="d" * 300) for entry in board.entries)
-    protocol = {**board.protocol, "description": "p" * 300, "name": "q" * 64}
+    protocol = board.protocol.changed(description="p" * 300, name="q" * 64)
     page = visit(document=render([replace(board, entries=entries, protocol=protocol)]), **PHONE)
     page.evaluate(OPEN_ALL)
     assert page.evaluate("document.documentElement.scrollWidth") == 360

@@ -63,7 +63,7 @@ def test_the_page_says_what_the_board_says(boards, text):
     for task in board.counting:
         assert measured(board.score(accumulate, task)) in words
     assert f"{board.overall(accumulate).seed_interval.centre:.2f}" in words
-    assert board.protocol["digest"][:12] in words
+    assert board.protocol.digest[:12] in words
     assert "collapsebench run --method token_edit --task arithmetic --protocol quick" in words
     assert "ValueError: a | b" in words  # why a cell failed
     assert "needs verifier, which gaussian does not have" in text
@@ -130,7 +130,7 @@ def evil(boards):
         for entry in board.entries
     ]
     tasks = [replace(t, title=EVIL, unit=EVIL, metrics=dict.fromkeys(t.metrics, EVIL)) for t in board.tasks]
-    protocol = {**board.protocol, "description": EVIL, "digest": EVIL, "name": f"quick{EVIL}"}
+    protocol = board.protocol.model_copy(update={"description": EVIL, "digest": EVIL, "name": f"quick{EVIL}"})
     return replace(board, entries=tuple(entries), tasks=tuple(tasks), protocol=protocol)
 
 
@@ -146,7 +146,7 @@ def test_text_in_a_record_is_never_markup(evil, boards):
 
 
 def test_half_a_surrogate_pair_is_no_obstacle(boards):
-    board = replace(boards[0], protocol={**boards[0].protocol, "description": "half \ud800 a pair"})
+    board = replace(boards[0], protocol=boards[0].protocol.model_copy(update={"description": "half \ud800 a pair"}))
     assert "half ? a pair" in page([board])
 
 

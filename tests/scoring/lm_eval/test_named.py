@@ -64,10 +64,11 @@ def test_every_generation_is_scored_and_the_score_is_what_it_was(make, copa, sto
     assert [set(g.metrics) for g in besides.generations] == [{"nll", "copa/acc"}] * 3
     assert [g.metrics["nll"] for g in besides.generations] == [g.metrics["nll"] for g in alone.generations]
     assert all(g.metrics["copa/acc"] in (0, 1 / 3, 2 / 3, 1) for g in besides.generations)
-    assert "lm_eval" not in alone.cell.task
-    assert besides.cell.task["lm_eval"] == {"tasks": ["copa"], "limit": None, "sources": {"copa": copa.sha256}}
+    assert alone.cell.task.lm_eval is None
+    assert besides.cell.task.lm_eval.sources == {"copa": copa.sha256}
+    assert (besides.cell.task.lm_eval.tasks, besides.cell.task.lm_eval.limit) == (("copa",), None)
     assert besides.cell.cell == alone.cell.cell
-    assert besides.cell.protocol["digest"] == alone.cell.protocol["digest"]
+    assert besides.cell.protocol.digest == alone.cell.protocol.digest
 
 
 def test_stored_results_without_it_are_not_mistaken_and_models_are_not_trained_again(make, copa, store):

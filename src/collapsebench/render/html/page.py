@@ -49,7 +49,7 @@ def asset(name: str) -> str:
 
 
 def _link(board: Board) -> str:
-    return f'<li><a href="#{place(board)}">{plain(board.protocol["name"])}</a></li>'
+    return f'<li><a href="#{place(board)}">{plain(board.protocol.name)}</a></li>'
 
 
 def _hash(content: str) -> str:

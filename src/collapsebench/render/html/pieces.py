@@ -71,7 +71,7 @@ def slug(*parts: str) -> str:
 
 def place(board: Board, *parts: str) -> str:
     """The id of a part of a board."""
-    return slug(board.protocol["name"], *parts)
+    return slug(board.protocol.name, *parts)
 
 
 def papers(text: str) -> str:

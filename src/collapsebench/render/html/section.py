@@ -36,14 +36,14 @@ def board_section(board: Board) -> str:
         "Entries": entries_section(board, everyone),
     }
     sections = "\n".join(_section(board, title, content) for title, content in parts.items() if content)
-    identity, version = place(board), board.protocol["version"]
+    identity, version = place(board), board.protocol.version
     links = "".join(
         f'<li><a href="#{place(board, title.lower())}">{title}</a></li>' for title, content in parts.items() if content
     )
     return (
         f'<section class="board" id="{identity}" aria-labelledby="{identity}-title">\n'
-        f'<h2 id="{identity}-title">{plain(board.protocol["name"])} <small>version {version}</small></h2>\n'
-        f"{element('p', plain(board.protocol.get('description', '')), 'lead')}\n{_facts(board)}\n"
+        f'<h2 id="{identity}-title">{plain(board.protocol.name)} <small>version {version}</small></h2>\n'
+        f"{element('p', plain(board.protocol.description), 'lead')}\n{_facts(board)}\n"
         f'{_how_to_read(board)}\n<nav class="parts" aria-label="Parts of this board"><ul>{links}</ul></nav>\n'
         f'<div class="controls"></div>\n{sections}\n</section>'
     )
@@ -63,10 +63,10 @@ def _facts(board: Board) -> str:
     facts = {
         "entries": f"{plural(methods, 'method')}, {plural(len(board.references), 'reference')}",
         "tasks": f"{len(board.counting)} scored of {len(board.tasks)}",
-        "length": f"{lineage_length(board)}, {plural(rules['seeds'], 'seed')}",
+        "length": f"{lineage_length(board)}, {plural(rules.seeds, 'seed')}",
         "scored": scored_window(board).removeprefix("as a "),
         "newest record": plain(board.newest),
-        "protocol digest": element("code", plain(rules["digest"][:12])),
+        "protocol digest": element("code", plain(rules.digest[:12])),
     }
     items = (f"<div><dt>{name}</dt><dd>{fact}</dd></div>" for name, fact in facts.items() if fact)
     return element("dl", "".join(items), "strip")

@@ -24,7 +24,7 @@ def readme(board: Board) -> str:
     entries = [entry for track in tracks for entry in board.competitors(track)]
     links = [f"[{track}]({track}.md): {SEES[track]}" for track in tracks]
     return _page(
-        f"# Leaderboard: {plain(board.protocol['name'])} v{board.protocol['version']}",
+        f"# Leaderboard: {plain(board.protocol.name)} v{board.protocol.version}",
         _about(board),
         _how_to_read(board),
         "## Scores",
@@ -47,7 +47,7 @@ def track_page(board: Board, track: str) -> str:
     """`<track>.md`: the entries of one track beside the references."""
     entries = board.competitors(track)
     return _page(
-        f"# {track.capitalize()} track: {plain(board.protocol['name'])} v{board.protocol['version']}",
+        f"# {track.capitalize()} track: {plain(board.protocol.name)} v{board.protocol.version}",
         f"A method of this track sees {SEES[track]}. [All tracks](README.md)",
         _facts(board),
         _how_to_read(board),
@@ -69,16 +69,16 @@ def _page(*parts: str) -> str:
 
 
 def _about(board: Board) -> str:
-    return blocks(plain(board.protocol.get("description", "")), _facts(board))
+    return blocks(plain(board.protocol.description), _facts(board))
 
 
 def _facts(board: Board) -> str:
     rules = board.protocol
     facts = [
         lineage_length(board),
-        plural(rules["seeds"], "seed"),
+        plural(rules.seeds, "seed"),
         f"scored {scored_window(board)}",
-        f"protocol digest `{rules['digest'][:12]}`",
+        f"protocol digest `{rules.digest[:12]}`",
         f"newest record {plain(board.newest)}" if board.newest else "",
     ]
     return " · ".join(filter(None, facts))

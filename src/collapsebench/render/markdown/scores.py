@@ -94,7 +94,7 @@ def diverged(board: Board, entry: Entry, task: BoardTask) -> str:
     if not seeds:
         return ""
     first = min(board.diverged_at(entry, task.name, seed) for seed in seeds)
-    return f"diverged at t={first} ({len(seeds)} of {plural(board.protocol['seeds'], 'seed')})"
+    return f"diverged at t={first} ({len(seeds)} of {plural(board.protocol.seeds, 'seed')})"
 
 
 def resolution_line(board: Board, tracks: Sequence[str]) -> str:
