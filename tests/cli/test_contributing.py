@@ -27,7 +27,8 @@ def walked(cli):
 
 
 def digits_aside(text):
-    """Lines as far as machines and loads agree: without numbers, and without the width of columns."""
+    """Lines as far as machines and loads agree: without numbers, widths of columns, and which cell is run again."""
+    text = re.sub(r"(run again: \w+ on )\w+", r"\1#", text)
     lines = (re.sub(r"[─\s]+", " ", re.sub(r"[\d.−-]+( ?[%k])?", "#", line)).strip() for line in text.splitlines())
     return [line for line in lines if line]
 

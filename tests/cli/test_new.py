@@ -3,11 +3,12 @@ import sys
 import pytest
 
 from collapsebench.cli import main
-from collapsebench.cli.scaffold import new_method
+from collapsebench.cli.new import new_plugin
 from collapsebench.core.errors import UsageError
 from collapsebench.core.method import METHODS
 from collapsebench.core.registry import load_file
-from collapsebench.testing import check_method
+from collapsebench.core.task import TASKS
+from collapsebench.testing import check_method, check_task
 
 
 def run(monkeypatch, *words):
@@ -19,7 +20,7 @@ def run(monkeypatch, *words):
 
 
 def test_a_new_method_passes_the_checks_as_it_is(tmp_path, registries):
-    path = new_method("my_filter", tmp_path / "plugins")
+    path = new_plugin("method", "my_filter", tmp_path / "plugins")
     assert path == tmp_path / "plugins" / "my_filter.py"
     load_file(path)
     cls = METHODS.get("my_filter")
@@ -28,35 +29,51 @@ def test_a_new_method_passes_the_checks_as_it_is(tmp_path, registries):
     assert 25 <= len(path.read_text().splitlines()) <= 40
 
 
-def test_nothing_is_overwritten(tmp_path):
-    path = new_method("my_filter", tmp_path)
+def test_a_new_task_passes_the_checks_as_it_is(tmp_path, registries):
+    path = new_plugin("task", "my_data", tmp_path)
+    load_file(path)
+    cls = TASKS.get("my_data")
+    assert (cls.__name__, cls.card.title, cls.card.primary) == ("MyData", "My data", "nll")
+    check_task(cls)
+    assert 40 <= len(path.read_text().splitlines()) <= 60
+
+
+@pytest.mark.parametrize("kind", ["method", "task"])
+def test_nothing_is_overwritten(kind, tmp_path):
+    path = new_plugin(kind, "my_filter", tmp_path)
     path.write_text("mine")
     with pytest.raises(UsageError, match="exists already"):
-        new_method("my_filter", tmp_path)
+        new_plugin(kind, "my_filter", tmp_path)
     assert path.read_text() == "mine"
 
 
-@pytest.mark.parametrize("name", ["2nd", "my-filter", "MyFilter", "class", "", "a.b", "../up", "é", "_", "__init__"])
-def test_a_name_must_be_a_lower_case_identifier(name, tmp_path):
-    with pytest.raises(UsageError, match="cannot be the name"):
-        new_method(name, tmp_path)
+@pytest.mark.parametrize(
+    "name", ["2nd", "my-filter", "MyFilter", "class", "", "a.b", "../up", "é", "_", "__init__", "a" * 65, "a" * 5000]
+)
+@pytest.mark.parametrize("kind", ["method", "task"])
+def test_a_name_must_be_a_short_lower_case_identifier(kind, name, tmp_path):
+    with pytest.raises(UsageError, match=f"cannot be the name of a {kind}") as error:
+        new_plugin(kind, name, tmp_path)
     assert not list(tmp_path.iterdir())
+    assert len(error.value.message) < 120
 
 
-def test_a_built_in_name_is_taken(tmp_path):
-    with pytest.raises(UsageError, match="There is a method 'replace' already"):
-        new_method("replace", tmp_path)
+@pytest.mark.parametrize(("kind", "name"), [("method", "replace"), ("task", "gaussian")])
+def test_a_built_in_name_is_taken(kind, name, tmp_path):
+    with pytest.raises(UsageError, match=f"The {kind} '{name}' exists already"):
+        new_plugin(kind, name, tmp_path)
 
 
-def test_the_commands_from_new_to_check(tmp_path, monkeypatch, capsys, registries):
+@pytest.mark.parametrize(("kind", "checked_on"), [("method", ("--task", "gaussian")), ("task", ())])
+def test_the_commands_from_new_to_check(kind, checked_on, tmp_path, monkeypatch, capsys, registries):
     monkeypatch.chdir(tmp_path)
-    assert run(monkeypatch, "new", "method", "my_filter") == 0
+    assert run(monkeypatch, "new", kind, "mine") == 0
     printed = capsys.readouterr().out
-    assert "collapsebench check my_filter.py" in printed
-    assert "collapsebench run --method my_filter --plugin my_filter.py" in printed
-    assert run(monkeypatch, "check", "my_filter.py", "--task", "gaussian") == 0
-    assert "method my_filter: all checks passed" in capsys.readouterr().out
-    assert run(monkeypatch, "new", "method", "my_filter") == 2
+    assert "collapsebench check mine.py" in printed
+    assert f"collapsebench run --{kind} mine --plugin mine.py" in printed
+    assert run(monkeypatch, "check", "mine.py", *checked_on) == 0
+    assert f"{kind} mine: all checks passed" in capsys.readouterr().out
+    assert run(monkeypatch, "new", kind, "mine") == 2
 
 
 BROKEN = """

@@ -7,7 +7,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from collapsebench.core import processes
+from collapsebench.core.errors import UsageError
 
 PROTOCOL = {
     "name": "pair",
@@ -54,6 +57,48 @@ def metrics(folder: Path) -> list[float]:
 
 def test_one_process_is_the_main_one() -> None:
     assert (processes.count(), processes.is_main(), processes.from_main(lambda: 3)) == (1, True, 3)
+
+
+@pytest.fixture
+def launched(monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
+    """The environment of the first of two processes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = str(free.getsockname()[1])
+    group = {"WORLD_SIZE": "2", "RANK": "0", "LOCAL_RANK": "0", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    for name, value in group.items():
+        monkeypatch.setenv(name, value)
+    return group
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("WORLD_SIZE", "two"),
+        ("WORLD_SIZE", "0"),
+        ("WORLD_SIZE", "9" * 5000),
+        ("RANK", "2"),
+        ("RANK", ""),
+        ("LOCAL_RANK", "-1"),
+        ("MASTER_PORT", "70000"),
+    ],
+)
+def test_an_environment_that_no_launcher_sets_is_refused(
+    name: str, value: str, launched: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert processes.count() == 2
+    monkeypatch.setenv(name, value)
+    with pytest.raises(UsageError, match=f"The environment variable {name}=") as error:
+        processes.is_main()
+    assert len(error.value.message) < 120 and "accelerate launch" in error.value.hint
+
+
+def test_a_process_whose_partner_never_starts_gives_up(
+    launched: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processes, "PATIENCE", 0.5)
+    with pytest.raises(UsageError, match=r"2 processes did not meet within 0\.5 seconds"):
+        processes.from_main(lambda: 3)
 
 
 def test_two_processes_give_what_one_gives_and_a_second_call_reuses_it(tmp_path: Path) -> None:

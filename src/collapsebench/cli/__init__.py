@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import sys
-from typing import Annotated
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
+from io import TextIOWrapper
+from textwrap import shorten
+from typing import Annotated, Any, TextIO
 
 import typer
 
 from .. import __version__
-from ..core.errors import CollapsebenchError
+from ..core.errors import CollapsebenchError, StoreError, UsageError
 from .check import check
 from .doctor import doctor
 from .leaderboard import leaderboard
@@ -65,11 +70,74 @@ def main() -> None:
     """The console script: a user's mistake is one message and one hint, never a traceback."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
     try:
-        app()
-    except CollapsebenchError as error:
+        _run()
+    except (CollapsebenchError, OSError) as problem:
         if os.environ.get("COLLAPSEBENCH_DEBUG"):
             raise
+        error = problem if isinstance(problem, CollapsebenchError) else _unusable(problem)
         print(f"Error: {error.message}", file=sys.stderr)
         if error.hint:
             print(f"Hint: {error.hint}", file=sys.stderr)
         sys.exit(error.exit_code)
+
+
+def _run() -> None:
+    if sys.stdout is None:
+        raise StoreError("Standard output is closed.", "Send it to a file or to /dev/null.")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # not every encoding has the characters of a table
+    with redirect_stdout(_Output(sys.stdout)) as output:
+        try:
+            app()
+        finally:
+            output.finish()
+
+
+class _Output:
+    """Standard output that names itself when it cannot be written; typer and rich end without a word."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._failure: StoreError | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        with self._failing():
+            return self._stream.write(text)
+
+    def flush(self) -> None:
+        with self._failing():
+            self._stream.flush()
+
+    def finish(self) -> None:
+        """Write what is left.
+
+        Raises:
+            StoreError: something of what was printed is not written.
+        """
+        with suppress(StoreError):
+            self.flush()
+        if self._failure is not None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())  # or Python tries again as it ends
+            raise self._failure
+
+    @contextmanager
+    def _failing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            self._failure = StoreError(
+                f"Cannot write to standard output: {error.strerror or error}.",
+                "Finished work is kept; send the output to a file or to /dev/null.",
+            )
+            raise self._failure from error
+
+
+def _unusable(error: OSError) -> CollapsebenchError:
+    """The error for a path that no command foresees, e.g. one that is too long."""
+    name, reason = shorten(str(error.filename or "a file"), 80), error.strerror or str(error)
+    kind = UsageError if error.errno == errno.ENAMETOOLONG else StoreError
+    return kind(f"Cannot use {name}: {reason}.", "Check the path and its permissions.")

@@ -198,7 +198,9 @@ def _cache() -> Finding:
     above = _nearest(folder)
     if not above.is_dir() or not os.access(above, os.W_OK):
         found = f"{folder} cannot be written"
-        return Finding(files.CACHE_VARIABLE, "warn", found, "Image tasks keep a classifier there; set it to another folder.")
+        return Finding(
+            files.CACHE_VARIABLE, "warn", found, "Image tasks keep a classifier there; set it to another folder."
+        )
     return Finding(files.CACHE_VARIABLE, "ok", f"{folder}{named}; image tasks keep their fixed classifiers there")
 
 

@@ -1,30 +1,78 @@
-"""`collapsebench new`: start a plug-in."""
+"""`collapsebench new`: start a plug-in from a file that already runs and passes every check."""
 
 from __future__ import annotations
 
+import keyword
+import re
 import shlex
+from importlib import resources
 from pathlib import Path
-from typing import Annotated
+from string import Template
+from typing import Annotated, Literal
 
 import typer
 
+from ..core.errors import UsageError
+
 new = typer.Typer(help="Start a plug-in from a working example.", no_args_is_help=True)
-
-
-@new.callback()
-def _new() -> None:
-    """Keeps `method` a subcommand while it is the only one."""
+FolderOption = Annotated[Path, typer.Option("--folder", help="Folder of the new file.")]
 
 
 @new.command("method")
 def method(
-    name: Annotated[str, typer.Argument(help="Name of the method, e.g. my_filter.")],
-    folder: Annotated[Path, typer.Option("--folder", help="Where to write NAME.py.")] = Path(),
+    name: Annotated[str, typer.Argument(help="Name of the method, e.g. my_filter.")], folder: FolderOption = Path()
 ) -> None:
     """Write NAME.py, a method that runs and passes every check; edit it from there."""
-    from .scaffold import new_method
+    _write_and_say(name, folder, "method")
 
-    path = shlex.quote(str(new_method(name, folder)))
+
+@new.command("task")
+def task(
+    name: Annotated[str, typer.Argument(help="Name of the task, e.g. my_data.")], folder: FolderOption = Path()
+) -> None:
+    """Write NAME.py, a task that runs and passes every check; edit it from there."""
+    _write_and_say(name, folder, "task")
+
+
+def _write_and_say(name: str, folder: Path, kind: Literal["method", "task"]) -> None:
+    path = shlex.quote(str(new_plugin(kind, name, folder)))
     typer.echo(f"Wrote {path}. Next:")
     typer.echo(f"  collapsebench check {path}")
-    typer.echo(f"  collapsebench run --method {name} --plugin {path}")
+    typer.echo(f"  collapsebench run --{kind} {name} --plugin {path}")
+
+
+def new_plugin(kind: Literal["method", "task"], name: str, folder: Path) -> Path:
+    """Write `<name>.py`, a documented plug-in to start from.
+
+    Args:
+        kind: what the plug-in is.
+        name: 1 to 64 lower-case letters, digits and underscores.
+        folder: where the file goes; made if missing.
+
+    Returns:
+        The path of the new file.
+
+    Raises:
+        UsageError: not a usable name, a name that an installed plug-in of this kind has, or a file that exists.
+        StoreError: the file cannot be written.
+    """
+    from ..core.files import write_atomic
+    from ..core.method import METHODS
+    from ..core.task import TASKS
+
+    if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name) or keyword.iskeyword(name):
+        shown = name if len(name) <= 64 else f"{name[:32]}..."
+        raise UsageError(
+            f"'{shown}' cannot be the name of a {kind}.",
+            "Use at most 64 lower-case letters, digits and underscores, beginning with a letter, e.g. my_filter.",
+        )
+    registry = METHODS if kind == "method" else TASKS
+    if name in {*registry.names(), *registry.unavailable()}:
+        raise UsageError(f"The {kind} '{name}' exists already.", "Choose another name.")
+    path = folder / f"{name}.py"
+    if path.exists():
+        raise UsageError(f"{path} exists already; it was not changed.", "Choose another name or --folder.")
+    template = (resources.files("collapsebench.cli") / "templates" / f"{kind}.py.txt").read_text(encoding="utf-8")
+    words = {"name": name, "cls": name.title().replace("_", ""), "title": name.replace("_", " ").strip().capitalize()}
+    write_atomic(path, Template(template).substitute(words).encode())
+    return path
