@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus
+from collapsebench.core.digests import Code
 from collapsebench.core.errors import DataError, StoreError
 from collapsebench.core.files import CACHE_VARIABLE
 from collapsebench.learners.image.shape import ImageShape
@@ -68,10 +69,17 @@ def test_another_recipe_has_another_file(folder: Path) -> None:
     assert len(list(folder.glob("*.safetensors"))) == 2
 
 
+def test_other_code_makes_another_file(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fixed_classifier(RECIPE, stripes(100), stripes(50))
+    monkeypatch.setattr("collapsebench.scoring.judge.module_code", lambda name: Code("other", "code", ()))
+    fixed_classifier(RECIPE, stripes(100), stripes(50))
+    assert len(list(folder.glob("*.safetensors"))) == 2
+
+
 def test_a_checkpoint_of_another_version_is_made_again(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
     fixed_classifier(RECIPE, stripes(100), stripes(50))
     here = checkpoint(folder)
-    newer = replace(RECIPE, version=RECIPE.version + 1)
+    newer = replace(RECIPE, steps=RECIPE.steps + 1)
     (folder / f"stripes-{newer.digest[:16]}.safetensors").write_bytes(here.read_bytes())
     with caplog.at_level(logging.WARNING, "collapsebench"):
         fixed_classifier(newer, stripes(100), stripes(50))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import lzma
 import os
 import zlib
@@ -12,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.errors import DataError
+from ..core.files import sha256
 
 FOLDER = "COLLAPSEBENCH_DATA"
 """The environment variable that names the folder of real data."""
@@ -78,7 +78,7 @@ def content(dataset: str, file: DataFile, hub: Hub | None, layout: str) -> bytes
     path = found(dataset, file, hub, layout)
     stored = path.read_bytes()
     unpacked = _unpacked(dataset, path, stored)
-    checksum = hashlib.sha256(stored if file.packed else unpacked).hexdigest()
+    checksum = sha256(stored if file.packed else unpacked)
     if not file.sha256:
         name = Path(file.path).name
         raise DataError(

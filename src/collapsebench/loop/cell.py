@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from ..core.digests import module_code, plugin_code
 from ..core.errors import CollapsebenchError, PluginError
 from ..core.files import content_digest, digest
 from ..core.method import Method, track_of
@@ -29,8 +30,10 @@ from ..core.records import (
 from ..core.seeds import stream
 from ..core.task import Task
 from ..data import data_path
-from .digests import LOOP, module_code, plugin_code
 from .protocol import Protocol, TaskRules
+
+LOOP = "loop.lineage"
+"""The module that turns a cell into numbers."""
 
 _PRETRAINED = ("base", "external_prior")
 """Parameters of tasks that are paths of models."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Collection, Sequence
 from importlib import resources
 from pathlib import Path
@@ -13,6 +11,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
 
 from ..core.errors import ProtocolError, unknown_name
+from ..core.files import digest
 
 NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -63,7 +62,7 @@ class TaskRules(_Rules):
 
     def digest(self) -> str:
         """SHA-256 over every rule that can change a score; part of a cell's key."""
-        return _digest(self.model_dump(mode="json", exclude=EXTRA_EVALS))
+        return digest(self.model_dump(mode="json", exclude=EXTRA_EVALS))
 
 
 class _TaskEntry(_Rules):
@@ -148,7 +147,7 @@ class Protocol(_Rules):
         for entry in content["tasks"].values():
             for name in EXTRA_EVALS:
                 del entry[name]
-        return _digest(content)
+        return digest(content)
 
 
 def single_task(task: str, generations: int, name: str = "single", **entry: Any) -> Protocol:
@@ -212,7 +211,3 @@ def _checked(raw: dict[str, Any], where: str) -> Protocol:
             f"Protocol {where}: {key}: {problem}.",
             "`collapsebench list protocols` shows the shipped ones to start from.",
         ) from None
-
-
-def _digest(content: object) -> str:
-    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -6,7 +6,6 @@ redraws it, and calls it stale, only when that digest changes.
 
 from __future__ import annotations
 
-import hashlib
 import io
 import sys
 from collections.abc import Iterator
@@ -14,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from ..core.files import sha256
 from ..core.records import to_line
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ _SETTINGS: dict[str, Any] = {
 
 def digest(shown: DataclassInstance) -> str:
     """What a drawn figure carries: the mark and the digest of what it shows."""
-    return f"{MARK} {hashlib.sha256(to_line([_STYLE, asdict(shown)]).encode()).hexdigest()}"
+    return f"{MARK} {sha256(to_line([_STYLE, asdict(shown)]).encode())}"
 
 
 @contextmanager

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..core.files import write_atomic
+from ..core.files import sha256, write_atomic
 from .sheet import belongs, png, shows
 
 if TYPE_CHECKING:
@@ -37,7 +36,7 @@ def sheet_name(task: str, label: str) -> str:
     words = re.sub(r"[^A-Za-z0-9_.]+", "-", f"{task}-{label}").strip("-")
     if re.fullmatch(r"[A-Za-z0-9_]+", task) and words == f"{task}-{label}" and len(words) <= _LONGEST:
         return f"{words}.png"
-    digest = hashlib.sha256("\0".join((task, label)).encode()).hexdigest()
+    digest = sha256("\0".join((task, label)).encode())
     return f"{words[:_LONGEST]}-{digest[:8]}.png"
 
 

@@ -6,7 +6,6 @@ A PNG's bytes depend on the compression library, so a sheet carries the digests 
 
 from __future__ import annotations
 
-import hashlib
 import io
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ..core.files import sha256
 from ..core.task import Task
 
 if TYPE_CHECKING:
@@ -122,4 +122,4 @@ def belongs(path: Path, cell: str | None = None) -> bool:
 
 
 def _digest(sheet: torch.Tensor) -> str:
-    return hashlib.sha256(f"{tuple(sheet.shape)}".encode() + sheet.numpy().tobytes()).hexdigest()
+    return sha256(f"{tuple(sheet.shape)}".encode() + sheet.numpy().tobytes())

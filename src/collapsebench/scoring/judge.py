@@ -21,8 +21,9 @@ from safetensors.torch import save
 
 from ..core import files
 from ..core.corpus import Corpus
+from ..core.digests import module_code
 from ..core.errors import DataError, StoreError
-from ..core.files import write_atomic
+from ..core.files import digest, write_atomic
 from ..core.learner import FitConfig
 from ..core.seeds import generator
 from ..learners.gradient import Optimizer, batches, descend, initialised
@@ -50,7 +51,6 @@ class Recipe:
         lr: peak learning rate.
         width: filters of the first convolution; the second has twice as many.
         features: units of the layer before the last.
-        version: bumped when the network or its training changes.
     """
 
     task: str
@@ -62,12 +62,11 @@ class Recipe:
     lr: float = 1e-2
     width: int = 32
     features: int = 32
-    version: int = 1
 
     @property
     def digest(self) -> str:
-        """SHA-256 over every field."""
-        return hashlib.sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        """SHA-256 over every field and the code that makes a classifier of them."""
+        return digest([asdict(self), module_code("scoring.judge").digest])
 
 
 class Classifier:

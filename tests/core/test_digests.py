@@ -13,10 +13,11 @@ from pathlib import Path
 
 import pytest
 
+from collapsebench.core.digests import NEUTRAL, PACKAGE, CodeBase, file_source, module_code, plugin_code
 from collapsebench.core.method import METHODS
 from collapsebench.core.registry import builtin_folder, load_file
 from collapsebench.core.task import TASKS
-from collapsebench.loop.digests import LOOP, NEUTRAL, PACKAGE, CodeBase, file_source, module_code, plugin_code
+from collapsebench.loop.cell import LOOP
 from collapsebench.loop.lineage import Lineage, generations_of
 from collapsebench.testing.tiny import tiny_cell, tiny_task
 

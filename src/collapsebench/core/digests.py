@@ -17,18 +17,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from ..core.files import digest, sha256
+from .files import digest, sha256
 
 PACKAGE = Path(__file__).parents[1]
-
-LOOP = "loop.lineage"
-"""Where the code begins that turns a cell into numbers."""
 
 NEUTRAL = frozenset(
     f"collapsebench.{name}"
     for name in (
         "core.checked",  # how parameters are checked; their values are part of every key
         "core.commands",  # words of hints
+        "core.digests",  # which code counts; what it says is the key
         "core.errors",  # words of errors
         "core.files",  # where files lie and how they are written
         "core.lazy",  # when a module is imported
