@@ -4,7 +4,7 @@ from collapsebench.core.method import METHODS
 def test_n_distinct_rows_of_the_pool(curate):
     out = curate("accumulate_subsample", n=6)
     assert len(set(out.rows)) == 6
-    assert set(out.rows) <= {*range(6), *range(100, 106)}
+    assert set(out.rows) <= {*range(1, 7), *range(101, 107)}
     assert METHODS.get("accumulate_subsample")().track == "blind"
 
 

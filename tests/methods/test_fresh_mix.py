@@ -10,10 +10,10 @@ def test_exact_counts_of_fresh_and_synthetic_rows(curate):
     out = curate("fresh_mix", n=8, alpha=0.25, draws="counts")
     assert len(out.real) == 2
     assert len(out.rows) == 8
-    assert len(set(out.rows) & set(range(100, 108))) == 6
+    assert len(set(out.rows) & set(range(101, 109))) == 6
     assert out.log == {"fresh": 2.0}
-    assert out.costs.real_examples == 2
-    assert out.costs.synthetic_examples == 0  # beyond S_t
+    assert out.costs["real_examples"] == 2
+    assert out.costs["synthetic_examples"] == 8  # S_t
 
 
 def test_a_mixture_flips_a_coin_per_row(curate):
@@ -23,15 +23,17 @@ def test_a_mixture_flips_a_coin_per_row(curate):
 
 
 def test_the_edges_are_all_fresh_and_all_synthetic(curate):
-    assert curate("fresh_mix", n=4, alpha=1.0).real == [0, 1, 2, 3]
-    assert curate("fresh_mix", n=4, alpha=0.0).rows == [100, 101, 102, 103]
+    assert curate("fresh_mix", n=4, alpha=1.0).real == [1, 2, 3, 4]
+    assert curate("fresh_mix", n=4, alpha=0.0).rows == [101, 102, 103, 104]
 
 
 def test_a_larger_set_takes_more_from_the_model(curate):
     out = curate("fresh_mix", n=4, alpha=0.25, size=2.0, draws="counts")
     assert len(out.real) == 2
-    assert set(out.rows) - set(out.real) == set(range(100, 106))
-    assert out.costs.synthetic_examples == 2
+    # S_t is 101, ..., 104; two more samples stand around 102.5.
+    assert sorted(set(out.rows) - set(out.real)) == [101, 102, 103, 104]
+    assert len(out.rows) == 8
+    assert out.costs["synthetic_examples"] == 6
 
 
 def test_its_track_is_fresh():

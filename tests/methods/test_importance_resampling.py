@@ -11,18 +11,31 @@ from collapsebench.loop.cell import Cell
 from collapsebench.loop.protocol import load_protocol
 
 
-def test_weights_by_hand(curate):
+@pytest.fixture
+def resample(given):
+    """What becomes of the rows 0, ..., n - 1 of D_0 and 100, ..., 99 + n of S_1, sorted, and the log."""
+
+    def run(n, seed=0, **params):
+        real, synthetic = Corpus({"x": torch.arange(n)}), Corpus({"x": torch.arange(100, 100 + n)})
+        ctx = given(seed, n=n, pool=Corpus.concat([real, synthetic]), history=(real, synthetic))
+        out = METHODS.get("importance_resampling")(**params).curate(synthetic, ctx)
+        return sorted(out["x"].tolist()), ctx.logged
+
+    return run
+
+
+def test_weights_by_hand(resample):
     # Each row is one n-gram: a real one has share 1/8 in D_0 and 1/16 in the pool, a synthetic one 0 and 1/16.
-    out = curate("importance_resampling", n=8)
-    assert out.rows == list(range(8))
+    rows, log = resample(8)
+    assert rows == list(range(8))
     real, synthetic = math.log(2), math.log(1e-8) - math.log(1 / 16)
-    assert out.log["log_weight_after"] == pytest.approx(real, abs=1e-5)
-    assert out.log["log_weight_before"] == pytest.approx((real + synthetic) / 2, abs=1e-5)
+    assert log["log_weight_after"] == pytest.approx(real, abs=1e-5)
+    assert log["log_weight_before"] == pytest.approx((real + synthetic) / 2, abs=1e-5)
 
 
-def test_rows_are_drawn_in_proportion_to_their_weight(curate):
+def test_rows_are_drawn_in_proportion_to_their_weight(resample):
     # One real and one synthetic row: (1 + 1/2) / (1/2 + 1/2) against (0 + 1/2) / (1/2 + 1/2).
-    drawn = [curate("importance_resampling", n=1, smoothing=0.5, seed=seed).rows for seed in range(400)]
+    drawn = [resample(1, smoothing=0.5, seed=seed)[0] for seed in range(400)]
     assert drawn.count([0]) / 400 == pytest.approx(0.75, abs=0.09)
 
 

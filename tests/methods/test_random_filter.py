@@ -2,20 +2,20 @@ import pytest
 
 from collapsebench import PluginError
 from collapsebench.core.method import METHODS
+from collapsebench.testing import Toy
 
 
 def test_n_distinct_rows_of_all_candidates(curate):
-    out = curate("random_filter", n=8, candidates=2.0)
+    out = curate("random_filter", n=8, candidates=2.0, task=Toy(noise=0.1))
     assert len(set(out.rows)) == 8
-    assert set(out.rows) <= set(range(100, 116))
-    assert max(out.rows) >= 108
-    assert out.costs.synthetic_examples == 8  # those beyond S_t
+    assert 0 < len(set(out.rows) & set(out.synthetic)) < 8
+    assert out.costs["synthetic_examples"] == 16  # S_t and as many again
 
 
 def test_one_times_n_candidates_are_the_synthetic_set(curate):
     out = curate("random_filter", n=8, candidates=1.0)
-    assert out.rows == list(range(100, 108))
-    assert out.costs.synthetic_examples == 0
+    assert out.rows == list(range(101, 109))
+    assert out.costs["synthetic_examples"] == 8
 
 
 @pytest.mark.parametrize("candidates", [0.5, float("nan")])

@@ -4,23 +4,32 @@ import pytest
 
 from collapsebench import PluginError
 from collapsebench.core.method import METHODS
+from collapsebench.testing import Toy
 
 
 def test_the_higher_reward_of_each_pair_wins(curate):
-    # Rewards are whole numbers apart by 1 or more, scaled up here, so every choice is all but certain.
-    out = curate("reward_curate", n=50, toy={"scorer": lambda x: 100.0 * x})
-    assert len(set(out.rows)) == 50
-    assert set(out.rows) <= set(range(100, 200))
-    assert out.log["reward_after"] > out.log["reward_before"] == 149.5 * 100
-    assert 199 in out.rows
-    assert 100 not in out.rows
-    assert out.costs.reward_calls == 100
-    assert out.costs.synthetic_examples == 50  # those beyond S_t
+    # Rewards are 100 or more apart, so every choice is certain.
+    class Steep(Toy):
+        def reward(self, corpus):
+            return 100 * corpus["x"]
+
+    out = curate("reward_curate", n=50, task=Steep(drift=100))
+    assert len(out.rows) == 50
+    assert set(out.rows) <= set(range(101, 151))
+    assert out.log["reward_after"] > out.log["reward_before"] == 125.5 * 100
+    assert out.rows.count(150) == 2
+    assert out.rows.count(101) == 0
+    assert out.costs["reward_calls"] == 100
+    assert out.costs["synthetic_examples"] == 100  # S_t and as many again
 
 
 def test_choices_follow_bradley_terry(curate):
     # Half of the candidates have reward 1 and half 0: mixed pairs (half of all) go to 1 with σ(1).
-    out = curate("reward_curate", n=8000, toy={"scorer": lambda x: (x % 2).double()})
+    class Parity(Toy):
+        def reward(self, corpus):
+            return corpus["x"] % 2
+
+    out = curate("reward_curate", n=8000, task=Parity())
     won = sum(row % 2 for row in out.rows) / 8000
     assert won == pytest.approx(0.25 + 0.5 / (1 + math.exp(-1)), abs=0.02)
 

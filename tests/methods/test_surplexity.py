@@ -6,18 +6,20 @@ import torch
 
 from collapsebench import Corpus, PluginError, Sites
 from collapsebench.core.method import METHODS
+from collapsebench.testing import Toy
 
 
 def test_the_most_surprising_candidates_are_kept(curate):
-    out = curate("surplexity", n=4)  # 100..107; the larger, the more surprising
-    assert out.rows == [104, 105, 106, 107]
-    assert out.log == {"surprise_before": 103.5, "surprise_after": 105.5}
-    assert out.costs.synthetic_examples == 4  # those beyond S_t
-    assert out.costs.scored_tokens == 8
+    # M_0 has mean 2.5; the candidates 2, 3, 4 and 5, each twice, surprise it by 1/4, 1/4, 9/4 and 25/4.
+    out = curate("surplexity", n=4, task=Toy())
+    assert out.rows == [4, 4, 5, 5]
+    assert out.log == {"surprise_before": 2.25, "surprise_after": 4.25}
+    assert out.costs["synthetic_examples"] == 8  # S_t and as many again
+    assert out.costs["scored_tokens"] == 8
 
 
 def test_one_times_n_candidates_are_the_synthetic_set(curate):
-    assert curate("surplexity", n=4, candidates=1.0).rows == [100, 101, 102, 103]
+    assert curate("surplexity", n=4, candidates=1.0).rows == [101, 102, 103, 104]
 
 
 def test_texts_are_compared_per_token(given):

@@ -1,45 +1,44 @@
-import pytest
-import torch
+from itertools import chain, pairwise
 
-from collapsebench import Corpus, PluginError
+import pytest
+
+from collapsebench import PluginError
 from collapsebench.core.method import METHODS
+from collapsebench.testing import Toy, tiny_run
 
 
 def test_certain_editable_sites_are_redrawn(curate):
-    # The model is certain of even rows; row 0 may not be edited; M_0 adds 1000.
-    out = curate("token_edit", n=5)
-    assert out.rows == [0, 1, 3, 1002, 1004]
-    assert out.real == [0, 1, 3]
-    assert out.log == {"sites_selected": 0.5, "sites_changed": 0.5}
-    assert out.costs.scored_tokens == 10  # once for the sites, once for the redraw
+    # M_0 has mean 3 and is certain of that row alone; a row of 1 may not be edited; the best redraw is 3 + 100.
+    out = curate("token_edit", n=5, top_k=1)
+    assert out.rows == [1, 2, 4, 5, 103]
+    assert out.real == [1, 2, 4, 5]
+    assert out.log == {"sites_selected": 0.25, "sites_changed": 0.25}
+    assert out.costs["scored_tokens"] == 10  # once for the sites, once for the redraw
 
 
-@pytest.mark.parametrize(("prior", "step"), [("fixed", 1000), ("self", 2000), ("external", 3000)])
-def test_the_prior_is_the_one_asked_for(curate, prior, step):
-    assert curate("token_edit", n=3, prior=prior).rows == [0, 1, 2 + step]
+@pytest.mark.parametrize(("prior", "redrawn"), [("fixed", 102), ("self", 205 / 3 + 100), ("external", 200)])
+def test_the_prior_is_the_one_asked_for(curate, prior, redrawn):
+    # D_1 = 1 and twice what the prior of generation 1 redraws.
+    params = {"schedule": "random", "share": 1.0, "top_k": 1, "prior": prior}
+    assert curate("token_edit", n=3, t=2, **params).rows == pytest.approx([1, redrawn, redrawn])
 
 
 def test_a_low_threshold_takes_every_editable_site(curate):
-    assert curate("token_edit", n=3, threshold=0.5).rows == [0, 1001, 1002]
+    assert curate("token_edit", n=3, threshold=0.3, top_k=1).rows == [1, 102, 102]  # e^-1 = 0.37
 
 
 def test_a_random_share_of_the_editable_sites_is_redrawn_certain_or_not(curate):
-    outs = [curate("token_edit", n=9, schedule="random", share=0.25, seed=seed).rows for seed in range(30)]
-    assert all(sum(row >= 1000 for row in rows) == 2 for rows in outs)
-    assert {row - 1000 for rows in outs for row in rows if row >= 1000} == set(range(1, 9))  # row 0 must stay
+    outs = [curate("token_edit", n=9, schedule="random", share=0.25, seed=seed) for seed in range(30)]
+    assert all(len(out.real) == 7 for out in outs)
+    assert {row for out in outs for row in range(1, 10) if row not in out.real} == set(range(2, 10))  # 1 must stay
 
 
-def test_disjoint_steps_edit_every_site_once_and_then_none(curate):
-    edited = [
-        [row - 1000 for row in curate("token_edit", n=9, schedule="disjoint", share=1 / 3, t=t).rows if row >= 1000]
-        for t in (1, 2, 3, 4)
-    ]
-    assert edited == [[1, 4, 7], [2, 5, 8], [3, 6], []]
-
-
-def test_it_edits_the_corpus_of_the_generation_before(curate):
-    before = Corpus({"x": torch.tensor([10, 11])}).with_origin(0)
-    assert curate("token_edit", n=2, previous=before).rows == [11, 1010]
+def test_disjoint_steps_edit_every_site_once_and_then_none():
+    method = METHODS.get("token_edit")(schedule="disjoint", share=1 / 3)
+    corpora = [corpus["x"] for corpus in tiny_run(method, Toy(drift=100), generations=4, n=9).corpora]
+    edited = [(after != before).nonzero().flatten().tolist() for before, after in pairwise(corpora)]
+    assert [len(places) for places in edited] == [3, 3, 2, 0]
+    assert sorted(chain.from_iterable(edited)) == (corpora[0] != 1).nonzero().flatten().tolist()
 
 
 def test_access_and_track_follow_the_prior():

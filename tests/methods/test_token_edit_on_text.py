@@ -1,7 +1,6 @@
 """Token editing of texts with prompts and padding, by each of its priors."""
 
 from dataclasses import dataclass
-from itertools import islice
 
 import pytest
 import torch
@@ -11,8 +10,7 @@ from collapsebench.core.method import METHODS
 from collapsebench.learners.gradient import Optimizer
 from collapsebench.learners.lm.causal_lm import CausalLM, LMShape
 from collapsebench.learners.lm.tokenizer import symbol_tokenizer
-from collapsebench.loop.lineage import Lineage, generations_of
-from collapsebench.testing.tiny import tiny_cell
+from collapsebench.testing import tiny_run
 
 PROMPT, LENGTH = 2, 6
 
@@ -54,10 +52,15 @@ def prompts(n):
     return {"prompt_length": torch.full((n,), PROMPT)}
 
 
+def edited(prior, threshold):
+    """D_0 and D_1."""
+    method = METHODS.get("token_edit")(prior=prior, threshold=threshold)
+    return (corpus["tokens"] for corpus in tiny_run(method, Letters(), generations=1, n=32).corpora)
+
+
 @pytest.mark.parametrize("prior", ["fixed", "self", "external"])
 def test_certain_tokens_after_the_prompt_are_redrawn_and_nothing_else(prior):
-    lineage = Lineage(tiny_cell(METHODS.get("token_edit")(prior=prior, threshold=0.01), Letters()), None)
-    before, after = (lineage.corpus.value["tokens"] for _ in islice(generations_of(lineage), 2))
+    before, after = edited(prior, 0.01)
     assert torch.equal(after[:, :PROMPT], before[:, :PROMPT])
     assert torch.equal(after == 0, before == 0)
     changed = (after != before).sum().item() / (before[:, PROMPT:] != 0).sum().item()
@@ -66,6 +69,5 @@ def test_certain_tokens_after_the_prompt_are_redrawn_and_nothing_else(prior):
 
 @pytest.mark.parametrize("prior", ["fixed", "external"])
 def test_above_the_threshold_there_is_nothing_to_edit(prior):
-    lineage = Lineage(tiny_cell(METHODS.get("token_edit")(prior=prior, threshold=1.0), Letters()), None)
-    before, after = (lineage.corpus.value["tokens"] for _ in islice(generations_of(lineage), 2))
+    before, after = edited(prior, 1.0)
     assert torch.equal(after, before)

@@ -3,6 +3,7 @@ import torch
 
 from collapsebench import PluginError
 from collapsebench.core.method import METHODS
+from collapsebench.testing import Toy
 
 
 def test_tokens_that_the_model_is_certain_of_have_no_loss():
@@ -13,9 +14,11 @@ def test_tokens_that_the_model_is_certain_of_have_no_loss():
 
 
 def test_it_trains_on_n_distinct_examples_of_everything_so_far(curate):
-    outs = [curate("truncated_loss", n=8, seed=seed) for seed in range(20)]
+    outs = [curate("truncated_loss", n=8, seed=seed, task=Toy(drift=100, stepped=True)) for seed in range(20)]
     assert all(len(set(out.rows)) == 8 for out in outs)
-    assert {row for out in outs for row in out.rows} == {*range(8), *range(100, 108)}
+    assert {row for out in outs for row in out.real} == set(range(1, 9))
+    assert all(set(out.rows) - set(out.real) <= set(out.synthetic) for out in outs)
+    assert sum(len(out.real) for out in outs) / 20 == pytest.approx(4, abs=0.7)  # standard error 0.23
 
 
 def test_it_is_blind():
