@@ -9,7 +9,7 @@ defer("torch")
 
 from .core.context import Context  # noqa: E402
 from .core.corpus import Corpus  # noqa: E402
-from .core.errors import Diverged, PluginError  # noqa: E402
+from .core.errors import DataError, Diverged, PluginError  # noqa: E402
 from .core.learner import Decoding, FitConfig, FitReport, Learner, Sites  # noqa: E402
 from .core.method import Method, MethodCard, method  # noqa: E402
 from .core.task import Start, Task, TaskCard, task  # noqa: E402
@@ -19,6 +19,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Context",
     "Corpus",
+    "DataError",
     "Decoding",
     "Diverged",
     "FitConfig",

@@ -15,7 +15,7 @@ from collapsebench import Corpus, Decoding, Learner, PluginError, Start, Task, T
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from collapsebench.scoring.lm_eval.suite import Suite
+    from collapsebench.scoring import Suite
 
 SYMBOLS = "0123456789+="
 ZERO = 3  # ids 0, 1, 2 are the tokenizer's special tokens, so digit d is token ZERO + d
@@ -81,15 +81,14 @@ class Arithmetic(Task):
         return Corpus({"tokens": lines(*operands.view(2, n))})
 
     def learner(self, rng: torch.Generator) -> Learner:
-        from collapsebench.learners.lm.causal_lm import CausalLM, LMShape
-        from collapsebench.learners.lm.train import Optimizer
+        from collapsebench.learners import CausalLM, LMShape, Optimizer
 
         shape = LMShape(ZERO + len(SYMBOLS), LENGTH, self.width, self.layers, self.heads, init=self.init)
         optimizer = Optimizer(lr=self.lr, schedule="linear")
         return CausalLM(shape.build(rng), tokenizer(), LENGTH, optimizer, ends=False)
 
     def evaluate(self, learner: Learner, start: Start, rng: torch.Generator) -> dict[str, float]:
-        from collapsebench.learners.lm.causal_lm import CausalLM
+        from collapsebench.learners import CausalLM
 
         assert isinstance(learner, CausalLM)
         heldout_seed, sample_seed = torch.randint(2**62, (2,), generator=rng).tolist()
@@ -145,8 +144,8 @@ class Arithmetic(Task):
 
     def _sample_metrics(self, tokens: torch.Tensor) -> dict[str, float]:
         """What the model's own lines look like; `tokens` `[n, 9]`."""
-        from collapsebench.learners.lm.tokenizer import PAD
-        from collapsebench.scoring.text import ngram_counts
+        from collapsebench.learners import PAD
+        from collapsebench.scoring import ngram_counts
 
         a, b, c, valid = self._parse(tokens)
         questions = ngram_counts(tokens[valid, :QUESTION], QUESTION, PAD)
@@ -186,7 +185,7 @@ def heldout(task: Arithmetic, seed: int, seen_questions: bytes) -> Heldout:
         seed: of the one uniform number behind the sample.
         seen_questions: bool per pair of operands, as bytes: whether D_0 contains the question.
     """
-    from collapsebench.scoring.lm_eval.suite import Suite
+    from collapsebench.scoring import Suite
 
     weights = task.operand_weights()
     cumulative = torch.outer(weights, weights).flatten().cumsum(0)
@@ -213,7 +212,7 @@ def heldout(task: Arithmetic, seed: int, seen_questions: bytes) -> Heldout:
 @lru_cache(maxsize=1)
 def tokenizer() -> PreTrainedTokenizerFast:
     """One token per character."""
-    from collapsebench.learners.lm.tokenizer import symbol_tokenizer
+    from collapsebench.learners import symbol_tokenizer
 
     return symbol_tokenizer(SYMBOLS)
 

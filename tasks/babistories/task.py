@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from collapsebench import Corpus, PluginError, TaskCard, task
-from collapsebench.families.text import SUPPORTS, Heldout, TextTask
-from collapsebench.scoring.text import STATISTICS
+from collapsebench.families import TEXT_SUPPORTS, HeldoutItems, TextTask
+from collapsebench.scoring import STATISTICS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -45,7 +45,7 @@ class BabiStories(TextTask):
             "cloze": "share of held-out stories whose own last sentence is the likeliest of four (lm-eval)",
             **STATISTICS,
         },
-        supports=SUPPORTS,
+        supports=TEXT_SUPPORTS,
         data="by source",
         shown=("cloze", "distinct_3", "rare_recall"),
     )
@@ -53,12 +53,12 @@ class BabiStories(TextTask):
     def rows(self, texts: Splits, tokenizer: PreTrainedTokenizerFast) -> Corpus:
         return Corpus({"tokens": self.encoded([document.text for document in texts.train], tokenizer)})
 
-    def questions(self, texts: Splits, tokenizer: PreTrainedTokenizerFast) -> Heldout:
+    def questions(self, texts: Splits, tokenizer: PreTrainedTokenizerFast) -> HeldoutItems:
         stories = [document.text for document in texts.heldout]
         items: dict[str, Sequence[Mapping[str, object]]] = {"babistories_story": [{"story": s} for s in stories]}
         if self.cloze:
             items["babistories_cloze"] = cloze_items(stories)[: self.cloze]
-        return Heldout(items, {})
+        return HeldoutItems(items, {})
 
     def scores(self, found: Mapping[str, Mapping[str, float]], counts: Mapping[str, int]) -> dict[str, float]:
         story = found["babistories_story"]

@@ -79,7 +79,7 @@ class Categorical(Task):
     @cached_property
     def rare(self) -> torch.Tensor:
         """The rarer half of the possible tokens of each context, as 0 and 1, float64 `[contexts, tokens]`."""
-        from collapsebench.scoring.distribution import rarest_half
+        from collapsebench.scoring import rarest_half
 
         return rarest_half(self.law).to(torch.float64)
 
@@ -92,20 +92,20 @@ class Categorical(Task):
         return Corpus({"context": contexts})
 
     def real(self, n: int, rng: torch.Generator) -> Corpus:
-        from collapsebench.learners.categorical import draw
+        from collapsebench.learners import draw_outcomes
 
         contexts = self.conditions(n, rng)["context"]
-        return Corpus({"context": contexts, "token": draw(self.law, contexts, rng)})
+        return Corpus({"context": contexts, "token": draw_outcomes(self.law, contexts, rng)})
 
     def learner(self, rng: torch.Generator) -> Learner:
-        from collapsebench.learners.categorical import CategoricalLearner
+        from collapsebench.learners import CategoricalLearner
 
         return CategoricalLearner(self.contexts, self.tokens, self.smoothing)
 
     def evaluate(self, learner: Learner, start: Start, rng: torch.Generator) -> dict[str, float]:
         """Exact distances to P*; nothing is drawn."""
-        from collapsebench.learners.categorical import CategoricalLearner
-        from collapsebench.scoring.distribution import entropy, mass, squared_l2, support_lost
+        from collapsebench.learners import CategoricalLearner
+        from collapsebench.scoring import entropy, mass, squared_l2, support_lost
 
         assert isinstance(learner, CategoricalLearner)
         return {

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 import torch
 
 from collapsebench import Corpus, PluginError, TaskCard, task
-from collapsebench.families.image import METRICS, ImageTask, Split, spread
-from collapsebench.learners.image.shape import ImageShape
+from collapsebench.families import IMAGE_METRICS, ImageSplit, ImageTask, evenly_spaced
+from collapsebench.learners import ImageShape
 
 if TYPE_CHECKING:
-    from collapsebench.scoring.judge import Classifier
+    from collapsebench.scoring import Classifier
 
 SHAPE = ImageShape(side=8)
 HELD_OUT = 40  # images of each class that only `evaluate` sees
@@ -30,7 +30,7 @@ class Digits(ImageTask):
         modality="image",
         primary="nelbo",
         unit="nats/pixel",
-        metrics=METRICS,
+        metrics=IMAGE_METRICS,
         supports={"sites", "log_prob", "temperature", "verifier", "reward"},
         version=2,
         licence="CC BY 4.0",
@@ -39,7 +39,7 @@ class Digits(ImageTask):
         shown=("class_entropy", "recall", "frechet", "classifier_error"),
     )
 
-    def split(self) -> Split:
+    def split(self) -> ImageSplit:
         return digits()
 
     def judge(self) -> Classifier:
@@ -47,7 +47,7 @@ class Digits(ImageTask):
 
 
 @lru_cache
-def digits() -> Split:
+def digits() -> ImageSplit:
     """Images as counts 0..16 and their labels: 1,397 to train on, 40 of each class held out.
 
     Those stand at even distances in the file's order, which runs from writer to writer.
@@ -62,13 +62,13 @@ def digits() -> Split:
     if digest != SHA256:
         raise PluginError(f"digits: the installed data have SHA-256 {digest}, expected {SHA256}.")
     corpus = Corpus({"image": torch.tensor(pixels.astype("uint8")), "label": torch.tensor(labels).long()})
-    held_out = spread(corpus["label"], SHAPE.classes, HELD_OUT)
-    return Split(corpus.select(~held_out), corpus.select(held_out))
+    held_out = evenly_spaced(corpus["label"], SHAPE.classes, HELD_OUT)
+    return ImageSplit(corpus.select(~held_out), corpus.select(held_out))
 
 
 @lru_cache
 def judge() -> Classifier:
     """The fixed classifier of the digits."""
-    from collapsebench.scoring.judge import Recipe, fixed_classifier
+    from collapsebench.scoring import Recipe, fixed_classifier
 
     return fixed_classifier(Recipe("digits", SHA256, SHAPE, most_error=0.03, steps=600), *digits())

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, cast
 import torch
 
 from collapsebench import Corpus, Learner, PluginError, Start, Task, TaskCard, task
-from collapsebench.scoring.distribution import kl_from_standard_normal, w2_to_standard_normal
+from collapsebench.scoring import kl_from_standard_normal, w2_to_standard_normal
 
 if TYPE_CHECKING:
-    from collapsebench.learners.gaussian import GaussianLearner
+    from collapsebench.learners import GaussianLearner
 
 
 @task("gaussian")
@@ -59,7 +59,7 @@ class Gaussian(Task):
         return Corpus({"x": torch.randn(n, self.d, dtype=torch.float64, generator=rng)})
 
     def learner(self, rng: torch.Generator) -> Learner:
-        from collapsebench.learners.gaussian import GaussianLearner
+        from collapsebench.learners import GaussianLearner
 
         return GaussianLearner(self.d)
 

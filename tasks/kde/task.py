@@ -94,12 +94,12 @@ class KernelDensity(Task):
         return Corpus({"x": (along + noise - self.centre) / self.scale})
 
     def learner(self, rng: torch.Generator) -> Learner:
-        from collapsebench.learners.kde import KernelDensityLearner
+        from collapsebench.learners import KernelDensityLearner
 
         return KernelDensityLearner(2, self.bandwidth, self.rule)
 
     def evaluate(self, learner: Learner, start: Start, rng: torch.Generator) -> dict[str, float]:
-        from collapsebench.learners.kde import KernelDensityLearner
+        from collapsebench.learners import KernelDensityLearner
 
         assert isinstance(learner, KernelDensityLearner)
         return {

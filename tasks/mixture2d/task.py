@@ -100,15 +100,14 @@ class Mixture2D(Task):
         return Corpus({"x": self.centres[chosen] + self.noise * torch.randn(n, 2, generator=rng)})
 
     def learner(self, rng: torch.Generator) -> Learner:
-        from collapsebench.learners.flow import FlowMatching, FlowShape
-        from collapsebench.learners.lm.train import Optimizer
+        from collapsebench.learners import FlowMatching, FlowShape, Optimizer
 
         optimizer = Optimizer(lr=self.lr, betas=(0.9, 0.99), weight_decay=0.0)
         return FlowMatching(FlowShape(2, self.width, self.depth, optimizer=optimizer), rng)
 
     def evaluate(self, learner: Learner, start: Start, rng: torch.Generator) -> dict[str, float]:
         """Scores of `heldout` samples."""
-        from collapsebench.scoring.distribution import entropy, kl_divergence, mode_coverage, shares, w2_between_samples
+        from collapsebench.scoring import entropy, kl_divergence, mode_coverage, shares, w2_between_samples
 
         real, samples = self.real(self.heldout, rng), learner.sample(self.heldout, rng, Decoding())
         found, law = shares(self.modes(samples), MODES), torch.full((MODES,), 1 / MODES, dtype=torch.float64)

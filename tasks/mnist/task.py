@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from collapsebench import Corpus, Learner, PluginError, TaskCard, task
-from collapsebench.families.image import METRICS, ImageTask, Split, spread
-from collapsebench.learners.image.shape import ImageShape
+from collapsebench.families import IMAGE_METRICS, ImageSplit, ImageTask, evenly_spaced
+from collapsebench.learners import ImageShape
 
 if TYPE_CHECKING:
-    from collapsebench.data.mnist import Images
-    from collapsebench.scoring.judge import Classifier
+    from collapsebench.data import Images
+    from collapsebench.scoring import Classifier
 
 SHAPE = ImageShape(side=28, levels=4)
 HELD_OUT = 100  # images of each class, of the 10,000 in the test set, that a generation is evaluated on
@@ -46,7 +46,7 @@ class MNIST(ImageTask):
         modality="image",
         primary="nelbo",
         unit="nats/pixel",
-        metrics=METRICS,
+        metrics=IMAGE_METRICS,
         supports={"sites", "log_prob", "temperature", "verifier", "reward"},
         licence="CC BY-SA 3.0",
         data=f"MNIST (Y. LeCun, C. Cortes and C. Burges) in grey levels 0..{SHAPE.levels}, "
@@ -69,12 +69,12 @@ class MNIST(ImageTask):
     def learner(self, rng: torch.Generator) -> Learner:
         if self.model == "vae":
             return super().learner(rng)
-        from collapsebench.learners.image.ddpm import ConditionalDDPM, DDPMShape
+        from collapsebench.learners import ConditionalDDPM, DDPMShape
 
         optimizer = self.optimizer(self.ddpm_lr)
         return ConditionalDDPM(DDPMShape(self.shape, self.ddpm_steps, self.ddpm_width, optimizer), rng)
 
-    def split(self) -> Split:
+    def split(self) -> ImageSplit:
         return mnist()
 
     def judge(self) -> Classifier:
@@ -82,27 +82,27 @@ class MNIST(ImageTask):
 
 
 @lru_cache
-def mnist() -> Split:
+def mnist() -> ImageSplit:
     """The 60,000 training images, and every tenth or so of the test images: as many of each class.
 
     Raises:
         DataError: a file is missing, damaged or not the canonical one.
     """
-    from collapsebench.data.mnist import load
+    from collapsebench.data import load_mnist
 
-    data = load()
+    data = load_mnist()
     test = corpus(data.test)
-    return Split(corpus(data.train), test.select(spread(test["label"], SHAPE.classes, HELD_OUT)))
+    return ImageSplit(corpus(data.train), test.select(evenly_spaced(test["label"], SHAPE.classes, HELD_OUT)))
 
 
 @lru_cache
 def judge() -> Classifier:
     """The fixed classifier of MNIST, checked on the whole test set."""
-    from collapsebench.data.mnist import DIGEST, load
-    from collapsebench.scoring.judge import Recipe, fixed_classifier
+    from collapsebench.data import MNIST_DIGEST, load_mnist
+    from collapsebench.scoring import Recipe, fixed_classifier
 
-    recipe = Recipe("mnist", DIGEST, SHAPE, most_error=0.02, steps=1500, lr=3e-3, width=16)
-    return fixed_classifier(recipe, mnist().train, corpus(load().test))
+    recipe = Recipe("mnist", MNIST_DIGEST, SHAPE, most_error=0.02, steps=1500, lr=3e-3, width=16)
+    return fixed_classifier(recipe, mnist().train, corpus(load_mnist().test))
 
 
 def corpus(data: Images) -> Corpus:

@@ -12,8 +12,7 @@ import torch
 from collapsebench import Corpus, Learner, PluginError, Start, Task, TaskCard, task
 
 if TYPE_CHECKING:
-    from collapsebench.learners.image.shape import ImageShape
-    from collapsebench.learners.labelling import RandomFeatures
+    from collapsebench.learners import ImageShape, RandomFeatures
 
 CLASSES = 10
 SIX_PARTS = {"labelled": (0, 1, 2), "unlabelled": (3, 4), "reserve": (5,)}
@@ -93,8 +92,7 @@ class MnistLabels(Task):
         return Corpus({"image": _drawn("unlabelled", n, rng)["image"]})
 
     def learner(self, rng: torch.Generator) -> Learner:
-        from collapsebench.learners.labelling import RandomFeatures, TwoLayerNetwork, random_features
-        from collapsebench.learners.lm.train import Optimizer
+        from collapsebench.learners import Optimizer, RandomFeatures, TwoLayerNetwork, random_features
 
         shape, labeller = _shape(), surrogate(self.surrogate) if self.surrogate else None
         if self.model == "features":
@@ -102,8 +100,8 @@ class MnistLabels(Task):
         return TwoLayerNetwork(shape, self.width, Optimizer(lr=self.lr, schedule="linear"), rng, labeller)
 
     def evaluate(self, learner: Learner, start: Start, rng: torch.Generator) -> dict[str, float]:
-        from collapsebench.learners.labelling import Labeller
-        from collapsebench.scoring.distribution import entropy, shares
+        from collapsebench.learners import Labeller
+        from collapsebench.scoring import entropy, shares
 
         assert isinstance(learner, Labeller)
         test = parts().test.sample(self.heldout, rng)
@@ -167,9 +165,9 @@ class Parts(NamedTuple):
 @lru_cache
 def parts() -> Parts:
     """MNIST by use. The file's order mixes writers and classes, so that every sixth image is a fair sample."""
-    from collapsebench.data.mnist import load
+    from collapsebench.data import load_mnist
 
-    train, test = load()
+    train, test = load_mnist()
     place = torch.arange(len(train.labels)) % 6
     rows = {name: torch.isin(place, torch.tensor(places)) for name, places in SIX_PARTS.items()}
     split = {name: Corpus({"image": train.images[of], "label": train.labels[of]}) for name, of in rows.items()}
@@ -190,7 +188,7 @@ def real_labels() -> dict[bytes, int]:
 def surrogate(rows: int) -> RandomFeatures:
     """A model of the reserve's first images; the same in every run."""
     from collapsebench import FitConfig
-    from collapsebench.learners.labelling import RandomFeatures, random_features
+    from collapsebench.learners import RandomFeatures, random_features
 
     shape, rng = _shape(), torch.Generator().manual_seed(SURROGATE_SEED)
     model = RandomFeatures(shape, random_features(shape.pixels, SURROGATE_WIDTH, rng), SURROGATE_RIDGE)
@@ -199,7 +197,7 @@ def surrogate(rows: int) -> RandomFeatures:
 
 
 def _shape() -> ImageShape:
-    from collapsebench.learners.image.shape import ImageShape
+    from collapsebench.learners import ImageShape
 
     return ImageShape(side=28, levels=255, classes=CLASSES)
 

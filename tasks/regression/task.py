@@ -11,7 +11,7 @@ import torch
 from collapsebench import Corpus, Learner, PluginError, Start, Task, TaskCard, task
 
 if TYPE_CHECKING:
-    from collapsebench.learners.linear import Population
+    from collapsebench.learners import Population
 
 
 @task("regression")
@@ -83,7 +83,7 @@ class Regression(Task):
     @cached_property
     def population(self) -> Population:
         """w*, Σ and the noise."""
-        from collapsebench.learners.linear import Population
+        from collapsebench.learners import Population
 
         return Population(self.d, self.sigma2, self.decay, self.inputs == "signs")
 
@@ -98,13 +98,13 @@ class Regression(Task):
         return self.population.draw(n, rng)
 
     def learner(self, rng: torch.Generator) -> Learner:
-        from collapsebench.learners.linear import LinearLearner, projection
+        from collapsebench.learners import LinearLearner, projection
 
         return LinearLearner(self.d, self.sigma2, self.ridge, projection(self.d, self.width, rng))
 
     def evaluate(self, learner: Learner, start: Start, rng: torch.Generator) -> dict[str, float]:
         """Exact; nothing is drawn."""
-        from collapsebench.learners.linear import LinearLearner
+        from collapsebench.learners import LinearLearner
 
         assert isinstance(learner, LinearLearner)
         error = learner.error(self.population.weights, self.population.spectrum)

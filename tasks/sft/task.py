@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from collapsebench import Corpus, PluginError, TaskCard, task
-from collapsebench.core.errors import DataError
-from collapsebench.families.text import SUPPORTS, Heldout, TextTask
-from collapsebench.scoring.text import STATISTICS
+from collapsebench import Corpus, DataError, PluginError, TaskCard, task
+from collapsebench.families import TEXT_SUPPORTS, HeldoutItems, TextTask
+from collapsebench.scoring import STATISTICS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -36,7 +35,7 @@ class SFT(TextTask):
             "response_bits_per_byte": "the same NLL in bits per byte of the responses",
             **STATISTICS,
         },
-        supports=SUPPORTS,
+        supports=TEXT_SUPPORTS,
         data="by source",
         shown=("distinct_3", "rare_recall"),
     )
@@ -44,7 +43,7 @@ class SFT(TextTask):
     def rows(self, texts: Splits, tokenizer: PreTrainedTokenizerFast) -> Corpus:
         return self._pairs(texts.train, tokenizer)
 
-    def questions(self, texts: Splits, tokenizer: PreTrainedTokenizerFast) -> Heldout:
+    def questions(self, texts: Splits, tokenizer: PreTrainedTokenizerFast) -> HeldoutItems:
         kept = self._pairs(texts.heldout, tokenizer)
         present = (kept["tokens"] != tokenizer.pad_token_id) & (kept["tokens"] != tokenizer.eos_token_id)
         items = [{"prompt": document.prompt, "response": document.text} for document in texts.heldout]
@@ -53,7 +52,7 @@ class SFT(TextTask):
             "tokens": int((present.sum(1) - kept["prompt_length"]).sum()),
             "bytes": sum(len(document.text.encode()) for document in texts.heldout),
         }
-        return Heldout({"sft_response": items}, counts)
+        return HeldoutItems({"sft_response": items}, counts)
 
     def scores(self, found: Mapping[str, Mapping[str, float]], counts: Mapping[str, int]) -> dict[str, float]:
         nll = -found["sft_response"]["perplexity"] * counts["documents"]

@@ -11,7 +11,7 @@ import torch
 from collapsebench import Corpus, Learner, PluginError, Start, Task, TaskCard, task
 
 if TYPE_CHECKING:
-    from collapsebench.learners.linear import Population
+    from collapsebench.learners import Population
 
 
 @task("shifted_regression")
@@ -66,7 +66,7 @@ class ShiftedRegression(Task):
     @cached_property
     def population(self) -> Population:
         """w_1, Σ and the noise."""
-        from collapsebench.learners.linear import Population
+        from collapsebench.learners import Population
 
         return Population(self.d, self.sigma2, self.decay)
 
@@ -78,7 +78,7 @@ class ShiftedRegression(Task):
         return self.population.draw(n, rng)
 
     def learner(self, rng: torch.Generator) -> Learner:
-        from collapsebench.learners.linear import LinearLearner, projection
+        from collapsebench.learners import LinearLearner, projection
 
         shift = math.sqrt(self.c2 / self.d) * torch.randn(self.d, dtype=torch.float64, generator=rng)
         projected = projection(self.d, self.width, rng)
@@ -86,7 +86,7 @@ class ShiftedRegression(Task):
 
     def evaluate(self, learner: Learner, start: Start, rng: torch.Generator) -> dict[str, float]:
         """Exact; nothing is drawn."""
-        from collapsebench.learners.linear import LinearLearner
+        from collapsebench.learners import LinearLearner
 
         assert isinstance(learner, LinearLearner)
         error = learner.error(self.population.weights, self.population.spectrum)

@@ -9,8 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from collapsebench.learners.grammar.choice import Choice, zipf
-from collapsebench.learners.grammar.program import END, Grammar, Steps
+from collapsebench.learners import END, Choice, Grammar, Steps, zipf
 
 LONGEST = 80
 """Most words of a story, `END` included."""

@@ -12,14 +12,13 @@ from typing import TYPE_CHECKING
 import torch
 
 from collapsebench import Corpus, Decoding, Learner, PluginError, Start, Task, TaskCard, task
-from collapsebench.scoring.text import STATISTICS
+from collapsebench.scoring import STATISTICS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-    from collapsebench.learners.grammar.learner import GrammarLearner
-    from collapsebench.learners.lm.causal_lm import CausalLM
-    from collapsebench.scoring.lm_eval.suite import Suite
+    from collapsebench.learners import CausalLM, GrammarLearner
+    from collapsebench.scoring import Suite
 
 CLOZE, ENDINGS = 100, 4  # cloze questions, and endings to choose from
 
@@ -82,17 +81,15 @@ class Storyworld(Task):
         return truth().sample(n, rng, Decoding())
 
     def learner(self, rng: torch.Generator) -> Learner:
-        from collapsebench.learners.lm.causal_lm import CausalLM, LMShape
-        from collapsebench.learners.lm.train import Optimizer
+        from collapsebench.learners import CausalLM, LMShape, Optimizer
 
         length = truth().length
         shape = LMShape(len(truth().lexicon), length, self.width, self.layers, self.heads, init=self.init)
         return CausalLM(shape.build(rng), tokenizer(), length, Optimizer(lr=self.lr, schedule="linear"))
 
     def evaluate(self, learner: Learner, start: Start, rng: torch.Generator) -> dict[str, float]:
-        from collapsebench.learners.lm.causal_lm import CausalLM
-        from collapsebench.learners.lm.tokenizer import PAD
-        from collapsebench.scoring.text import sample_statistics
+        from collapsebench.learners import PAD, CausalLM
+        from collapsebench.scoring import sample_statistics
 
         assert isinstance(learner, CausalLM)
         heldout_seed, sample_seed = torch.randint(2**62, (2,), generator=rng).tolist()
@@ -137,7 +134,7 @@ class Heldout:
 
     def metrics(self, learner: CausalLM) -> dict[str, float]:
         """What a language model makes of them; without a rare name among them, its metric is absent."""
-        from collapsebench.learners.lm.tokenizer import PAD
+        from collapsebench.learners import PAD
 
         scores = self.suite.score(learner.model)
         perplexity = scores["storyworld_story"]["word_perplexity"]
@@ -157,7 +154,7 @@ class Heldout:
 @lru_cache(maxsize=8)
 def heldout(task: Storyworld, seed: int) -> Heldout:
     """The held-out stories of an evaluation stream; made once per process, since every generation asks for them."""
-    from collapsebench.scoring.lm_eval.suite import Suite
+    from collapsebench.scoring import Suite
 
     corpus = task.real(task.heldout, torch.Generator().manual_seed(seed))
     exact_nll = -float(truth().log_prob(corpus).sum()) / truth().tokens(corpus)
@@ -192,7 +189,7 @@ def parted(words: list[str]) -> tuple[list[str], list[str]]:
 @cache
 def truth() -> GrammarLearner:
     """The distribution of stories."""
-    from collapsebench.learners.grammar.learner import GrammarLearner
+    from collapsebench.learners import GrammarLearner
 
     from .story import LONGEST, STORIES
 
@@ -202,7 +199,7 @@ def truth() -> GrammarLearner:
 @cache
 def tokenizer() -> PreTrainedTokenizerFast:
     """One token per word."""
-    from collapsebench.learners.lm.tokenizer import symbol_tokenizer
+    from collapsebench.learners import symbol_tokenizer
 
     return symbol_tokenizer(truth().grammar.expectations.vocabulary, words=True)
 

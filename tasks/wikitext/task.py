@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from collapsebench import Corpus, PluginError, TaskCard, task
-from collapsebench.core.errors import DataError
-from collapsebench.families.text import SUPPORTS, Heldout, TextTask
-from collapsebench.scoring.text import STATISTICS
+from collapsebench import Corpus, DataError, PluginError, TaskCard, task
+from collapsebench.families import TEXT_SUPPORTS, HeldoutItems, TextTask
+from collapsebench.scoring import STATISTICS
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -44,7 +43,7 @@ class WikiText(TextTask):
             "bits_per_byte": "the same NLL in bits per byte of text (lm-eval)",
             **STATISTICS,
         },
-        supports=SUPPORTS,
+        supports=TEXT_SUPPORTS,
         data="by source",
         shown=("perplexity", "distinct_3", "rare_recall"),
     )
@@ -73,10 +72,10 @@ class WikiText(TextTask):
             return Corpus({"tokens": tokens})
         return Corpus({"tokens": tokens, "prompt_length": torch.full((len(tokens),), self.prompt)})
 
-    def questions(self, texts: Splits, tokenizer: PreTrainedTokenizerFast) -> Heldout:
+    def questions(self, texts: Splits, tokenizer: PreTrainedTokenizerFast) -> HeldoutItems:
         tokens, spelt = blocks(texts.heldout[0].text, tokenizer, self.context, self.heldout)
         counts = {"tokens": tokens.numel(), "bytes": sum(len(text.encode()) for text in spelt)}
-        return Heldout({"wikitext_block": [{"block": text} for text in spelt]}, counts)
+        return HeldoutItems({"wikitext_block": [{"block": text} for text in spelt]}, counts)
 
     def scores(self, found: Mapping[str, Mapping[str, float]], counts: Mapping[str, int]) -> dict[str, float]:
         bits_per_byte = found["wikitext_block"]["bits_per_byte"]

@@ -61,16 +61,16 @@ def two(monkeypatch):
     monkeypatch.setattr(mnist, "_TEST_IMAGES", files["images"])
     monkeypatch.setattr(mnist, "_TRAIN_LABELS", files["labels"])
     monkeypatch.setattr(mnist, "_TEST_LABELS", files["labels"])
-    mnist.load.cache_clear()
+    mnist.load_mnist.cache_clear()
     yield contents
-    mnist.load.cache_clear()
+    mnist.load_mnist.cache_clear()
 
 
 @pytest.mark.parametrize(("suffix", "pack"), [("", bytes), (".gz", gzip.compress)])
 def test_files_are_read_plain_or_packed(folder, two, suffix, pack):
     for what, content in two.items():
         (folder / f"{what}{suffix}").write_bytes(pack(content))
-    images, labels = mnist.load().train
+    images, labels = mnist.load_mnist().train
     assert images.shape == (2, 784)
     assert images[:, 0].tolist() == [0, 255]
     assert labels.tolist() == [3, 9]
@@ -78,17 +78,17 @@ def test_files_are_read_plain_or_packed(folder, two, suffix, pack):
 
 def test_a_missing_file_names_the_folder_and_what_should_lie_there(folder, two):
     with pytest.raises(DataError, match="Dataset 'mnist' is missing") as caught:
-        mnist.load()
+        mnist.load_mnist()
     assert f"Set {FOLDER} to a folder with mnist/{{train,t10k}}-" in f"{caught.value.message} {caught.value.hint}"
 
 
 def test_another_file_of_that_name_is_refused(folder, two):
     (folder / "images").write_bytes(two["images"][:-1] + b"\x00")
     with pytest.raises(DataError, match="'images' has the SHA-256"):
-        mnist.load()
+        mnist.load_mnist()
 
 
 def test_a_damaged_archive_is_refused(folder, two):
     (folder / "images.gz").write_bytes(gzip.compress(two["images"])[:40])
     with pytest.raises(DataError, match=r"the archive 'images.gz' is damaged"):
-        mnist.load()
+        mnist.load_mnist()

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Decoding, Diverged, FitConfig, PluginError
-from collapsebench.learners.categorical import CategoricalLearner, decoded, draw
+from collapsebench.learners.categorical import CategoricalLearner, decoded, draw_outcomes
 
 
 def rng(seed=0):
@@ -65,7 +65,7 @@ def test_log_prob_and_sites_by_hand():
 def test_draws_follow_the_table_of_their_context():
     tables = torch.tensor([[0.0, 0.3, 0.7, 0.0], [1.0, 0.0, 0.0, 0.0], [0.25, 0.25, 0.0, 0.5]]).double()
     contexts = torch.arange(3).repeat(20_000)
-    tokens = draw(tables, contexts, rng())
+    tokens = draw_outcomes(tables, contexts, rng())
     counts = torch.bincount(contexts * 4 + tokens, minlength=12).view(3, 4)
     assert torch.equal(counts == 0, tables == 0)
     torch.testing.assert_close(counts / 20_000, tables.float(), rtol=0, atol=0.015)

@@ -65,7 +65,7 @@ def test_a_task_is_made_without_data(monkeypatch):
     assert task.card.population == 3850
     assert task.card.data.startswith("tinystories_lower v1_train_lower.jsonl:3454bf743bb6")
     assert task.card.licence == "CDLA-Sharing-1.0"
-    assert all(isinstance(value, (int, float, str)) for value in task.params().values())
+    assert all(value is None or isinstance(value, (int, float, str)) for value in task.params().values())
     with pytest.raises(PluginError, match="was not prepared"):
         task.real(4, real())
 
@@ -171,6 +171,25 @@ def test_a_story_longer_than_the_context_is_refused_cut_or_left_out(small, own, 
     assert "1 are too long or second copies" in caplog.text
 
 
+def test_a_length_of_zero_leaves_no_story_out_whatever_the_size_says(own, stories):
+    """Each of these is longer than the 1,000 characters that the size allows."""
+    told = own("file", "stories.jsonl", [{"text": f"{text} {'On and on. ' * 100}"} for text in stories(52)])
+    sizes = {**SMALL, **told, "population": 40, "cloze": 0, "tokenizer": "characters", "overlong": "cut"}
+    assert make_task("babistories", sizes).longest == 1000
+    with pytest.raises(DataError, match="0 different texts of at most 1000 characters"):
+        make_task("babistories", sizes).prepared(N, real())
+    assert len(make_task("babistories", {**sizes, "longest": 0}).prepared(N, real()).real(40, real())) == 40
+
+
+@pytest.mark.parametrize("none", [None, ""])
+def test_what_is_not_given_comes_from_the_named_size(none):
+    names = ("source", "population", "longest", "tokenizer", "vocabulary", "context", "model", "lr", "samples")
+    asked = make_task("babistories", {"size": "small", **({} if none is None else {"tokenizer": none, "model": none})})
+    assert asked == make_task("babistories", {"size": "small", **dict.fromkeys(names)})
+    assert (asked.population, asked.longest, asked.tokenizer, asked.lr) == (4400, 1400, "bpe", 0.001)
+    assert (asked.file, asked.base, asked.external_prior) == (None, None, None)
+
+
 def test_held_out_stories_that_are_trained_on_are_left_out_and_counted(own, stories, caplog):
     told = stories(52)
     train, heldout = [{"text": text} for text in told], [{"text": text} for text in [*told[:6], *stories(12, seed=1)]]
@@ -212,7 +231,7 @@ def test_an_external_prior_and_a_pretrained_base(small, pretrained):
     task = with_prior.prepared(N, real())
     corpus = task.real(N, real())
     prior = task.prior(stream("prior", "babistories", 0))
-    start = make_task("babistories", {**sizes, "tokenizer": "", "base": pretrained}).prepared(N, real())
+    start = make_task("babistories", {**sizes, "tokenizer": None, "base": pretrained}).prepared(N, real())
     learner = start.learner(stream("init", "babistories", 0))
     assert start.pretrained
     assert torch.equal(prior.log_prob(corpus), learner.log_prob(start.real(N, real())))
@@ -247,7 +266,7 @@ def test_a_base_with_a_shorter_context(small, pretrained):
         ({"source": "custom"}, "needs a file"),
         ({"sha256": "abc"}, "'abc' is not NAME:VALUE"),
         ({"model": "gpt2 n_embd"}, "'n_embd' is not NAME=VALUE"),
-        ({"heldout": -1}, "heldout must be at least 1"),
+        ({"heldout": -1}, "heldout=-1"),
         ({"lora": 4}, "adapters to a pretrained base"),
         ({"size": "huge"}, "size='huge'"),
         ({"overlong": "drop"}, "overlong='drop'"),

@@ -7,20 +7,14 @@ from dataclasses import replace
 import pytest
 import torch
 
-from collapsebench import Context, Corpus, Decoding, FitConfig, PluginError, Start
+from collapsebench import Context, Corpus, DataError, Decoding, FitConfig, PluginError, Start, data, scoring
 from collapsebench.core.costs import Costs
-from collapsebench.core.errors import DataError
 from collapsebench.core.files import cache_folder
 from collapsebench.core.method import METHODS
 from collapsebench.core.task import TASKS
 from collapsebench.data import FOLDER, DataFile, mnist
-from collapsebench.learners.gradient import Optimizer
-from collapsebench.learners.image.ddpm import ConditionalDDPM
-from collapsebench.learners.image.generator import ImageGenerator
-from collapsebench.learners.image.shape import ImageShape
-from collapsebench.learners.image.vae import ConditionalVAE
+from collapsebench.learners import ConditionalDDPM, ConditionalVAE, ImageGenerator, ImageShape, Optimizer
 from collapsebench.loop.protocol import TaskRules
-from collapsebench.scoring import judge as classifier
 from collapsebench.testing import task_results, tiny
 
 SHAPE = ImageShape(side=28, levels=4)
@@ -50,7 +44,7 @@ def module():
     found = sys.modules[TASKS.get("mnist").__module__]
 
     def forget():
-        for remembered in (mnist.load, found.mnist, found.judge):
+        for remembered in (mnist.load_mnist, found.mnist, found.judge):
             remembered.cache_clear()
 
     forget()
@@ -61,13 +55,13 @@ def module():
 @pytest.fixture
 def fake(module, monkeypatch):
     """600 training images and 120 test images instead of MNIST, of which 60 are held out; a classifier to match."""
-    recipe, data = classifier.Recipe, mnist.MNIST(fake_digits(600, 1), fake_digits(120, 3))
+    recipe, images = scoring.Recipe, mnist.MNIST(fake_digits(600, 1), fake_digits(120, 3))
     with monkeypatch.context() as patch:  # undone before `module` forgets
-        patch.setattr(mnist, "load", lambda: data)
-        patch.setattr(mnist, "DIGEST", "made up")
+        patch.setattr(data, "load_mnist", lambda: images)
+        patch.setattr(data, "MNIST_DIGEST", "made up")
         patch.setattr(module, "HELD_OUT", EACH)
-        patch.setattr(classifier, "Recipe", lambda *names, **sizes: recipe(*names, **{**sizes, "steps": 60}))
-        yield data
+        patch.setattr(scoring, "Recipe", lambda *names, **sizes: recipe(*names, **{**sizes, "steps": 60}))
+        yield images
 
 
 class Copier(ImageGenerator):
@@ -98,7 +92,7 @@ def test_a_model_that_draws_the_held_out_images_is_perfect(fake):
     assert found.keys() == task().card.metrics.keys()
     assert found["nelbo"] == 2  # nats per pixel
     assert found["class_entropy"] == pytest.approx(math.log(10))
-    assert found["frechet"] == pytest.approx(0, abs=1e-6)
+    assert found["frechet"] == pytest.approx(0, abs=1e-5)
     assert [found[name] for name in ("label_agreement", "precision", "recall")] == [1, 1, 1]
     assert found["classifier_error"] == 0
 
@@ -225,9 +219,8 @@ def test_bad_parameters_are_named(bad):
 
 
 def test_a_model_that_is_not_there_names_those_that_are():
-    with pytest.raises(PluginError) as caught:
+    with pytest.raises(PluginError, match="model='gan' of task 'mnist': Input should be 'vae' or 'ddpm'"):
         task(model="gan")
-    assert caught.value.hint == "Choose from: vae, ddpm."
 
 
 # -- bad input -----------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from collapsebench import Corpus, Decoding, FitConfig, PluginError
+from collapsebench import Corpus, Decoding, FitConfig, PluginError, data
 from collapsebench.core.task import TASKS
 from collapsebench.data import mnist
 from collapsebench.testing import task_results, tiny
@@ -45,9 +45,9 @@ def forget():
 @pytest.fixture
 def fake(forget, monkeypatch):
     """600 training images and 100 test images instead of MNIST."""
-    data = mnist.MNIST(fake_digits(600, 1), fake_digits(100, 3))
-    monkeypatch.setattr(mnist, "load", lambda: data)
-    return data
+    images = mnist.MNIST(fake_digits(600, 1), fake_digits(100, 3))
+    monkeypatch.setattr(data, "load_mnist", lambda: images)
+    return images
 
 
 def fitted(task, n=200, steps=30):

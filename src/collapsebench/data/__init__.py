@@ -2,6 +2,7 @@
 
 from .contamination import Contamination, check_contamination
 from .files import FOLDER, DataFile, Hub, data_path
+from .mnist import MNIST_DIGEST, Images, load_mnist
 from .read import FORMATS, Document
 from .sources import CUSTOM, SOURCES, Source, Splits, custom, fetch, find, load
 from .split import split, whole
@@ -10,11 +11,13 @@ __all__ = [
     "CUSTOM",
     "FOLDER",
     "FORMATS",
+    "MNIST_DIGEST",
     "SOURCES",
     "Contamination",
     "DataFile",
     "Document",
     "Hub",
+    "Images",
     "Source",
     "Splits",
     "check_contamination",
@@ -23,6 +26,7 @@ __all__ = [
     "fetch",
     "find",
     "load",
+    "load_mnist",
     "split",
     "whole",
 ]

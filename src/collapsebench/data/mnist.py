@@ -22,7 +22,7 @@ _TRAIN_IMAGES, _TRAIN_LABELS, _TEST_IMAGES, _TEST_LABELS = FILES = (
     DataFile("mnist/t10k-images-idx3-ubyte", "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
     DataFile("mnist/t10k-labels-idx1-ubyte", "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
 )
-DIGEST = " ".join(f"{file.path.removeprefix('mnist/')}:{file.sha256}" for file in FILES)
+MNIST_DIGEST = " ".join(f"{file.path.removeprefix('mnist/')}:{file.sha256}" for file in FILES)
 """Names and checksums of the files."""
 
 
@@ -41,7 +41,7 @@ class MNIST(NamedTuple):
 
 
 @lru_cache
-def load() -> MNIST:
+def load_mnist() -> MNIST:
     """The whole data set; do not write into it.
 
     Raises:

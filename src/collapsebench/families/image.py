@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import torch
 
+from ..core.checked import Count, Finite, Natural, NonNegative, Positive, Share
 from ..core.corpus import Corpus
 from ..core.errors import PluginError
 from ..core.learner import PLAIN, Learner
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from ..learners.gradient import Optimizer
     from ..scoring.judge import Classifier
 
-METRICS = {
+IMAGE_METRICS = {
     "nelbo": "negative evidence lower bound of held-out real images and their labels",
     "classifier_error": "error on real images of a classifier trained on the model's samples and labels",
     "label_agreement": "share of samples in which the fixed classifier sees the label that the model gave them",
@@ -31,7 +32,7 @@ METRICS = {
 SHADES = " .:-=+*#%@"
 
 
-class Split(NamedTuple):
+class ImageSplit(NamedTuple):
     """The training population and the held-out images."""
 
     train: Corpus
@@ -52,24 +53,22 @@ class ImageTask(Task):
         gamma: what that probability is multiplied by (Ferbach et al., arXiv:2407.09499, section 4).
     """
 
-    width: int = 64
-    latent: int = 8
-    lr: float = 1e-2
-    weight_decay: float = 0.05
-    confidence: float = 0.0
-    favourite: int | None = None
-    gamma: float = 10.0
+    width: Count = 64
+    latent: Count = 8
+    lr: Positive = 1e-2
+    weight_decay: NonNegative = 0.05
+    confidence: Share = 0.0
+    favourite: Natural | None = None
+    gamma: Finite = 10.0
 
     shape: ClassVar[ImageShape]
 
     def __post_init__(self) -> None:
-        if not 0 <= self.confidence <= 1:
-            raise PluginError(f"{self.name}: confidence must lie in [0, 1], got {self.confidence}.")
-        if self.favourite is not None and not 0 <= self.favourite < self.shape.classes:
+        if self.favourite is not None and self.favourite >= self.shape.classes:
             raise PluginError(f"{self.name}: favourite must be a label from 0 to {self.shape.classes - 1} or none.")
 
     @abstractmethod
-    def split(self) -> Split:
+    def split(self) -> ImageSplit:
         """Real images to train on and those that only `evaluate` sees, the same at every call."""
 
     @abstractmethod
@@ -156,7 +155,7 @@ class ImageTask(Task):
         return corpus["image"].float() / self.shape.levels
 
 
-def spread(labels: torch.Tensor, classes: int, each: int) -> torch.Tensor:
+def evenly_spaced(labels: torch.Tensor, classes: int, each: int) -> torch.Tensor:
     """Which rows are `each` of every class, at even distances in their order; bool `[n]`."""
     chosen = torch.zeros(len(labels), dtype=torch.bool)
     for label in range(classes):

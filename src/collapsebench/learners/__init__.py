@@ -6,6 +6,7 @@ from ..core.lazy import exports
 
 if TYPE_CHECKING:
     from .categorical import CategoricalLearner as CategoricalLearner
+    from .categorical import draw_outcomes as draw_outcomes
     from .flow import FlowMatching as FlowMatching
     from .flow import FlowShape as FlowShape
     from .gaussian import GaussianLearner as GaussianLearner

@@ -83,7 +83,7 @@ class CategoricalLearner(Learner):
         if conditions is None:
             raise PluginError("A categorical model samples only with conditions.", "Pass a corpus of contexts.")
         contexts = conditions["context"]
-        return Corpus({"context": contexts, "token": draw(decoded(self.tables, decoding), contexts, rng)})
+        return Corpus({"context": contexts, "token": draw_outcomes(decoded(self.tables, decoding), contexts, rng)})
 
     def log_prob(self, corpus: Corpus) -> torch.Tensor:
         """Log-probability of each token given its context, float `[n]`."""
@@ -104,7 +104,7 @@ class CategoricalLearner(Learner):
     ) -> Corpus:
         """The tokens under the mask (bool `[n, 1]`) drawn anew given their contexts."""
         tables = decoded(self.tables, Decoding(temperature, top_k))
-        drawn = draw(tables, corpus["context"], rng)
+        drawn = draw_outcomes(tables, corpus["context"], rng)
         return corpus.with_columns(token=torch.where(mask.squeeze(1), drawn, corpus["token"]))
 
 
@@ -115,7 +115,7 @@ def _unfitted(contexts: int, tokens: int) -> tuple[torch.Tensor, torch.Tensor]:
     return counts, torch.full_like(counts, 1.0 / tokens)
 
 
-def draw(tables: torch.Tensor, contexts: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+def draw_outcomes(tables: torch.Tensor, contexts: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
     """One outcome per row of `contexts` by inverse cdf.
 
     Args:

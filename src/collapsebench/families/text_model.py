@@ -1,0 +1,111 @@
+"""The model and the tokenizer of a text task, made from what its parameters say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, NamedTuple
+
+import torch
+
+from ..core.errors import PluginError
+from ..data import data_path
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedModel, PreTrainedTokenizerFast
+
+_DEFAULTS = {
+    "gpt2": {
+        "resid_pdrop": 0.0,
+        "embd_pdrop": 0.0,
+        "attn_pdrop": 0.0,
+        "activation_function": "gelu_pytorch_tanh",  # the default, as one kernel
+    }
+}
+"""Keys of an architecture that a task sets unless its user does."""
+
+
+class ModelSource(NamedTuple):
+    """Where a model comes from: a configuration, or a pretrained base with or without adapters.
+
+    Args:
+        model: as `TextTask.model`.
+        base: as `TextTask.base`.
+        lora: as `TextTask.lora`.
+    """
+
+    model: str | None
+    base: str | None
+    lora: int
+
+    def check(self, task: str, size: str) -> None:
+        """Refuse what no model can be made of.
+
+        Raises:
+            PluginError: the message names the task and the parameter.
+        """
+        if self.lora and not self.base:
+            raise PluginError(f"{task}: lora is the rank of adapters to a pretrained base.", "Set base as well.")
+        if not self.base and not self.model:
+            raise PluginError(
+                f"{task}: size '{size}' fine-tunes a pretrained model.",
+                "Set base: the path of a Hugging Face folder or GGUF file.",
+            )
+        pairs((self.model or "").partition(" ")[2], "=", f"{task}: model")
+
+    def build(self, tokenizer: PreTrainedTokenizerFast, context: int, rng: torch.Generator) -> PreTrainedModel:
+        """The base, or a model of texts of `context` tokens at weights drawn from `rng`."""
+        from ..learners.lm.model import Lora, build_model, load_pretrained, with_lora
+        from ..learners.lm.tokenizer import vocabulary_size
+
+        if self.base:
+            model = load_pretrained(data_path(self.base))
+            return with_lora(model, Lora(self.lora), rng) if self.lora else model
+        architecture, _, keys = (self.model or "").partition(" ")
+        config = {
+            "model_type": architecture,
+            "vocab_size": vocabulary_size(tokenizer),
+            "max_position_embeddings": context + 1,
+            "bos_token_id": tokenizer.bos_token_id,
+            "eos_token_id": tokenizer.eos_token_id,
+            **_DEFAULTS.get(architecture, {}),
+            **{key: _value(value) for key, value in pairs(keys, "=", "model").items()},
+        }
+        return build_model(config, rng)
+
+
+def make_tokenizer(kind: str, vocabulary: int, texts: Callable[[], Iterable[str]]) -> PreTrainedTokenizerFast:
+    """The tokenizer that a task's parameter `tokenizer` names.
+
+    Args:
+        kind: `bpe`, `words`, `characters`, or the path of a pretrained one.
+        vocabulary: tokens of `bpe` and `words`.
+        texts: gives the texts that those two count in.
+    """
+    from ..learners.lm.tokenizer import bpe_tokenizer, byte_tokenizer, load_tokenizer, word_tokenizer
+
+    if kind == "bpe":
+        return bpe_tokenizer(texts(), vocabulary)
+    if kind == "words":
+        return word_tokenizer(texts(), vocabulary)
+    return byte_tokenizer() if kind == "characters" else load_tokenizer(data_path(kind))
+
+
+def pairs(text: str, between: str, what: str) -> dict[str, str]:
+    """The mapping that a text like "a=1 b=2" spells.
+
+    Raises:
+        PluginError: an entry without the sign between; the message says in what.
+    """
+    entries = [entry.partition(between) for entry in text.split()]
+    if wrong := ["".join(entry) for entry in entries if not (entry[0] and entry[2])]:
+        raise PluginError(f"{what}: '{wrong[0]}' is not NAME{between}VALUE.", "Part the entries by blanks.")
+    return {name: value for name, _, value in entries}
+
+
+def _value(text: str) -> object:
+    """A number or truth value as JSON spells it, or else the text itself."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
