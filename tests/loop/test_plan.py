@@ -332,3 +332,9 @@ def test_a_method_is_asked_whether_its_parameters_work_with_the_size(make_spec, 
     assert build_cell(make_spec("fresh_mix", size=0.2, rules={"n": 4})).method.size == 0.2
     with pytest.raises(PluginError, match=r"size = 0\.1 of n = 4"):
         build_cell(make_spec("fresh_mix", size=0.1, rules={"n": 4}))
+
+
+def test_a_parameter_that_json_does_not_hold_stands_in_the_record_as_text(make_cell):
+    cell = make_cell("reward_curate")
+    assert cell.record("done").method.params["lam"] == "inf"
+    assert build_cell(cell.spec).method == cell.method

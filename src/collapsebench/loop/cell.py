@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -263,4 +264,9 @@ def _working(plugin: str) -> Iterator[None]:
 
 
 def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
-    return {k: v if isinstance(v, (bool, int, float, str, type(None))) else str(v) for k, v in params.items()}
+    """Parameters as JSON holds them; what it does not hold, such as infinity, as text."""
+
+    def holds(value: Any) -> bool:
+        return value is None or isinstance(value, str) or (isinstance(value, int | float) and math.isfinite(value))
+
+    return {name: value if holds(value) else str(value) for name, value in params.items()}
