@@ -8,7 +8,7 @@ import time
 import torch
 from cells import cell
 
-from collapsebench.loop.lineage import Lineage, generations_of
+from collapsebench.loop.lineage import Lineage
 from collapsebench.loop.protocol import single_task
 
 SEEDS = 40
@@ -19,7 +19,7 @@ for method, published in (("replace", 26), ("accumulate", 75)):
     times = []
     for seed in range(SEEDS):
         start = time.process_time()
-        list(generations_of(Lineage(cell(rules, "gaussian", method, seed), store=None)))
+        list(Lineage(cell(rules, "gaussian", method, seed), store=None).generations())
         times.append(1000 * (time.process_time() - start))
     times.sort()
     print(f"{method:10} min {times[0]:.1f} ms, median {times[SEEDS // 2]:.1f} ms per seed (published: {published})")

@@ -9,7 +9,7 @@ import time
 import torch
 from cells import cell
 
-from collapsebench.loop.lineage import Lineage, generations_of
+from collapsebench.loop.lineage import Lineage
 from collapsebench.loop.protocol import single_task
 
 SETTINGS = (
@@ -24,7 +24,7 @@ for task, entry, seeds, published, most in SETTINGS:
     rules, times = single_task(task, generations=100, **entry), []
     for seed in range(seeds):
         start = time.process_time()
-        list(generations_of(Lineage(cell(rules, task, "accumulate", seed), store=None)))
+        list(Lineage(cell(rules, task, "accumulate", seed), store=None).generations())
         times.append(1000 * (time.process_time() - start))
     times.sort()
     print(f"{task:10} min {times[0]:.1f} ms, median {times[seeds // 2]:.1f} ms (published {published}, at most {most})")

@@ -19,7 +19,7 @@ from collapsebench import Decoding
 from collapsebench.core.seeds import generator
 from collapsebench.laws import curated_divergence, curated_loop
 from collapsebench.loop.cell import Cell
-from collapsebench.loop.lineage import Lineage, generations_of
+from collapsebench.loop.lineage import Lineage
 from collapsebench.loop.plugins import make_method, make_task
 from collapsebench.loop.protocol import single_task
 from collapsebench.scoring.distribution import kl_divergence, shares
@@ -56,7 +56,7 @@ def lineages(distribution: str, lam: float, generations: int, seeds: int):
         names = ("reward", "reward_variance", "mode_coverage")
         yield [
             (*(record.metrics[name] for name in names), partition.divergence(lineage.model.value))
-            for record in generations_of(lineage)
+            for record in lineage.generations()
         ]
 
 

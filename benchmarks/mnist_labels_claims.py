@@ -41,16 +41,16 @@ UNTOLD = {("error", PREVIOUS): 0.01}  # .0007 ± .0002 more over 24 seeds: that 
 METRICS = ("error", "mse")
 
 
-def sweep(seeds: int, generations_of, **params):
+def sweep(seeds: int, lengths, **params):
     """Metric -> share -> its value by seed, averaged over generations."""
-    found = {metric: {share: [] for share in generations_of} for metric in METRICS}
-    for share, generations in generations_of.items():
+    found = {metric: {share: [] for share in lengths} for metric in METRICS}
+    for share, generations in lengths.items():
         sizes = {"ridge": RIDGE, "heldout": HELDOUT, **params}
         rules = single_task("mnist_labels", generations, n=N, params=sizes, budget={"steps": 300, "batch": 50})
         task = make_task("mnist_labels", rules.rules("mnist_labels").params)
         for seed in range(seeds):
             cell = Cell(rules, task, make_method("real_mix", {"alpha": 1 - share}), seed)
-            records = list(generations_of(Lineage(cell, store=None)))[1:]
+            records = list(Lineage(cell, store=None).generations())[1:]
             for metric in METRICS:
                 found[metric][share].append(statistics.mean(record.metrics[metric] for record in records))
     return found
@@ -87,8 +87,8 @@ def report(title: str, found) -> None:
 
 def main(seeds: int) -> bool:
     found = {}
-    for title, (generations_of, params) in RUNS.items():
-        found[title] = sweep(seeds, generations_of, **params)
+    for title, (lengths, params) in RUNS.items():
+        found[title] = sweep(seeds, lengths, **params)
         report(title, found[title])
     claims = {}
     for metric in METRICS:

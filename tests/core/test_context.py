@@ -8,7 +8,7 @@ from collapsebench import Corpus, Decoding, Method, MethodCard, PluginError
 from collapsebench.core.costs import Costs
 from collapsebench.core.errors import AccessDenied, LimitExceeded
 from collapsebench.loop.cell import Cell
-from collapsebench.loop.lineage import Lineage, generations_of
+from collapsebench.loop.lineage import Lineage
 from collapsebench.loop.store import Store
 
 EVERYTHING = ("history", "fresh", "verifier", "reward", "prior")
@@ -41,7 +41,7 @@ def ask(toy, make_protocol):
 
         Asking.name = name
         cell = Cell(make_protocol(rules, generations=t), task or toy.Toy(noise=1.0), Asking(**params), seed)
-        for _ in generations_of(Lineage(cell, None)):
+        for _ in Lineage(cell, None).generations():
             pass
         return answers[t], answers["costs"]
 
@@ -91,7 +91,7 @@ def test_every_access_is_counted(ask, question, cost):
 
 
 def test_the_record_of_a_generation_adds_all_costs_up(toy, make_cell):
-    start, one = islice(generations_of(Lineage(make_cell("fresh_real", "toy_sgd"), None)), 2)
+    start, one = islice(Lineage(make_cell("fresh_real", "toy_sgd"), None).generations(), 2)
     # D_0 has 4 rows; 5 steps of 2 rows each; then S_1 of 4 rows, 4 fresh rows and 5 steps more.
     assert start.costs == Costs(real_examples=4, trained_tokens=10, optimizer_steps=5).to_dict()
     assert one.costs == Costs(real_examples=8, synthetic_examples=4, trained_tokens=20, optimizer_steps=10).to_dict()
@@ -165,9 +165,9 @@ def test_the_pool_has_one_order_even_where_a_task_hands_out_shuffled_rows(make_p
 
     protocol = make_protocol({"n": 20}, generations=1)
     store = Store(tmp_path)
-    next(generations_of(Lineage(Cell(protocol, Shuffling(), Pooling(), 0), store)))
+    next(Lineage(Cell(protocol, Shuffling(), Pooling(), 0), store).generations())
     for where in (store, None):
-        list(generations_of(Lineage(Cell(protocol, Shuffling(), Pooling(), 0), where)))
+        list(Lineage(Cell(protocol, Shuffling(), Pooling(), 0), where).generations())
     assert pools[0] == pools[1]
 
 
@@ -193,7 +193,7 @@ def test_fresh_rows_count_as_real(ask):
 
 
 def test_logged_numbers_stand_in_the_record(make_cell):
-    start, one = islice(generations_of(Lineage(make_cell("toy_blend"), None)), 2)
+    start, one = islice(Lineage(make_cell("toy_blend"), None).generations(), 2)
     assert start.log == {}
     assert set(one.log) == {"pool_mean"}
 

@@ -18,7 +18,7 @@ from collapsebench.core.method import METHODS
 from collapsebench.core.registry import builtin_folder, load_file
 from collapsebench.core.task import TASKS
 from collapsebench.loop.cell import LOOP
-from collapsebench.loop.lineage import Lineage, generations_of
+from collapsebench.loop.lineage import Lineage
 from collapsebench.testing.tiny import tiny_cell, tiny_task
 
 # -- a package that can be read by hand ------------------------------------------------------------
@@ -196,7 +196,7 @@ STALE = {
     ("core/files.py", "write_atomic"): set(),
     ("core/records.py", "CellRecord"): set(),
     ("core/registry.py", "Registry"): set(),
-    ("loop/cache.py", "StoredStages"): set(),
+    ("loop/cache.py", "Cache"): set(),
     ("loop/runner.py", "run_cell"): set(),
     ("loop/store.py", "Store"): set(),
     ("scoring/lm_eval/named.py", "NamedTasks"): set(),
@@ -438,7 +438,7 @@ def test_every_function_that_runs_in_a_cell_is_part_of_its_key(task):
     for profile in (None, lambda frame, event, _: ran.add(frame.f_code.co_filename)):  # imports are done the first time
         sys.setprofile(profile)
         try:
-            list(islice(generations_of(Lineage(cell, None)), 2))
+            list(islice(Lineage(cell, None).generations(), 2))
         finally:
             sys.setprofile(None)
     files = (Path(name) for name in ran)

@@ -8,7 +8,8 @@ from collapsebench import Corpus, Diverged, Method, MethodCard, PluginError
 from collapsebench.core.corpus import REAL
 from collapsebench.core.errors import LimitExceeded
 from collapsebench.loop.cell import Cell
-from collapsebench.loop.lineage import Lineage, check_corpus, check_values, generations_of
+from collapsebench.loop.checks import check_corpus, check_values
+from collapsebench.loop.lineage import Lineage
 from collapsebench.testing.toy import Mean, SteppedMean
 
 LIKE = Corpus({"x": torch.zeros(4, 2), "y": torch.zeros(4, dtype=torch.int64)})
@@ -33,7 +34,7 @@ def run(toy, make_protocol):
         Given.curate = lambda self, synthetic, ctx: curate(synthetic, ctx)
         Given.__abstractmethods__ = frozenset()
         cell = Cell(make_protocol(rules, generations=generations), task or toy.Toy(), Given(), 0)
-        return list(generations_of(Lineage(cell, None)))
+        return list(Lineage(cell, None).generations())
 
     return run
 
@@ -155,7 +156,7 @@ def test_a_decoding_that_the_task_cannot_do_is_refused(make_cell, toy):
 
     cell = replace(make_cell(), method=Nucleus(), task=toy.Toy(bare=True))
     with pytest.raises(PluginError, match="cannot sample with top_p"):
-        list(generations_of(Lineage(cell, None)))
+        list(Lineage(cell, None).generations())
 
 
 def test_an_evaluation_without_the_primary_metric_is_refused(run, toy):
@@ -211,7 +212,7 @@ def test_the_share_of_real_rows_follows_the_rows(run):
 
 def test_rows_that_a_method_makes_bear_its_generation(make_cell):
     lineage = Lineage(make_cell("toy_blend", rules={"n": 4}), None)
-    list(islice(generations_of(lineage), 2))
+    list(islice(lineage.generations(), 2))
     origins = lineage.corpus.value.table.origin.tolist()
     assert set(origins) <= {REAL, 1}
     assert origins.count(REAL) == 1  # of the two rows of D_0, one was drawn anew
@@ -220,7 +221,7 @@ def test_rows_that_a_method_makes_bear_its_generation(make_cell):
 def test_generations_are_trained_from_the_same_start_or_from_the_last_model(make_cell, toy):
     def means(start):
         cell = make_cell("frozen", "toy_sgd", rules={"start": start, "budget": {"steps": 1, "batch": 2}})
-        return [record.metrics["error"] for record in generations_of(Lineage(cell, None))]
+        return [record.metrics["error"] for record in Lineage(cell, None).generations()]
 
     scratch, previous = means("scratch"), means("previous")
     assert scratch[0] == previous[0]
@@ -246,7 +247,7 @@ def test_a_loss_weighting_reaches_the_learner(make_cell, toy):
             return log_probs.exp()
 
     for method in (toy.Fail(at=99), Weighting(at=99)):
-        list(generations_of(Lineage(replace(make_cell(generations=1), task=WatchingTask(), method=method), None)))
+        list(Lineage(replace(make_cell(generations=1), task=WatchingTask(), method=method), None).generations())
     plain, weighted = seen[:2], seen[2:]
     assert plain == [None, None]
     assert [hook(torch.zeros(2)).tolist() for hook in weighted] == [[1, 1], [1, 1]]
@@ -274,7 +275,7 @@ def test_a_task_is_prepared_for_its_seed_before_anything_is_drawn(make_cell, toy
             return Corpus({"x": super().real(n, rng)["x"] + self.shift})
 
     cells = [make_cell(seed=seed) for seed in (0, 0, 1)]
-    firsts = [Lineage(replace(cell, task=Shifted()), None).real().value["x"] for cell in cells]
+    firsts = [Lineage(replace(cell, task=Shifted()), None).real(4).value["x"] for cell in cells]
     assert 5 < firsts[0].min() < 6
     assert torch.equal(firsts[0], firsts[1])
     assert not torch.equal(firsts[0], firsts[2])
@@ -286,6 +287,6 @@ def test_every_generation_is_evaluated_beside_generation_zero(make_cell, toy):
             return {"error": (learner.mean - start.model.mean).item(), "rows": len(start.corpus)}
 
     cell = replace(make_cell(), task=Remembering(noise=1.0))
-    errors = [record.metrics["error"] for record in generations_of(Lineage(cell, None))]
+    errors = [record.metrics["error"] for record in Lineage(cell, None).generations()]
     assert errors[0] == 0
     assert all(errors[1:])

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from collapsebench.core.errors import StoreError
-from collapsebench.loop.lineage import Lineage, generations_of
+from collapsebench.loop.lineage import Lineage
 from collapsebench.loop.plan import build_cell
 from collapsebench.loop.runner import Busy, finished, run_cell
 from collapsebench.loop.store import Store
@@ -120,7 +120,7 @@ def test_a_longer_protocol_goes_on_from_the_shorter_one(make_cell, store, calls)
 
 def leave_after(cell, store, t):
     """What a process that stops after generation t leaves behind."""
-    list(islice(generations_of(Lineage(cell, store)), t + 1))
+    list(islice(Lineage(cell, store).generations(), t + 1))
 
 
 @CLOSED_FORM_AND_STEPPED

@@ -5,7 +5,7 @@ import pytest
 
 from collapsebench import laws
 from collapsebench.loop.cell import Cell
-from collapsebench.loop.lineage import Lineage, generations_of
+from collapsebench.loop.lineage import Lineage
 from collapsebench.loop.plugins import make_method, make_task
 from collapsebench.loop.protocol import single_task
 
@@ -15,7 +15,7 @@ def curves(task, method, metric, *, n, generations, seeds, sizes=None, params=No
     rules = single_task(task, generations, n=n, params=sizes or {}, **entry)
     plugins = make_task(task, sizes or {}), make_method(method, params or {})
     cells = [Cell(rules, *plugins, seed) for seed in range(seeds)]
-    return np.array([[r.metrics[metric] for r in generations_of(Lineage(cell, store=None))] for cell in cells])
+    return np.array([[r.metrics[metric] for r in Lineage(cell, store=None).generations()] for cell in cells])
 
 
 def worst_z(measured, theory):

@@ -131,10 +131,8 @@ class TestBrokenLoops:
     def test_the_model_of_the_generation_before_is_evaluated(self, monkeypatch):
         evaluate = Lineage.evaluate
 
-        def late(self, model, t):
-            record = evaluate(self, self.model if t else model, t)
-            self.model = model
-            return record
+        def late(self, model, first, initial_model):
+            return evaluate(self, self.model if self.t >= 0 else model, first, initial_model)
 
         monkeypatch.setattr(Lineage, "evaluate", late)
         assert {("gaussian_replace", "replace"), ("regression_replace", "replace")} <= failed()
@@ -142,9 +140,9 @@ class TestBrokenLoops:
     def test_synthetic_data_from_the_generation_before_last(self, monkeypatch):
         sample = Lineage.sample
 
-        def old(self, model, t):
+        def old(self, model, *rest):
             self.older = [*getattr(self, "older", [model]), model]
-            return sample(self, self.older[-2], t)
+            return sample(self, self.older[-2], *rest)
 
         monkeypatch.setattr(Lineage, "sample", old)
         assert ("gaussian_replace", "replace") in failed()
@@ -161,7 +159,7 @@ class TestBrokenLoops:
 
     def test_the_pool_lacks_the_newest_set(self, monkeypatch):
         pool = Lineage._pool
-        monkeypatch.setattr(Lineage, "_pool", lambda self, t: pool(self, t - 1))
+        monkeypatch.setattr(Lineage, "_pool", lambda self, history: pool(self, history[:-1]))
         assert ("gaussian_mean_error", "accumulate") in failed()
 
 

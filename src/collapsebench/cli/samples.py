@@ -42,12 +42,11 @@ BINS = 32
 def print_samples(folder: CellFolder, store: Store, count: int) -> None:
     """Go through the lineage again: stored stages are read, closed-form ones computed again."""
     from ..core.seeds import generator
-    from ..loop.lineage import generations_of
 
     lineage = lineage_of(folder, store)
     reader = None
     continued: list[list[str]] = []
-    for record in islice(generations_of(lineage), count):
+    for record in islice(lineage.generations(), count):
         corpus = lineage.corpus.value
         typer.echo(f"t={record.t}: {len(corpus)} rows, {record.real_share:.0%} real")
         for line in lineage.task.render(corpus.sample(min(SAMPLES, len(corpus)), generator(record.t))):
@@ -118,10 +117,9 @@ def draw_sheets(specs: Iterable[CellSpec], store: Store) -> Iterator[Sheet]:
 
 def _drawn(lineage: Lineage, count: int | None) -> torch.Tensor | None:
     """The sheet of the first `count` generations, None where there are no pictures."""
-    from ..loop.lineage import generations_of
     from ..render.sheet import sheet_of
 
-    for _ in islice(generations_of(lineage), count):
+    for _ in islice(lineage.generations(), count):
         pass
     return sheet_of(lineage.task, [corpus.value for corpus in lineage.history])
 

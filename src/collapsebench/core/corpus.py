@@ -45,7 +45,7 @@ class Corpus:
         PluginError: no column, or columns of different lengths.
     """
 
-    __slots__ = ("_blocks", "_order", "_plain", "_real_rows", "_rows", "_table")
+    __slots__ = ("_blocks", "_buffer", "_order", "_plain", "_real_rows", "_rows", "_table")
 
     def __init__(self, columns: Mapping[str, torch.Tensor], weights: torch.Tensor | None = None) -> None:
         lengths = {column.shape[0] for column in columns.values()}
@@ -59,8 +59,16 @@ class Corpus:
         rows = lengths.pop()
         self._set((Block(dict(columns), weights, EDITED, rows),), None, rows, 0, plain=False)
 
-    def _set(self, blocks: tuple[Block, ...], order: int | None, rows: int, real_rows: int, plain: bool) -> None:
-        self._blocks, self._order = blocks, order
+    def _set(
+        self,
+        blocks: tuple[Block, ...],
+        order: int | None,
+        rows: int,
+        real_rows: int,
+        plain: bool,
+        buffer: _Buffer | None = None,
+    ) -> None:
+        self._blocks, self._order, self._buffer = blocks, order, buffer
         self._rows, self._real_rows, self._plain = rows, real_rows, plain
         self._table: Block | None = blocks[0] if len(blocks) == 1 and order is None else None
 
@@ -110,7 +118,7 @@ class Corpus:
 
     @property
     def plain(self) -> bool:
-        """Whether all blocks came from the harness as they are: no weights, one known origin each."""
+        """Whether all rows came from the harness as they are: no weights, known origins."""
         return self._plain
 
     @property
@@ -132,11 +140,8 @@ class Corpus:
     def table(self) -> Block:
         """All rows in order, as one block; gathered at the first call."""
         if self._table is None:
-            table = _joined(self._blocks)
-            if self._order is not None:
-                rows = torch.randperm(table.rows, generator=generator(self._order))
-                table = _gathered(table, rows)
-            self._table = table
+            ordered = self._order is not None
+            self._table = _gathered(self._joined(), self._permutation()) if ordered else _joined(self._blocks)
         return self._table
 
     def added_since(self, previous: Corpus) -> Corpus | None:
@@ -169,11 +174,26 @@ class Corpus:
 
     def select(self, rows: torch.Tensor) -> Corpus:
         """The rows at an index tensor `[k]` (int64, repeats allowed) or under a mask `[n]` (bool)."""
-        index = rows.nonzero().squeeze(1) if rows.dtype == torch.bool else rows
+        if rows.dtype == torch.bool:
+            return self._gather(rows.nonzero().squeeze(1))
+        return self._gather(rows.remainder(self._rows) if bool((rows < 0).any()) else rows)
+
+    def _gather(self, rows: torch.Tensor) -> Corpus:
         if self._table is None and self._order is not None:  # gather the chosen rows only
-            index = torch.randperm(len(self), generator=generator(self._order))[index]
-            return Corpus.from_blocks((_gathered(_joined(self._blocks), index),))
-        return Corpus.from_blocks((_gathered(self.table, index),))
+            block = _gathered(self._joined(), self._permutation().index_select(0, rows))
+        else:
+            block = _gathered(self.table, rows)
+        gathered = Corpus.__new__(Corpus)
+        gathered._set((block,), None, block.rows, _real_rows(block), self._plain)
+        return gathered
+
+    def _joined(self) -> Block:
+        """All rows in block order, to gather from."""
+        return _joined(self._blocks) if self._buffer is None else self._buffer.holding(self._blocks, self._rows)
+
+    def _permutation(self) -> torch.Tensor:
+        assert self._order is not None
+        return torch.randperm(self._rows, generator=generator(self._order))
 
     def sample(self, k: int, rng: torch.Generator, replacement: bool = False) -> Corpus:
         """`k` rows drawn uniformly at random, without replacement unless asked.
@@ -182,13 +202,13 @@ class Corpus:
             PluginError: more rows asked for than there are, without replacement.
         """
         if replacement:
-            return self.select(torch.randint(len(self), (k,), generator=rng))
+            return self._gather(torch.randint(len(self), (k,), generator=rng))
         if k > len(self):
             raise PluginError(
                 f"Cannot draw {k} of {len(self)} rows without replacement.",
                 "Draw at most len(corpus) rows, or pass replacement=True.",
             )
-        return self.select(torch.randperm(len(self), generator=rng)[:k])
+        return self._gather(torch.randperm(len(self), generator=rng)[:k])
 
     @staticmethod
     def concat(corpora: Sequence[Corpus]) -> Corpus:
@@ -208,10 +228,21 @@ class Corpus:
         joined._set(blocks, None, rows, real_rows, plain)
         return joined
 
+    def extended(self, more: Corpus) -> Corpus:
+        """These rows and more, as `concat` joins them, for a corpus that grows and is gathered from again and again.
+
+        What is gathered comes from one buffer, to which each row is copied once, instead of from a new join each time.
+        """
+        longer = Corpus.concat([self, more])
+        if longer._plain:
+            longer._buffer = self._buffer or _Buffer()
+        return longer
+
     def shuffled(self, seed: int) -> Corpus:
         """The same rows in an order drawn from `seed`; nothing is moved until the rows are read."""
         shuffled = Corpus.__new__(Corpus)
-        shuffled._set(self._in_order(), seed, self._rows, self._real_rows, self._plain)
+        buffer = self._buffer if self._order is None else None
+        shuffled._set(self._in_order(), seed, self._rows, self._real_rows, self._plain, buffer)
         return shuffled
 
     def _in_order(self) -> tuple[Block, ...]:
@@ -276,10 +307,49 @@ class Corpus:
         return cls.from_blocks((block,))
 
 
+class _Buffer:
+    """The joined rows of corpora that extend one another: a cache, whose content any of them may replace."""
+
+    __slots__ = ("_blocks", "_columns", "_origin", "_rows")
+
+    def __init__(self) -> None:
+        self._blocks: tuple[Block, ...] = ()
+        self._rows = 0
+        self._columns: dict[str, torch.Tensor] = {}
+        self._origin = torch.empty(0, dtype=torch.int16)
+
+    def holding(self, blocks: tuple[Block, ...], rows: int) -> Block:
+        """These plain blocks, of so many rows in all, as one; its tensors are the buffer's own."""
+        if not all(map(operator.is_, self._blocks, blocks)):
+            self._blocks, self._rows = (), 0
+        for block in blocks[len(self._blocks) :]:
+            self._append(block, rows)
+        if len(blocks) > len(self._blocks):
+            self._blocks = blocks
+        return Block({name: column[:rows] for name, column in self._columns.items()}, None, self._origin[:rows], rows)
+
+    def _append(self, block: Block, wanted: int) -> None:
+        end = self._rows + block.rows
+        if end > len(self._origin):
+            capacity = max(wanted, 2 * len(self._origin))
+            kept = self._columns or block.columns
+            self._columns = {name: self._grown(column, capacity) for name, column in kept.items()}
+            self._origin = self._grown(self._origin, capacity)
+        for name, column in self._columns.items():
+            column[self._rows : end] = block.columns[name]
+        self._origin[self._rows : end] = block.origin
+        self._rows = end
+
+    def _grown(self, column: torch.Tensor, capacity: int) -> torch.Tensor:
+        grown = column.new_empty((capacity, *column.shape[1:]))
+        grown[: self._rows] = column[: self._rows]
+        return grown
+
+
 def _real_rows(block: Block) -> int:
     if isinstance(block.origin, int):
         return block.rows if block.origin == REAL else 0
-    return int((block.origin == REAL).sum())
+    return block.rows - int(block.origin.count_nonzero())  # REAL is 0
 
 
 def _is_plain(block: Block) -> bool:
@@ -312,9 +382,9 @@ def _joined_origins(blocks: Sequence[Block]) -> torch.Tensor:
 
 
 def _gathered(block: Block, rows: torch.Tensor) -> Block:
-    columns = {name: column[rows] for name, column in block.columns.items()}
-    weights = None if block.weights is None else block.weights[rows]
-    origin = block.origin if isinstance(block.origin, int) else block.origin[rows]
+    columns = {name: column.index_select(0, rows) for name, column in block.columns.items()}
+    weights = None if block.weights is None else block.weights.index_select(0, rows)
+    origin = block.origin if isinstance(block.origin, int) else block.origin.index_select(0, rows)
     return Block(columns, weights, origin, len(rows))
 
 

@@ -1,16 +1,16 @@
-"""Stages: how a stage of the loop is executed, in memory or through the content-addressed store."""
+"""Cache: a stage is a function whose results the store keeps, so that no process computes them twice."""
 
 from __future__ import annotations
 
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
 
 from ..core.costs import Costs
 from ..core.files import digest, sha256
-from ..core.records import SCHEMA
 from .store import StageNote
 
 if TYPE_CHECKING:
@@ -20,21 +20,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-
-@dataclass(frozen=True)
-class Codec(Generic[T]):
-    """How a value is written as safetensors bytes and read back from tensors."""
-
-    encode: Callable[[T], bytes]
-    decode: Callable[[Mapping[str, torch.Tensor]], T]
+_NOTHING: dict[str, float] = {}
 
 
-class Artefact(Generic[T]):
-    """The result of a stage, in memory.
+class Result(Generic[T]):
+    """What a stage gave.
 
     Args:
         value: the corpus or model; None when the facts are all there is.
-        costs: counts that the stage added.
+        costs: counts that the stage added, or None.
         log: what the method logged.
         facts: small results: metrics of an evaluation, rows and real share of a corpus.
 
@@ -43,148 +37,98 @@ class Artefact(Generic[T]):
         digest: SHA-256 of the stored value, "" for values that are only in memory.
     """
 
-    __slots__ = ("costs", "digest", "facts", "log", "seconds", "value")
-
-    value: T
+    __slots__ = ("_drop", "_load", "_value", "costs", "digest", "facts", "log", "seconds")
 
     def __init__(
         self,
         value: T,
-        costs: Costs,
-        log: dict[str, float] | None = None,
-        facts: dict[str, float] | None = None,
+        costs: Costs | None = None,
+        log: dict[str, float] = _NOTHING,
+        facts: dict[str, float] = _NOTHING,
     ) -> None:
-        self.value, self.costs, self.log, self.facts = value, costs, log or {}, facts or {}
+        self._value: T | None = value
+        self.costs, self.log, self.facts = costs, log, facts
         self.seconds, self.digest = 0.0, ""
+        self._load: Callable[[], T] | None = None
+        self._drop: Callable[[], None] | None = None
+
+    @property
+    def value(self) -> T:
+        """The corpus or model; a stored one is loaded when first read."""
+        if self._value is None and self._load is not None:
+            self._value = self._load()
+        return self._value  # type: ignore[return-value]
 
     def drop(self) -> None:
         """Let the store forget the value; what was found out about it stays."""
+        if self._drop is not None:
+            self._drop()
 
 
-class StoredArtefact(Artefact[T]):
-    """The result of a stored stage: the note at once, the value when first read.
+class Cache:
+    """Calls stages at most once for the same inputs, in whatever process.
+
+    A cell that runs again from its start is therefore resumed: all that was finished is found. A value that
+    was dropped, or damaged since, is computed again when somebody reads it.
 
     Args:
-        note: what the store remembers.
-        load: reads the value, or computes it again if it was dropped or damaged.
-        drop: makes the store forget the value.
-        value: the value, if it is at hand.
+        store: where results are kept.
+        decode: reads a value of a kind from its tensors.
     """
 
-    __slots__ = ("_drop", "_load", "_value")
+    def __init__(self, store: Store, decode: Callable[[str, Mapping[str, torch.Tensor]], Any]) -> None:
+        self._store, self._decode = store, decode
 
-    def __init__(
-        self, note: StageNote, load: Callable[[], T], drop: Callable[[], None], value: T | None = None
-    ) -> None:
-        self.costs, self.log, self.facts = Costs.from_dict(note.costs), note.log, note.facts
-        self.seconds, self.digest = note.seconds, note.digest
-        self._load, self._drop, self._value = load, drop, value
-
-    @property
-    def value(self) -> T:  # type: ignore[override]
-        """The corpus or model; loaded when first read."""
-        if self._value is None:
-            self._value = self._load()
-        return self._value
-
-    def drop(self) -> None:
-        """See `Artefact.drop`."""
-        self._drop()
-
-
-class Stages(ABC):
-    """Where and how stages run."""
-
-    @abstractmethod
-    def run(
-        self,
-        kind: str,
-        inputs: Callable[[], tuple[Any, ...]],
-        compute: Callable[[], Artefact[T]],
-        codec: Codec[T] | None,
-    ) -> Artefact[T]:
+    def call(self, kind: str, compute: Callable[[], Result[T]], parts: Sequence[object]) -> Result[T]:
         """The result of a stage.
 
         Args:
             kind: `real`, `sample`, `curate`, `fit` or `evaluate`.
-            inputs: gives all that determines the result: digests, sizes, stream names.
             compute: does the work.
-            codec: how the value is stored; None when the facts are all there is.
+            parts: all that determines the result, the kind included; of another stage's result its digest counts.
         """
-
-
-class InMemoryStages(Stages):
-    """Every stage is computed at once and kept in memory."""
-
-    def run(
-        self,
-        kind: str,
-        inputs: Callable[[], tuple[Any, ...]],
-        compute: Callable[[], Artefact[T]],
-        codec: Codec[T] | None,
-    ) -> Artefact[T]:
-        """See `Stages.run`."""
-        start = time.perf_counter()
-        artefact = compute()
-        artefact.seconds = time.perf_counter() - start
-        return artefact
-
-
-class StoredStages(Stages):
-    """A stage whose inputs were seen before is looked up; another is computed once, by one process.
-
-    Running a cell again from the start is therefore how it is resumed: all that was finished is found.
-    """
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-
-    def run(
-        self,
-        kind: str,
-        inputs: Callable[[], tuple[Any, ...]],
-        compute: Callable[[], Artefact[T]],
-        codec: Codec[T] | None,
-    ) -> Artefact[T]:
-        """See `Stages.run`."""
-        key = digest([SCHEMA, kind, *inputs()])
-
-        def artefact(note: StageNote, value: T | None = None) -> Artefact[T]:
-            return StoredArtefact(
-                note,
-                load=lambda: self._loaded(kind, key, note.digest, compute, codec),
-                drop=lambda: self._store.drop_payload(kind, key),
-                value=value,
-            )
-
+        key = digest(_plain(parts))
         if (note := self._store.stage_note(kind, key)) is None:
             with self._store.stage_lock(kind, key):
-                if (note := self._store.stage_note(kind, key)) is None:
-                    return artefact(*self._computed(kind, key, compute, codec))
-        return artefact(note)
+                if (note := self._store.stage_note(kind, key)) is None:  # nobody did it while this process waited
+                    return self._found(kind, key, compute, *self._computed(kind, key, compute))
+        return self._found(kind, key, compute, note, None)
 
-    def _computed(
-        self, kind: str, key: str, compute: Callable[[], Artefact[T]], codec: Codec[T] | None
-    ) -> tuple[StageNote, T]:
+    def _computed(self, kind: str, key: str, compute: Callable[[], Result[T]]) -> tuple[StageNote, T]:
         start = time.perf_counter()
-        work = compute()
+        result = compute()
         seconds = time.perf_counter() - start
-        payload = None if codec is None else codec.encode(work.value)
-        note = StageNote(
-            "" if payload is None else sha256(payload), work.costs.to_dict(), work.log, work.facts, seconds
-        )
+        payload = None if result.value is None else _encoded(result.value)
+        costs = (result.costs or Costs()).to_dict()
+        note = StageNote("" if payload is None else sha256(payload), costs, result.log, result.facts, seconds)
         self._store.save_stage(kind, key, note, payload)
-        return note, work.value
+        return note, result.value
 
-    def _loaded(
-        self, kind: str, key: str, digest: str, compute: Callable[[], Artefact[T]], codec: Codec[T] | None
-    ) -> T:
-        from safetensors.torch import load
+    def _found(
+        self, kind: str, key: str, compute: Callable[[], Result[T]], note: StageNote, value: T | None
+    ) -> Result[T]:
+        def load() -> T:
+            payload = self._store.load_payload(kind, key, note.digest)
+            if payload is not None:
+                return self._decode(kind, load_tensors(payload))  # type: ignore[no-any-return]
+            with self._store.stage_lock(kind, key):
+                return self._computed(kind, key, compute)[1]
 
-        assert codec is not None
-        payload = self._store.load_payload(kind, key, digest)
-        if payload is not None:
-            return codec.decode(load(payload))
-        with self._store.stage_lock(kind, key):
-            _, value = self._computed(kind, key, compute, codec)
-        return value
+        result: Result[Any] = Result(value, Costs.from_dict(note.costs), note.log, note.facts)
+        result.seconds, result.digest = note.seconds, note.digest
+        result._load = load if note.digest else None
+        result._drop = lambda: self._store.drop_payload(kind, key)
+        return result
+
+
+def _plain(part: object) -> object:
+    """A part of a key as `digest` takes it."""
+    if isinstance(part, (tuple, list)):
+        return [_plain(inner) for inner in part]
+    return part.digest if isinstance(part, Result) else part
+
+
+def _encoded(value: Any) -> bytes:
+    """A corpus or learner as safetensors, from copies that share no memory."""
+    tensors = value.state() if hasattr(value, "state") else value.to_tensors()
+    return save_tensors({name: tensor.detach().contiguous().clone() for name, tensor in tensors.items()})

@@ -129,6 +129,16 @@ class Cell:
         """Digest of `extra_evals` and of the code that makes them; "" where there are none."""
         return digest([self.extra_evals, module_code("scoring.lm_eval.named").digest]) if self.extra_evals else ""
 
+    def stage_key(self, kind: str) -> list[Any]:
+        """What a stage of this cell depends on besides its inputs."""
+        rules = self.rules
+        own: dict[str, list[Any]] = {
+            "fit": [rules.budget.model_dump_json(), self.method_key if self.method.weights_sites else ""],
+            "curate": [self.method_key, rules.n, rules.limits.model_dump_json()],
+            "evaluate": [self.extra_key],
+        }
+        return [SCHEMA, kind, self.task_key, self.seed, *own.get(kind, [])]
+
     def key_parts(self) -> dict[str, str]:
         """What the storage key is made of, by name, for `run --explain`."""
         task, method, loop = plugin_code(type(self.task)), plugin_code(type(self.method)), module_code(LOOP)

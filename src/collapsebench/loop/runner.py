@@ -12,7 +12,7 @@ from ..core.errors import CollapsebenchError, Diverged, StoreError
 from ..core.records import CellRecord, CellResult, GenerationRecord, Status
 from .cell import Cell
 from .environment import environment_today
-from .lineage import Lineage, generations_of
+from .lineage import Lineage
 from .store import CellFolder, Store
 
 
@@ -84,7 +84,7 @@ def _attempt(
     folder.start(_record(cell, "running"), asdict(cell.spec))
     try:
         lineage = Lineage(cell, store, keep_checkpoints)
-        for record in generations_of(lineage):
+        for record in lineage.generations():
             records.append(record)
             on_generation(record.t)
             if not lineage.closed_form:

@@ -16,7 +16,7 @@ from ..core.method import Method
 from ..core.records import CellResult, GenerationRecord
 from ..core.task import TASKS, Task
 from ..loop.cell import Cell
-from ..loop.lineage import Lineage, generations_of
+from ..loop.lineage import Lineage
 from ..loop.protocol import single_task
 from ..loop.runner import run_cell
 from ..loop.store import Store
@@ -102,7 +102,7 @@ def tiny_run(method: Method, task: Task | None = None, generations: int = 2, see
         raise PluginError(f"Method '{method.name}' cannot run on task '{task.name}': {reason}.")
     method.check(cell.rules.n)
     lineage, corpora, records = Lineage(cell, store=None), [], []
-    for record in generations_of(lineage):
+    for record in lineage.generations():
         records.append(record)
         corpora.append(lineage.corpus.value)
     return TinyRun(tuple(corpora), tuple(corpus.value for corpus in lineage.history), tuple(records))
@@ -117,7 +117,7 @@ def run_whole(cell: Cell) -> CellResult:
 def run_interrupted(cell: Cell) -> CellResult:
     """The cell in a store of its own, left after two generations and taken up again from what is on disk."""
     with _temporary_store() as store:
-        list(islice(generations_of(Lineage(cell, store)), INTERRUPTED_AFTER + 1))
+        list(islice(Lineage(cell, store).generations(), INTERRUPTED_AFTER + 1))
         return run_cell(cell, store)
 
 

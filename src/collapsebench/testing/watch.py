@@ -14,7 +14,8 @@ from ..core.learner import PLAIN, Decoding
 from ..core.method import ACCESSES, Method
 from ..core.records import GenerationRecord
 from ..loop.cell import Cell
-from ..loop.lineage import Lineage, check_corpus, check_values, generations_of
+from ..loop.checks import check_corpus, check_values
+from ..loop.lineage import Lineage
 from .checks import said
 from .random_state import global_random_state
 
@@ -89,7 +90,7 @@ class Observation:
         watched: Method = type(cls.__name__, (cls,), hooks)(**self._cell.method.params())
         cell = Cell(self._cell.protocol, self._cell.task, watched, self._cell.seed)
         try:
-            self.records.extend(generations_of(Lineage(cell, store=None)))
+            self.records.extend(Lineage(cell, store=None).generations())
         except Diverged:
             pass  # a result, not a broken contract
         except Exception as error:

@@ -103,12 +103,12 @@ def _run(batch: _Batch) -> Array:
 
 def _follow(cell: Cell, probes: Sequence[Probe]) -> Array:
     """One cell through the protocol, as `runner.perform` runs it but without a store; float `[probes, G + 1]`."""
-    from ..loop.lineage import Lineage, generations_of
+    from ..loop.lineage import Lineage
 
     lineage = Lineage(cell, store=None)
     records: list[GenerationRecord] = []
     numbers = []
-    for record in generations_of(lineage):
+    for record in lineage.generations():
         records.append(record)
         numbers.append([probe(lineage, records) for probe in probes])
     return np.array(numbers).T
