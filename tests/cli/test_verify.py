@@ -167,6 +167,13 @@ def test_a_mark_that_verify_did_not_write_is_refused(console, board):
     assert "frozen.json: records: " in ran.err
 
 
+@pytest.mark.parametrize("tolerance", ["inf", "nan", "-0.1", "1", "1e300"])
+def test_a_tolerance_that_accepts_everything_is_refused(tolerance, console, tmp_path):
+    ran = console("verify", tmp_path / "any.jsonl", "--tolerance", tolerance)
+    assert ran.code == 2
+    assert ran.err.startswith(f"Error: --tolerance {float(tolerance)} does not lie in [0, 1).")
+
+
 def test_what_nobody_ran_again_cannot_be_signed(console, board, verify):
     assert console(*verify, board, "--cells", "0", "--sign").code == 2
 

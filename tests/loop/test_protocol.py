@@ -42,7 +42,7 @@ def test_rules_are_resolved_from_the_task_and_the_protocol():
     [
         ("seeds: 3", "sedes: 3", "sedes: unknown key"),
         ("steps: 10", "stepz: 10", "tasks.arithmetic.budget.stepz: unknown key"),
-        ("n: 100", "n: -100", "tasks.gaussian.n: Input should be greater than 0"),
+        ("n: 100", "n: -100", "tasks.gaussian.n: Input should be greater than 1"),
         ("n: 100", "n: many", "tasks.gaussian.n: Input should be a valid integer"),
         ("n: 100, ", "", "tasks.gaussian.n: Field required"),
         ("seeds: 3", "seeds: 0", "seeds: Input should be greater than 0"),
@@ -52,14 +52,37 @@ def test_rules_are_resolved_from_the_task_and_the_protocol():
         ("steps: 10", "steps: 10, epochs: 1", "give either steps or epochs"),
         ("average_last: 2", "average_last: 3", "average_last: at most the number of generations, 2"),
         ("name: mine", "name: My Board", "name: String should match"),
+        ("name: mine", f"name: {'a' * 5000}", "name: String should have at most 64 characters"),
+        ("n: 100", "n: true", "tasks.gaussian.n: Input should be a valid integer"),
+        ("n: 100", "n: 1", "tasks.gaussian.n: Input should be greater than 1"),
+        ("n: 100", 'n: "100"', "tasks.gaussian.n: Input should be a valid integer"),
+        ("candidates: 2", "candidates: true", "limits.candidates: Input should be a valid number"),
+        ("seeds: 3", "seeds: 1000000000", "seeds: Input should be less than or equal to 100000"),
+        ("seeds: 3", "seeds: 3\nseeds: 4", "the key 'seeds' stands twice"),
+        ("d: 3", "d: 3, d: 4", "the key 'd' stands twice"),
+        ("d: 3", "d: !!binary gA==", "params cannot be written as JSON: Error serializing"),
+        ("d: 3", f"d: {'9' * 5000}", "is not YAML: Exceeds the limit"),
+        ("A protocol of mine.", "2026-13-45", "is not YAML: month must be in 1..12"),
     ],
 )
 def test_a_wrong_key_or_size_is_named(old, new, said):
     with pytest.raises(ProtocolError) as error:
         parse_protocol(TEXT.replace(old, new), "mine.yaml")
-    assert error.value.message.startswith("Protocol mine.yaml: ")
+    assert error.value.message.startswith("Protocol mine.yaml")
     assert said in error.value.message
-    assert error.value.exit_code == 3
+    assert (error.value.exit_code, error.value.message.count("\n")) == (3, 0)
+
+
+@pytest.mark.parametrize("depth", [500, 20_000])
+def test_deep_nesting_is_refused(depth):
+    text = TEXT.replace("d: 3", f"d: {'[' * depth}{']' * depth}")
+    with pytest.raises(ProtocolError, match=r"params cannot be written as JSON|nested too deeply"):
+        parse_protocol(text, "mine.yaml")
+
+
+def test_what_is_nested_less_deeply_travels_to_a_worker():
+    protocol = parse_protocol(TEXT.replace("d: 3", f"d: {'[' * 50}{']' * 50}"), "mine.yaml")
+    assert Protocol.model_validate_json(protocol.model_dump_json()) == protocol
 
 
 @pytest.mark.parametrize("text", ["tasks: {", "- a\n- b\n", "", "a: b: c"])

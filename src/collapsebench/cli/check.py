@@ -22,17 +22,17 @@ _STYLES = {"passed": "green", "failed": "bold red", "warning": "yellow", "skippe
 def check(
     plugin: Annotated[str, typer.Argument(help="A plug-in file, or the name of an installed method or task.")],
     task: Annotated[
-        str | None, typer.Option("--task", help="Run methods on these tasks only, comma-separated; default: core.")
+        str | None, typer.Option("--task", help="Run methods on these tasks alone, comma-separated; default: core.")
     ] = None,
 ) -> None:
     """Check that a plug-in keeps its contract, on tiny tasks; a language model among them takes some seconds.
 
-    Exits with 0 if every check passes and with 3 if one fails or the plug-in cannot be imported.
+    The command exits with 0 if every check passes, with 3 if one fails or the plug-in cannot be imported.
     """
     from ..core.task import TASKS
     from ..testing import method_results, task_results
 
-    tasks = task.split(",") if task else None
+    tasks = None if task is None else task.split(",")
     for name in tasks or []:
         TASKS.get(name)
     methods, task_classes = _find(plugin)

@@ -32,7 +32,8 @@ def list_plugins(
     """List methods, tasks or protocols; what cannot be imported is listed with the reason."""
     from rich.console import Console
 
-    load_plugins(plugin or [])
+    if plugin:
+        load_plugins(plugin)
     tables = {Kind.METHODS: _methods, Kind.TASKS: _tasks, Kind.PROTOCOLS: _protocols}
     console = Console()
     console.print(tables[kind]())

@@ -1,4 +1,4 @@
-"""`collapsebench verify`: whether records are what this source gives."""
+"""`collapsebench verify`: whether this source gives these records."""
 
 from __future__ import annotations
 
@@ -25,31 +25,30 @@ def verify(
     plugin: PluginOption = None,
     cells: Annotated[int, typer.Option("--cells", min=0, help="Cells of each file to run again.")] = 1,
     tolerance: Annotated[
-        float,
-        typer.Option(
-            "--tolerance", min=0, help="Largest relative difference of what is scored, between different machines."
-        ),
+        float, typer.Option("--tolerance", help="Largest relative difference between machines: at least 0, below 1.")
     ] = 0.1,
     partial: Annotated[
         bool, typer.Option("--partial", help="Accept entries that lack cells; their board says so.")
     ] = False,
     sign: Annotated[
-        bool, typer.Option("--sign", help="On success mark the records as verified, and write the pages anew.")
+        bool, typer.Option("--sign", help="Mark the records as verified if all is well, and write the pages.")
     ] = False,
     workers: Annotated[
-        int, typer.Option("--workers", min=0, max=1, help="1: cells run in a process of their own; 0: in this one.")
+        int, typer.Option("--workers", min=0, max=1, help="1: run cells in another process; 0: in this one.")
     ] = 1,
 ) -> None:
     """Check records against the installed source, aggregate their board, and run a sample of their cells again.
 
-    Which cells are run again follows from the content of the file. Exits with 3 at the first record that is
-    malformed, stale, forged or missing, naming file, line and field.
+    The content of a file decides which of its cells run again. The command exits with 3 at the first record that is
+    malformed, stale, forged or missing, and names file, line and field.
     """
     from ..board import load_board
     from ..core.registry import load_plugins
     from ..render.files import write_board
     from ..results.merge import board_lock
 
+    if not 0 <= tolerance < 1:
+        raise UsageError(f"--tolerance {tolerance} does not lie in [0, 1).", "For example: --tolerance 0.1")
     if sign and not cells:
         raise UsageError("--sign with --cells 0 would mark records that nobody ran again.", "Leave one of them out.")
     load_plugins(plugin or [])
@@ -130,6 +129,6 @@ def _sign(file: _File, reruns: list[Rerun], tolerance: float) -> None:
     if file.board is None:
         raise UsageError(f"{file.path} is not in the records/ of a board.", "Only a board has a place for the mark.")
     if not reruns:
-        typer.echo("  not signed: no cell of it ran to an end")
+        typer.echo("  not signed: none of its cells finished")
         return
     typer.echo(f"  signed: {sign(file.board, file.path.stem, file.results, reruns, tolerance)}")

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import from_json
+from typing_extensions import override
 
 from ..core.errors import ProtocolError, unknown_name
 from ..core.files import digest
 
-NonNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
+# Strict, so that `true` is not 1 and "100" is not 100.
+NonNegative = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
+Count = Annotated[int, Field(strict=True, gt=0)]
+Rows = Annotated[int, Field(strict=True, gt=1)]
 
 EXTRA_EVALS = {"lm_eval", "lm_eval_limit"}
 """What is measured besides a task's own metrics: it cannot change a score, so it is in no digest of rules."""
@@ -28,9 +32,9 @@ class _Rules(BaseModel):
 class Budget(_Rules):
     """Training of one generation: `steps` optimizer steps whatever the corpus size, or `epochs` over it."""
 
-    steps: PositiveInt | None = None
+    steps: Count | None = None
     epochs: Positive | None = None
-    batch: PositiveInt = 32
+    batch: Count = 32
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Budget:
@@ -44,21 +48,21 @@ class Limits(_Rules):
 
     fresh_real: NonNegative = 1.0
     candidates: NonNegative = 8.0
-    corpus_bytes: PositiveInt = 2 * 1024**3
+    corpus_bytes: Count = 2 * 1024**3
 
 
 class TaskRules(_Rules):
     """The rules of one task: sizes, training budget and the task's own parameters."""
 
-    generations: PositiveInt
-    n: PositiveInt
-    synthetic: PositiveInt
+    generations: Count
+    n: Rows
+    synthetic: Count
     start: Annotated[str, Field(pattern="^(scratch|pretrained|previous)$")] = "scratch"
     budget: Budget = Budget()
     limits: Limits = Limits()
     params: dict[str, Any] = {}
     lm_eval: tuple[str, ...] = ()
-    lm_eval_limit: PositiveInt | None = None
+    lm_eval_limit: Count | None = None
 
     def digest(self) -> str:
         """SHA-256 over every rule that can change a score; part of a cell's key."""
@@ -68,15 +72,15 @@ class TaskRules(_Rules):
 class _TaskEntry(_Rules):
     """A task as a protocol file writes it; what is missing comes from the protocol."""
 
-    n: PositiveInt
-    synthetic: PositiveInt | None = None
-    generations: PositiveInt | None = None
+    n: Rows
+    synthetic: Count | None = None
+    generations: Count | None = None
     start: Annotated[str, Field(pattern="^(scratch|pretrained|previous)$")] = "scratch"
     budget: Budget = Budget()
     limits: Limits | None = None
     params: dict[str, Any] = {}
     lm_eval: tuple[str, ...] = ()
-    lm_eval_limit: PositiveInt | None = None
+    lm_eval_limit: Count | None = None
 
 
 class Protocol(_Rules):
@@ -86,12 +90,12 @@ class Protocol(_Rules):
     0, 1, ..., seeds - 1.
     """
 
-    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
-    version: PositiveInt
+    name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
+    version: Count
     description: str
-    generations: PositiveInt
-    seeds: PositiveInt
-    average_last: PositiveInt = 1
+    generations: Count
+    seeds: Annotated[int, Field(strict=True, gt=0, le=100_000)]
+    average_last: Count = 1
     limits: Limits = Limits()
     tasks: dict[str, _TaskEntry]
 
@@ -191,17 +195,36 @@ def load_protocol(name_or_path: str) -> Protocol:
 def parse_protocol(text: str, where: str) -> Protocol:
     """A protocol from YAML text; `where` names it in errors."""
     try:
-        raw = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        raw = yaml.load(text, _Loader)
+    except RecursionError:
+        raise ProtocolError(f"Protocol {where} is nested too deeply.", "Start from a shipped one.") from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that is none, an integer without end
         raise ProtocolError(f"Protocol {where} is not YAML: {' '.join(str(error).split())}") from None
     if not isinstance(raw, dict):
         raise ProtocolError(f"Protocol {where} is not a mapping of keys.", "Start from a shipped one.")
     return _checked(raw, where)
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which each key of a mapping stands once."""
+
+    @override
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys: set[Hashable] = set()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, Hashable):
+                if key in keys:
+                    raise yaml.constructor.ConstructorError(
+                        None, None, f"the key {key!r} stands twice", key_node.start_mark
+                    )
+                keys.add(key)
+        return super().construct_mapping(node, deep)
+
+
 def _checked(raw: dict[str, Any], where: str) -> Protocol:
     try:
-        return Protocol.model_validate(raw)
+        protocol = Protocol.model_validate(raw)
     except ValidationError as error:
         # A misspelt key is also a missing one; the misspelling is what helps.
         first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
@@ -211,3 +234,9 @@ def _checked(raw: dict[str, Any], where: str) -> Protocol:
             f"Protocol {where}: {key}: {problem}.",
             "`collapsebench list protocols` shows the shipped ones to start from.",
         ) from None
+    try:
+        from_json(protocol.model_dump_json())  # as it travels to a worker
+    except ValueError as error:
+        hint = "Use text, numbers, true, false, null, and lists and mappings of them."
+        raise ProtocolError(f"Protocol {where}: params cannot be written as JSON: {error}.", hint) from None
+    return protocol
