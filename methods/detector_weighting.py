@@ -1,12 +1,14 @@
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import torch
+from pydantic import Field
 
-from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
+from collapsebench import Context, Corpus, Count, Method, MethodCard, NonNegative, PluginError, Positive, method
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
     from scipy.sparse import csr_matrix
 
@@ -29,22 +31,17 @@ class DetectorWeighting(Method):
         buckets: hash buckets for unigrams, and as many for bigrams, of integer columns; best a prime.
     """
 
-    exponent: float = 10.0
-    upsample: float = 1.5
-    repeats: int = 3
-    folds: int = 3
-    buckets: int = 4093
+    exponent: NonNegative = 10.0
+    upsample: Positive = 1.5
+    repeats: Count = 3
+    folds: Annotated[int, Field(ge=2)] = 3
+    buckets: Count = 4093
 
     card = MethodCard(title="Detector weighting", paper="arXiv:2502.15654", access={"history"})
 
     def __post_init__(self) -> None:
-        if not self.exponent >= 0:
-            raise PluginError(f"detector_weighting: exponent must be at least 0, got {self.exponent}.")
-        if not 0 < self.upsample <= self.repeats:
-            raise PluginError(f"detector_weighting: upsample must lie in (0, repeats], got {self.upsample}.")
-        for name, least in (("repeats", 1), ("folds", 2), ("buckets", 1)):
-            if getattr(self, name) < least:
-                raise PluginError(f"detector_weighting: {name} must be at least {least}, got {getattr(self, name)}.")
+        if self.upsample > self.repeats:
+            raise PluginError(f"detector_weighting: upsample must be at most repeats, got {self.upsample}.")
 
     def check(self, n: int) -> None:
         if n < self.folds:
@@ -59,7 +56,7 @@ class DetectorWeighting(Method):
         copies = (log_weights + noise).topk(max(1, round(self.upsample * len(pool)))).indices
         return pool.select(copies // self.repeats)
 
-    def _log_odds(self, rows: csr_matrix, real: NDArray, ctx: Context) -> NDArray:
+    def _log_odds(self, rows: csr_matrix, real: NDArray[np.bool_], ctx: Context) -> NDArray[np.float64]:
         """Log-odds of being real, float64 `[n]`, each from a detector that did not see the row."""
         from sklearn.linear_model import LogisticRegression
         from sklearn.metrics import balanced_accuracy_score, roc_auc_score
@@ -68,11 +65,12 @@ class DetectorWeighting(Method):
         seed = int(torch.randint(2**31, (1,), generator=ctx.rng))
         folds = StratifiedKFold(self.folds, shuffle=True, random_state=seed)
         detector = LogisticRegression(C=10.0, class_weight="balanced", max_iter=1000)
-        log_odds = cross_val_predict(detector, rows, real, cv=folds, method="decision_function")
+        log_odds: NDArray[np.float64] = cross_val_predict(detector, rows, real, cv=folds, method="decision_function")
         ctx.log("detector_accuracy", balanced_accuracy_score(real, log_odds > 0))
         ctx.log("detector_auc", roc_auc_score(real, log_odds))
         scale = LogisticRegression(class_weight="balanced", fit_intercept=False).fit(log_odds[:, None], real)
-        return log_odds * max(0.0, scale.coef_.item())
+        temperature: float = scale.coef_.item()
+        return log_odds * max(0.0, temperature)
 
 
 def features(corpus: Corpus, buckets: int) -> csr_matrix:
@@ -88,7 +86,8 @@ def features(corpus: Corpus, buckets: int) -> csr_matrix:
             values = column.double() - column.double().mean(0)
             values /= values.square().mean(0).sqrt().clamp(min=1e-12)
             parts.append(csr_matrix(torch.cat([values, values.square()], 1).numpy()))
-    return hstack(parts, format="csr")
+    joined: csr_matrix = hstack(parts, format="csr")
+    return joined
 
 
 def hashed(tokens: torch.Tensor, buckets: int) -> csr_matrix:
@@ -103,4 +102,5 @@ def hashed(tokens: torch.Tensor, buckets: int) -> csr_matrix:
     held = csr_matrix((np.ones(found.size), found.ravel(), starts), shape=(len(found), 2 * buckets))
     held.sum_duplicates()
     held.data[:] = 1.0
-    return normalize(held)
+    of_unit_length: csr_matrix = normalize(held)
+    return of_unit_length

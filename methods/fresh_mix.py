@@ -1,11 +1,10 @@
 from __future__ import annotations
 
-import math
 from typing import Literal
 
 import torch
 
-from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
+from collapsebench import Context, Corpus, Method, MethodCard, NonNegative, PluginError, Positive, Share, method
 
 
 @method("fresh_mix")
@@ -22,27 +21,13 @@ class FreshMix(Method):
         draws: `mixture`, each example is fresh with probability α_t, or `counts`, exactly round(α_t n_t) are.
     """
 
-    alpha: float = 0.1
-    decay: float = 0.0
-    size: float = 1.0
-    growth: float = 0.0
+    alpha: Share = 0.1
+    decay: NonNegative = 0.0
+    size: Positive = 1.0
+    growth: NonNegative = 0.0
     draws: Literal["mixture", "counts"] = "mixture"
 
     card = MethodCard(title="Fresh mix", paper="arXiv:2602.10531", access={"fresh"})
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.alpha <= 1:
-            raise PluginError(f"fresh_mix: alpha must lie in [0, 1], got {self.alpha}.")
-        if not self.decay >= 0:
-            raise PluginError(f"fresh_mix: decay must not be negative (alpha would exceed 1), got {self.decay}.")
-        if not 0 < self.size < math.inf:
-            raise PluginError(f"fresh_mix: size must be positive and finite, got {self.size}.")
-        if not 0 <= self.growth < math.inf:
-            raise PluginError(
-                f"fresh_mix: growth must be finite and not negative (n_t would fall below 1), got {self.growth}."
-            )
-        if self.draws not in ("mixture", "counts"):
-            raise PluginError(f"fresh_mix: draws must be 'mixture' or 'counts', got '{self.draws}'.")
 
     def check(self, n: int) -> None:
         if round(self.size * n) < 1:

@@ -3,7 +3,7 @@ from typing import Literal
 
 import torch
 
-from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
+from collapsebench import Context, Corpus, Method, MethodCard, method
 
 
 @method("golden_ratio")
@@ -21,10 +21,6 @@ class GoldenRatio(Method):
     real: Literal["fresh", "first"] = "fresh"
 
     card = MethodCard(title="Golden ratio", paper="arXiv:2502.18049", access={"fresh", "history"})
-
-    def __post_init__(self) -> None:
-        if self.real not in ("fresh", "first"):
-            raise PluginError(f"golden_ratio: real must be 'fresh' or 'first', got '{self.real}'.")
 
     def access(self) -> frozenset[str]:
         return frozenset({"fresh"}) if self.real == "fresh" else frozenset({"history"})

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
+from collapsebench import Context, Corpus, Count, Method, MethodCard, Positive, method
 
 MULTIPLIER = 0x9E3779B97F4A7C15 - 2**64
 """Odd and without pattern: spreads neighbouring codes over the high bits (Fibonacci hashing)."""
@@ -22,20 +22,13 @@ class ImportanceResampling(Method):
         smoothing: added to every share.
     """
 
-    ngram: int = 2
-    buckets: int = 10_000
-    smoothing: float = 1e-8
+    ngram: Count = 2
+    buckets: Count = 10_000
+    smoothing: Positive = 1e-8
 
     card = MethodCard(
         title="Importance resampling (DSIR)", paper="arXiv:2302.03169", access={"history"}, needs={"tokens"}
     )
-
-    def __post_init__(self) -> None:
-        for name in ("ngram", "buckets"):
-            if getattr(self, name) < 1:
-                raise PluginError(f"importance_resampling: {name} must be at least 1, got {getattr(self, name)}.")
-        if not self.smoothing > 0:
-            raise PluginError(f"importance_resampling: smoothing must be positive, got {self.smoothing}.")
 
     def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
         pool = ctx.pool

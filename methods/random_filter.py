@@ -1,4 +1,4 @@
-from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
+from collapsebench import Context, Corpus, Method, MethodCard, Multiple, method
 
 
 @method("random_filter")
@@ -9,13 +9,9 @@ class RandomFilter(Method):
         candidates: size of the candidate set (S_t and more draws from the same model), in multiples of n.
     """
 
-    candidates: float = 2.0
+    candidates: Multiple = 2.0
 
     card = MethodCard(title="Random filter")
-
-    def __post_init__(self) -> None:
-        if not self.candidates >= 1:
-            raise PluginError(f"random_filter: candidates must be at least 1, got {self.candidates}.")
 
     def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
         extra = round(self.candidates * ctx.n) - len(synthetic)

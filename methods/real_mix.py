@@ -1,4 +1,4 @@
-from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
+from collapsebench import Context, Corpus, Method, MethodCard, Share, method
 
 
 @method("real_mix")
@@ -9,13 +9,9 @@ class RealMix(Method):
         alpha: share of the n examples that come from D_0; the rest come from S_t.
     """
 
-    alpha: float = 0.5
+    alpha: Share = 0.5
 
     card = MethodCard(title="Real mix", paper="Shumailov et al. 2024, arXiv:2310.00429", access={"history"})
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.alpha <= 1:
-            raise PluginError(f"real_mix: alpha must lie in [0, 1], got {self.alpha}.")
 
     def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
         real = round(self.alpha * ctx.n)

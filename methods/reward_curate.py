@@ -1,8 +1,10 @@
 import math
+from typing import Annotated
 
 import torch
+from pydantic import Field
 
-from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
+from collapsebench import Context, Corpus, Method, MethodCard, method
 
 
 @method("reward_curate")
@@ -14,16 +16,10 @@ class RewardCurate(Method):
         lam: ratio of curated to real examples λ; infinite means no real data (and no need for history).
     """
 
-    k: int = 2
-    lam: float = math.inf
+    k: Annotated[int, Field(ge=2)] = 2
+    lam: Annotated[float, Field(gt=0)] = math.inf
 
     card = MethodCard(title="Reward curation", paper="arXiv:2407.09499", access={"reward", "history"})
-
-    def __post_init__(self) -> None:
-        if self.k < 2:
-            raise PluginError(f"reward_curate: k must be at least 2, got {self.k}.")
-        if not self.lam > 0:
-            raise PluginError(f"reward_curate: lam must be positive, got {self.lam}.")
 
     def access(self) -> frozenset[str]:
         return frozenset({"reward"}) if math.isinf(self.lam) else frozenset({"reward", "history"})

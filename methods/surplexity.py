@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from collapsebench import Context, Corpus, Method, MethodCard, PluginError, TaskCard, method
+from collapsebench import Context, Corpus, Method, MethodCard, Multiple, TaskCard, method
 
 
 @method("surplexity")
@@ -13,13 +13,9 @@ class Surplexity(Method):
         candidates: size of the candidate set (S_t and more draws from the same model), in multiples of n.
     """
 
-    candidates: float = 2.0
+    candidates: Multiple = 2.0
 
     card = MethodCard(title="Surplexity filter", paper="arXiv:2410.12341", needs={"log_prob"})
-
-    def __post_init__(self) -> None:
-        if not self.candidates >= 1:
-            raise PluginError(f"surplexity: candidates must be at least 1, got {self.candidates}.")
 
     def skip(self, task: TaskCard) -> str | None:
         lacks = task.modality == "tokens" and "sites" not in task.supports

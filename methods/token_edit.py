@@ -5,7 +5,7 @@ from typing import Literal
 
 import torch
 
-from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
+from collapsebench import Context, Corpus, Count, Method, MethodCard, Positive, PositiveShare, method
 
 PRIORS = {"fixed": "initial_model", "self": "model", "external": "prior"}
 """Value of the hyper-parameter -> the model's name in the context."""
@@ -29,28 +29,14 @@ class TokenEdit(Method):
         share: of the editable sites, for `random` and `disjoint`.
     """
 
-    threshold: float = 0.99
-    top_k: int = 8
-    temperature: float = 1.0
-    prior: str = "fixed"
+    threshold: PositiveShare = 0.99
+    top_k: Count = 8
+    temperature: Positive = 1.0
+    prior: Literal["fixed", "self", "external"] = "fixed"
     schedule: Literal["certain", "random", "disjoint"] = "certain"
-    share: float = 0.125
+    share: PositiveShare = 0.125
 
     card = MethodCard(title="Token editing", paper="arXiv:2412.14689", access={"history"}, needs={"sites"})
-
-    def __post_init__(self) -> None:
-        if not 0 < self.threshold <= 1:
-            raise PluginError(f"token_edit: threshold must lie in (0, 1], got {self.threshold}.")
-        if self.top_k < 1:
-            raise PluginError(f"token_edit: top_k must be at least 1, got {self.top_k}.")
-        if not self.temperature > 0:
-            raise PluginError(f"token_edit: temperature must be positive, got {self.temperature}.")
-        if self.prior not in PRIORS:
-            raise PluginError(f"token_edit: prior must be one of {', '.join(PRIORS)}, got '{self.prior}'.")
-        if self.schedule not in ("certain", "random", "disjoint"):
-            raise PluginError(f"token_edit: schedule must be certain, random or disjoint, got '{self.schedule}'.")
-        if not 0 < self.share <= 1:
-            raise PluginError(f"token_edit: share must lie in (0, 1], got {self.share}.")
 
     def access(self) -> frozenset[str]:
         return frozenset({"history", "prior"}) if self.prior == "external" else frozenset({"history"})
@@ -60,7 +46,7 @@ class TokenEdit(Method):
         before = ctx.previous
         log_prob, editable = prior.sites(before)
         mask = self._chosen(log_prob, editable, ctx)
-        after = prior.resample(before, mask, self.top_k, self.temperature)
+        after: Corpus = prior.resample(before, mask, self.top_k, self.temperature)
         changed = sum((after[name] != before[name]).sum().item() for name in before)
         ctx.log("sites_selected", mask.sum().item() / editable.sum().item())
         ctx.log("sites_changed", changed / editable.sum().item())

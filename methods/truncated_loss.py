@@ -4,7 +4,7 @@ import math
 
 import torch
 
-from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
+from collapsebench import Context, Corpus, Method, MethodCard, PositiveShare, method
 
 
 @method("truncated_loss")
@@ -18,13 +18,9 @@ class TruncatedLoss(Method):
         gamma: tokens whose probability exceeds it have no loss; the authors' code uses .99.
     """
 
-    gamma: float = 0.99
+    gamma: PositiveShare = 0.99
 
     card = MethodCard(title="Truncated loss", paper="arXiv:2509.08972", needs={"site_weights"})
-
-    def __post_init__(self) -> None:
-        if not 0 < self.gamma <= 1:
-            raise PluginError(f"truncated_loss: gamma must lie in (0, 1], got {self.gamma}.")
 
     def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
         return ctx.pool.sample(ctx.n, ctx.rng)

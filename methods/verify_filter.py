@@ -1,6 +1,6 @@
 import math
 
-from collapsebench import Context, Corpus, Method, MethodCard, PluginError, method
+from collapsebench import Context, Corpus, Method, MethodCard, Multiple, PluginError, PositiveShare, Share, method
 
 
 @method("verify_filter")
@@ -13,19 +13,11 @@ class VerifyFilter(Method):
         max_candidates: most candidates judged per generation (S_t and more draws), in multiples of n.
     """
 
-    phi: float = 1.0
-    psi: float = 0.0
-    max_candidates: float = 4.0
+    phi: PositiveShare = 1.0
+    psi: Share = 0.0
+    max_candidates: Multiple = 4.0
 
     card = MethodCard(title="Verifier filter", paper="arXiv:2406.07515", access={"verifier"})
-
-    def __post_init__(self) -> None:
-        if not 0 < self.phi <= 1:
-            raise PluginError(f"verify_filter: phi must lie in (0, 1], got {self.phi}.")
-        if not 0 <= self.psi <= 1:
-            raise PluginError(f"verify_filter: psi must lie in [0, 1], got {self.psi}.")
-        if not self.max_candidates >= 1:
-            raise PluginError(f"verify_filter: max_candidates must be at least 1, got {self.max_candidates}.")
 
     def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
         most = round(self.max_candidates * ctx.n)

@@ -7,6 +7,17 @@ from .core.lazy import defer
 
 defer("torch")
 
+from .core.checked import (  # noqa: E402
+    Count,
+    Finite,
+    Multiple,
+    Natural,
+    NonNegative,
+    Positive,
+    PositiveShare,
+    Quantile,
+    Share,
+)
 from .core.context import Context  # noqa: E402
 from .core.corpus import Corpus  # noqa: E402
 from .core.errors import DataError, Diverged, PluginError  # noqa: E402
@@ -19,15 +30,24 @@ __version__ = "0.1.0"
 __all__ = [
     "Context",
     "Corpus",
+    "Count",
     "DataError",
     "Decoding",
     "Diverged",
+    "Finite",
     "FitConfig",
     "FitReport",
     "Learner",
     "Method",
     "MethodCard",
+    "Multiple",
+    "Natural",
+    "NonNegative",
     "PluginError",
+    "Positive",
+    "PositiveShare",
+    "Quantile",
+    "Share",
     "Sites",
     "Start",
     "Task",

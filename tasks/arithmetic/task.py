@@ -6,11 +6,12 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import torch
+from pydantic import Field
 
-from collapsebench import Corpus, Decoding, Learner, PluginError, Start, Task, TaskCard, task
+from collapsebench import Corpus, Count, Decoding, Learner, Positive, Start, Task, TaskCard, task
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -41,13 +42,13 @@ class Arithmetic(Task):
         init: standard deviation of its initial weights.
     """
 
-    max_operand: int = 100
-    heldout: int = 1000
-    lr: float = 1e-2
-    width: int = 32
-    layers: int = 1
-    heads: int = 4
-    init: float = 0.15
+    max_operand: Annotated[int, Field(ge=2, le=100)] = 100
+    heldout: Count = 1000
+    lr: Positive = 1e-2
+    width: Count = 32
+    layers: Count = 1
+    heads: Count = 4
+    init: Positive = 0.15
 
     card = TaskCard(
         title="Arithmetic",
@@ -69,12 +70,6 @@ class Arithmetic(Task):
         supports={"sites", "log_prob", "temperature", "top_k", "top_p", "site_weights", "verifier", "reward"},
         shown=("exact_match", "distinct_questions", "large_operands"),
     )
-
-    def __post_init__(self) -> None:
-        if not 2 <= self.max_operand <= 100:
-            raise PluginError(f"arithmetic: max_operand must lie in [2, 100], got {self.max_operand}.")
-        if self.heldout < 1:
-            raise PluginError(f"arithmetic: heldout must be at least 1, got {self.heldout}.")
 
     def real(self, n: int, rng: torch.Generator) -> Corpus:
         operands = torch.multinomial(self.operand_weights(), 2 * n, replacement=True, generator=rng)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from collapsebench import Corpus, PluginError, TaskCard, task
+from collapsebench import Corpus, Natural, PluginError, TaskCard, task
 from collapsebench.families import TEXT_SUPPORTS, HeldoutItems, TextTask
 from collapsebench.scoring import STATISTICS
 
@@ -32,7 +32,7 @@ class BabiStories(TextTask):
         cloze: held-out stories whose last sentence has to be told from those of three others; 0 for none.
     """
 
-    cloze: int = 100
+    cloze: Natural = 100
 
     card = TaskCard(
         title="BabiStories",

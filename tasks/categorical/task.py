@@ -6,7 +6,7 @@ from functools import cached_property
 
 import torch
 
-from collapsebench import Corpus, Learner, PluginError, Start, Task, TaskCard, task
+from collapsebench import Corpus, Count, Finite, Learner, NonNegative, PluginError, Start, Task, TaskCard, task
 
 LAW_SEED = 20240613
 """Fixes which token has which rank after each context: P* is the same in every run."""
@@ -32,12 +32,12 @@ class Categorical(Task):
         rare_reward: reward of a token of the rarer half of the possible ones; every other token has 0.
     """
 
-    contexts: int = 20
-    tokens: int = 60
-    support: int = 50
-    exponent: float = 1.0
-    smoothing: float = 0.0
-    rare_reward: float = 1.0
+    contexts: Count = 20
+    tokens: Count = 60
+    support: Count = 50
+    exponent: Finite = 1.0
+    smoothing: NonNegative = 0.0
+    rare_reward: Finite = 1.0
 
     card = TaskCard(
         title="Categorical",
@@ -55,12 +55,8 @@ class Categorical(Task):
     )
 
     def __post_init__(self) -> None:
-        if self.contexts < 1:
-            raise PluginError(f"categorical: contexts must be at least 1, got {self.contexts}.")
-        if not 1 <= self.support <= self.tokens:
-            raise PluginError(f"categorical: support must lie in 1..tokens = {self.tokens}, got {self.support}.")
-        if self.smoothing < 0:
-            raise PluginError(f"categorical: smoothing must not be negative, got {self.smoothing}.")
+        if self.support > self.tokens:
+            raise PluginError(f"categorical: support must be at most tokens = {self.tokens}, got {self.support}.")
 
     @cached_property
     def law(self) -> torch.Tensor:

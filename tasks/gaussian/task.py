@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 
-from collapsebench import Corpus, Learner, PluginError, Start, Task, TaskCard, task
+from collapsebench import Corpus, Count, Finite, Learner, Positive, Quantile, Start, Task, TaskCard, task
 from collapsebench.scoring import kl_from_standard_normal, w2_to_standard_normal
 
 if TYPE_CHECKING:
@@ -26,10 +26,10 @@ class Gaussian(Task):
         reward_clip: distances beyond this are all equally bad.
     """
 
-    d: int = 10
-    verifier_quantile: float = 0.1
-    reward_centre: float = 1.0
-    reward_clip: float = 5.0
+    d: Count = 10
+    verifier_quantile: Quantile = 0.1
+    reward_centre: Finite = 1.0
+    reward_clip: Positive = 5.0
 
     card = TaskCard(
         title="Gaussian",
@@ -46,14 +46,6 @@ class Gaussian(Task):
         supports={"sites", "log_prob", "temperature", "verifier", "reward"},
         shown=("trace", "mean_sq"),
     )
-
-    def __post_init__(self) -> None:
-        if self.d < 1:
-            raise PluginError(f"gaussian: d must be at least 1, got {self.d}.")
-        if not 0 <= self.verifier_quantile < 1:
-            raise PluginError(f"gaussian: verifier_quantile must lie in [0, 1), got {self.verifier_quantile}.")
-        if self.reward_clip <= 0:
-            raise PluginError(f"gaussian: reward_clip must be positive, got {self.reward_clip}.")
 
     def real(self, n: int, rng: torch.Generator) -> Corpus:
         return Corpus({"x": torch.randn(n, self.d, dtype=torch.float64, generator=rng)})
@@ -78,11 +70,12 @@ class Gaussian(Task):
         """Rows of a log density above the quantile: those inside a sphere, as ‖x‖² is χ² distributed."""
         from scipy.special import gammaincinv
 
-        radius_sq = 2 * gammaincinv(self.d / 2, 1 - self.verifier_quantile)
+        radius_sq = float(2 * gammaincinv(self.d / 2, 1 - self.verifier_quantile))
         return corpus["x"].square().sum(1) <= radius_sq
 
     def reward(self, corpus: Corpus) -> torch.Tensor:
         """Minus the distance to the preferred point, no lower than −`reward_clip`."""
         centre = torch.zeros(self.d, dtype=torch.float64)
         centre[0] = self.reward_centre
-        return -(corpus["x"] - centre).norm(dim=1).clamp(max=self.reward_clip)
+        distance: torch.Tensor = (corpus["x"] - centre).norm(dim=1)
+        return -distance.clamp(max=self.reward_clip)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from functools import cached_property
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
+from pydantic import Field
 
-from collapsebench import Corpus, Learner, PluginError, Start, Task, TaskCard, task
+from collapsebench import Corpus, Count, Finite, Learner, Positive, Quantile, Start, Task, TaskCard, task
 
 QUANTILE_SEED, QUANTILE_ROWS = 20241113, 4000
 """The rows of P* that the verifier's threshold is taken from: the same in every run."""
@@ -39,11 +40,11 @@ class KernelDensity(Task):
     """
 
     shape: Shape = "moons"
-    noise: float = 0.1
-    bandwidth: float = 0.5
+    noise: Annotated[Finite, Field(ge=0.01)] = 0.1
+    bandwidth: Positive = 0.5
     rule: Literal["fixed", "scott", "silverman"] = "fixed"
-    heldout: int = 1000
-    verifier_quantile: float = 0.1
+    heldout: Count = 1000
+    verifier_quantile: Quantile = 0.1
 
     card = TaskCard(
         title="Kernel density",
@@ -58,20 +59,6 @@ class KernelDensity(Task):
         supports={"log_prob", "verifier"},
         shown=("second_moment",),
     )
-
-    def __post_init__(self) -> None:
-        if self.shape not in _CURVES:
-            raise PluginError(f"kde: shape must be one of {', '.join(_CURVES)}, got '{self.shape}'.")
-        if not 0.01 <= self.noise < math.inf:
-            raise PluginError(f"kde: noise must be at least 0.01, got {self.noise}.")
-        if not 0 < self.bandwidth < math.inf:
-            raise PluginError(f"kde: bandwidth must be positive, got {self.bandwidth}.")
-        if self.rule not in ("fixed", "scott", "silverman"):
-            raise PluginError(f"kde: rule must be fixed, scott or silverman, got '{self.rule}'.")
-        if self.heldout < 1:
-            raise PluginError(f"kde: heldout must be at least 1, got {self.heldout}.")
-        if not 0 <= self.verifier_quantile < 1:
-            raise PluginError(f"kde: verifier_quantile must lie in [0, 1), got {self.verifier_quantile}.")
 
     @cached_property
     def curve(self) -> torch.Tensor:
@@ -114,9 +101,8 @@ class KernelDensity(Task):
         The points lie closer together than the least noise, which makes the sum exact to rounding.
         """
         x = corpus["x"] * self.scale + self.centre
-        log_sums = [
-            (torch.cdist(slab, self.curve).square() / (-2 * self.noise**2)).logsumexp(1) for slab in x.split(1024)
-        ]
+        slabs = torch.split(x, 1024)
+        log_sums = [(torch.cdist(slab, self.curve).square() / (-2 * self.noise**2)).logsumexp(1) for slab in slabs]
         norm = math.log(CURVE_POINTS) + math.log(2 * math.pi * self.noise**2) - self.scale.log().sum()
         return torch.cat(log_sums) - norm
 

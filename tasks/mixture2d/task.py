@@ -8,7 +8,7 @@ from typing import Literal
 
 import torch
 
-from collapsebench import Corpus, Decoding, Learner, PluginError, Start, Task, TaskCard, task
+from collapsebench import Corpus, Count, Decoding, Learner, NonNegative, Positive, Quantile, Start, Task, TaskCard, task
 
 MODES = 8
 QUANTILE_SEED, QUANTILE_ROWS = 20240712, 20_000
@@ -40,14 +40,14 @@ class Mixture2D(Task):
     """
 
     distribution: Literal["gaussians", "moons"] = "gaussians"
-    noise: float = 0.15
-    width: int = 64
-    depth: int = 3
-    lr: float = 2e-2
-    heldout: int = 500
-    verifier_quantile: float = 0.05
-    reward_slope: float = 10.0
-    reward_radius: float = 0.15
+    noise: Positive = 0.15
+    width: Count = 64
+    depth: Count = 3
+    lr: Positive = 2e-2
+    heldout: Count = 500
+    verifier_quantile: Quantile = 0.05
+    reward_slope: Positive = 10.0
+    reward_radius: NonNegative = 0.15
 
     card = TaskCard(
         title="Mixture in the plane",
@@ -66,22 +66,6 @@ class Mixture2D(Task):
         supports={"temperature", "verifier", "reward"},
         shown=("mode_coverage", "mode_entropy", "reward"),
     )
-
-    def __post_init__(self) -> None:
-        if self.distribution not in _CENTRES:
-            raise PluginError(
-                f"mixture2d: distribution must be one of {', '.join(_CENTRES)}, got '{self.distribution}'."
-            )
-        for name in ("noise", "lr", "reward_slope"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise PluginError(f"mixture2d: {name} must be positive, got {getattr(self, name)}.")
-        for name in ("width", "depth", "heldout"):
-            if getattr(self, name) < 1:
-                raise PluginError(f"mixture2d: {name} must be at least 1, got {getattr(self, name)}.")
-        if not 0 <= self.verifier_quantile < 1:
-            raise PluginError(f"mixture2d: verifier_quantile must lie in [0, 1), got {self.verifier_quantile}.")
-        if not 0 <= self.reward_radius < math.inf:
-            raise PluginError(f"mixture2d: reward_radius must not be negative, got {self.reward_radius}.")
 
     @cached_property
     def centres(self) -> torch.Tensor:

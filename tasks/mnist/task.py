@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import torch
+from pydantic import Field
 
-from collapsebench import Corpus, Learner, PluginError, TaskCard, task
+from collapsebench import Corpus, Count, Learner, Positive, TaskCard, task
 from collapsebench.families import IMAGE_METRICS, ImageSplit, ImageTask, evenly_spaced
 from collapsebench.learners import ImageShape
 
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 SHAPE = ImageShape(side=28, levels=4)
 HELD_OUT = 100  # images of each class, of the 10,000 in the test set, that a generation is evaluated on
 SHA256 = "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"  # of the uncompressed training images
-MODELS = ("vae", "ddpm")
 
 
 @task("mnist")
@@ -33,12 +32,12 @@ class MNIST(ImageTask):
         ddpm_lr: its peak learning rate.
     """
 
-    width: int = 256
-    latent: int = 16
+    width: Count = 256
+    latent: Count = 16
     model: Literal["vae", "ddpm"] = "vae"
-    ddpm_steps: int = 50
-    ddpm_width: int = 256
-    ddpm_lr: float = 2e-3
+    ddpm_steps: Annotated[int, Field(ge=2)] = 50
+    ddpm_width: Count = 256
+    ddpm_lr: Positive = 2e-3
 
     shape = SHAPE
     card = TaskCard(
@@ -54,17 +53,6 @@ class MNIST(ImageTask):
         population=60_000,
         shown=("class_entropy", "recall", "frechet", "classifier_error"),
     )
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.model not in MODELS:
-            raise PluginError(f"mnist: there is no model '{self.model}'.", f"Choose from: {', '.join(MODELS)}.")
-        for name, least in (("width", 1), ("latent", 1), ("ddpm_steps", 2), ("ddpm_width", 1)):
-            if getattr(self, name) < least:
-                raise PluginError(f"mnist: {name} must be at least {least}, got {getattr(self, name)}.")
-        for name in ("lr", "ddpm_lr"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise PluginError(f"mnist: {name} must be positive, got {getattr(self, name)}.")
 
     def learner(self, rng: torch.Generator) -> Learner:
         if self.model == "vae":

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from functools import lru_cache
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Literal, NamedTuple
 
 import torch
+from pydantic import Field
 
-from collapsebench import Corpus, Learner, PluginError, Start, Task, TaskCard, task
+from collapsebench import Corpus, Count, Finite, Learner, PluginError, Positive, Start, Task, TaskCard, task
 
 if TYPE_CHECKING:
     from collapsebench.learners import ImageShape, RandomFeatures
@@ -42,13 +42,13 @@ class MnistLabels(Task):
     """
 
     model: Literal["features", "network"] = "features"
-    width: int = 1000
-    ridge: float = 1e-3
-    lr: float = 3e-3
-    heldout: int = 4000
-    surrogate: int = 0
-    prior_rows: int = 10_000
-    preference: float = 1.0
+    width: Count = 1000
+    ridge: Positive = 1e-3
+    lr: Positive = 3e-3
+    heldout: Annotated[int, Field(ge=1, le=10_000)] = 4000
+    surrogate: Annotated[int, Field(ge=0, le=10_000)] = 0
+    prior_rows: Annotated[int, Field(ge=1, le=10_000)] = 10_000
+    preference: Finite = 1.0
 
     card = TaskCard(
         title="MNIST labels",
@@ -69,20 +69,6 @@ class MnistLabels(Task):
         population=30_000,
         shown=("mse", "label_error", "class_entropy"),
     )
-
-    def __post_init__(self) -> None:
-        if self.model not in ("features", "network"):
-            raise PluginError(f"mnist_labels: model must be 'features' or 'network', got '{self.model}'.")
-        if self.width < 1:
-            raise PluginError(f"mnist_labels: width must be at least 1, got {self.width}.")
-        for name in ("ridge", "lr"):
-            if not 0 < getattr(self, name) < math.inf:
-                raise PluginError(f"mnist_labels: {name} must be positive, got {getattr(self, name)}.")
-        for name, least in (("heldout", 1), ("surrogate", 0), ("prior_rows", 1)):
-            if not least <= getattr(self, name) <= 10_000:
-                raise PluginError(f"mnist_labels: {name} must be {least} to 10,000, got {getattr(self, name)}.")
-        if not math.isfinite(self.preference):
-            raise PluginError(f"mnist_labels: preference must be finite, got {self.preference}.")
 
     def real(self, n: int, rng: torch.Generator) -> Corpus:
         return _drawn("labelled", n, rng)

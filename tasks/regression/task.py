@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from collapsebench import Corpus, Learner, PluginError, Start, Task, TaskCard, task
+from collapsebench import Corpus, Count, Finite, Learner, Natural, NonNegative, Positive, Start, Task, TaskCard, task
 
 if TYPE_CHECKING:
     from collapsebench.learners import Population
@@ -37,15 +37,15 @@ class Regression(Task):
         verifier_shift: the verifier's weights are θ_c = (1 + verifier_shift) w*; 0 is the truth.
     """
 
-    d: int = 10
-    sigma2: float = 1.0
+    d: Count = 10
+    sigma2: Positive = 1.0
     design: Literal["fixed", "fresh"] = "fixed"
     inputs: Literal["normal", "signs"] = "normal"
-    decay: float = 0.0
-    ridge: float = 0.0
-    width: int = 0
-    verifier_c: float = 2.0
-    verifier_shift: float = 0.0
+    decay: NonNegative = 0.0
+    ridge: NonNegative = 0.0
+    width: Natural = 0
+    verifier_c: Positive = 2.0
+    verifier_shift: Finite = 0.0
 
     card = TaskCard(
         title="Regression",
@@ -59,26 +59,6 @@ class Regression(Task):
         supports={"sites", "log_prob", "temperature", "verifier"},
         shown=("train_mse",),
     )
-
-    def __post_init__(self) -> None:
-        if self.d < 1:
-            raise PluginError(f"regression: d must be at least 1, got {self.d}.")
-        if not self.sigma2 > 0:
-            raise PluginError(f"regression: sigma2 must be positive, got {self.sigma2}.")
-        if self.design not in ("fixed", "fresh"):
-            raise PluginError(f"regression: design must be 'fixed' or 'fresh', got '{self.design}'.")
-        if self.inputs not in ("normal", "signs"):
-            raise PluginError(f"regression: inputs must be 'normal' or 'signs', got '{self.inputs}'.")
-        if not self.decay >= 0:
-            raise PluginError(f"regression: decay must not be negative, got {self.decay}.")
-        if not self.ridge >= 0:
-            raise PluginError(f"regression: ridge must not be negative, got {self.ridge}.")
-        if self.width < 0:
-            raise PluginError(f"regression: width must not be negative, got {self.width}.")
-        if not self.verifier_c > 0:
-            raise PluginError(f"regression: verifier_c must be positive, got {self.verifier_c}.")
-        if not math.isfinite(self.verifier_shift):
-            raise PluginError(f"regression: verifier_shift must be finite, got {self.verifier_shift}.")
 
     @cached_property
     def population(self) -> Population:
@@ -123,10 +103,9 @@ class Regression(Task):
 
         if method in {"frozen", "fresh_real"}:
             return [laws.regression_error(n, self.d, self.sigma2)] * (generations + 1)
-        if method == "replace":
-            return laws.regression_replace(n, self.d, self.sigma2, generations).tolist()
-        if method == "accumulate":
-            fixed = self.design == "fixed"
-            law = laws.regression_accumulate if fixed else laws.regression_accumulate_fresh
-            return law(n, self.d, self.sigma2, generations).tolist()
-        return []
+        accumulate = laws.regression_accumulate if self.design == "fixed" else laws.regression_accumulate_fresh
+        known = {"replace": laws.regression_replace, "accumulate": accumulate}
+        if method not in known:
+            return []
+        errors: list[float] = known[method](n, self.d, self.sigma2, generations).tolist()
+        return errors

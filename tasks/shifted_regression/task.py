@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from collapsebench import Corpus, Learner, PluginError, Start, Task, TaskCard, task
+from collapsebench import Corpus, Count, Learner, Natural, NonNegative, Positive, Start, Task, TaskCard, task
 
 if TYPE_CHECKING:
     from collapsebench.learners import Population
@@ -34,12 +34,12 @@ class ShiftedRegression(Task):
         width: fit on this many random projections of x (entries N(0, 1/d)) instead of x; 0 for x itself.
     """
 
-    d: int = 100
-    sigma2: float = 0.1
-    c2: float = 0.1
-    decay: float = 0.0
-    ridge: float = 0.0
-    width: int = 0
+    d: Count = 100
+    sigma2: Positive = 0.1
+    c2: NonNegative = 0.1
+    decay: NonNegative = 0.0
+    ridge: NonNegative = 0.0
+    width: Natural = 0
 
     card = TaskCard(
         title="Shifted regression",
@@ -53,15 +53,6 @@ class ShiftedRegression(Task):
         supports={"temperature"},
         shown=("train_mse",),
     )
-
-    def __post_init__(self) -> None:
-        if self.d < 1:
-            raise PluginError(f"shifted_regression: d must be at least 1, got {self.d}.")
-        if not self.sigma2 > 0:
-            raise PluginError(f"shifted_regression: sigma2 must be positive, got {self.sigma2}.")
-        for name in ("c2", "decay", "ridge", "width"):
-            if not getattr(self, name) >= 0:
-                raise PluginError(f"shifted_regression: {name} must not be negative, got {getattr(self, name)}.")
 
     @cached_property
     def population(self) -> Population:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from functools import cache, lru_cache
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import torch
+from pydantic import Field
 
-from collapsebench import Corpus, Decoding, Learner, PluginError, Start, Task, TaskCard, task
+from collapsebench import Corpus, Count, Decoding, Learner, Positive, Start, Task, TaskCard, task
 from collapsebench.scoring import STATISTICS
 
 if TYPE_CHECKING:
@@ -43,13 +44,13 @@ class Storyworld(Task):
         init: standard deviation of its initial weights.
     """
 
-    heldout: int = 300
-    samples: int = 500
-    lr: float = 6e-3
-    width: int = 48
-    layers: int = 1
-    heads: int = 8
-    init: float = 0.1
+    heldout: Annotated[int, Field(ge=ENDINGS)] = 300
+    samples: Count = 500
+    lr: Positive = 6e-3
+    width: Count = 48
+    layers: Count = 1
+    heads: Count = 8
+    init: Positive = 0.1
 
     card = TaskCard(
         title="Storyworld",
@@ -70,12 +71,6 @@ class Storyworld(Task):
         supports={"sites", "log_prob", "temperature", "top_k", "top_p", "site_weights", "verifier", "reward", "prior"},
         shown=("tail_names", "distinct_3", "valid"),
     )
-
-    def __post_init__(self) -> None:
-        if self.heldout < ENDINGS:
-            raise PluginError(f"storyworld: heldout must be at least {ENDINGS}, got {self.heldout}.")
-        if self.samples < 1:
-            raise PluginError(f"storyworld: samples must be at least 1, got {self.samples}.")
 
     def real(self, n: int, rng: torch.Generator) -> Corpus:
         return truth().sample(n, rng, Decoding())
@@ -159,7 +154,7 @@ def heldout(task: Storyworld, seed: int) -> Heldout:
     corpus = task.real(task.heldout, torch.Generator().manual_seed(seed))
     exact_nll = -float(truth().log_prob(corpus).sum()) / truth().tokens(corpus)
     stories = truth().lexicon.decode(corpus["tokens"])
-    documents = {
+    documents: dict[str, list[dict[str, object]]] = {
         "storyworld_story": [{"story": " ".join(words)} for words in stories],
         "storyworld_cloze": [cloze(stories, place) for place in range(min(CLOZE, len(stories)))],
     }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from collapsebench import Corpus, DataError, PluginError, TaskCard, task
+from collapsebench import Corpus, DataError, Natural, PluginError, TaskCard, task
 from collapsebench.families import TEXT_SUPPORTS, HeldoutItems, TextTask
 from collapsebench.scoring import STATISTICS
 
@@ -30,7 +30,7 @@ class WikiText(TextTask):
             D_0's blocks. 0 for whole blocks from nothing.
     """
 
-    prompt: int = 0
+    prompt: Natural = 0
 
     card = TaskCard(
         title="WikiText",
@@ -52,8 +52,8 @@ class WikiText(TextTask):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if not 0 <= self.prompt < self.context:
-            raise PluginError(f"wikitext: prompt must lie in [0, {self.context}), got {self.prompt}.")
+        if self.prompt >= self.context:
+            raise PluginError(f"wikitext: prompt must be below context = {self.context}, got {self.prompt}.")
         if self.corpus.heldout is None:
             raise PluginError("wikitext: a running text has no documents to hold out.", "Set heldout_file as well.")
 

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -18,9 +20,19 @@ def test_a_decoding_names_the_features_that_a_learner_must_have():
     assert Decoding(top_k=3, top_p=0.9).features == {"top_k", "top_p"}
 
 
-@pytest.mark.parametrize("wrong", [{"temperature": 0}, {"top_k": 0}, {"top_p": 0.0}, {"top_p": 1.5}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"temperature": 0},
+        {"temperature": math.nan},
+        {"temperature": math.inf},
+        {"top_k": 0},
+        {"top_p": 0.0},
+        {"top_p": 2},
+    ],
+)
 def test_impossible_decodings_are_refused(wrong):
-    with pytest.raises(PluginError, match=f"Decoding {next(iter(wrong))}"):
+    with pytest.raises(PluginError, match=f"Parameter {next(iter(wrong))}=.* of Decoding: Input should be"):
         Decoding(**wrong)
 
 

@@ -75,3 +75,11 @@ def test_a_card_with_an_unknown_word_names_it_and_the_known_ones(wrong):
     with pytest.raises(PluginError, match=r"unknown (access: histroy|needs: sights)\.") as error:
         MethodCard(title="Wrong", **wrong)
     assert "Choose from: " in error.value.hint
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"title": 5}, {"title": None}, {"title": "T", "paper": 3}, {"title": "T", "access": "fresh"}]
+)
+def test_a_card_of_wrong_types_names_the_field(wrong):
+    with pytest.raises(PluginError, match=f"Parameter {list(wrong)[-1]}=.* of MethodCard: Input should be a valid"):
+        MethodCard(**wrong)

@@ -106,10 +106,10 @@ def test_text_of_the_wrong_type_is_refused(typed, key, text):
         make_method("typed", {key: text})
 
 
-def test_what_a_plugin_itself_refuses_is_an_invalid_plugin_not_a_wrong_command():
-    with pytest.raises(PluginError, match="threshold must lie in"):
+def test_a_value_out_of_range_is_a_wrong_command_or_a_wrong_protocol():
+    with pytest.raises(UsageError, match="Parameter threshold='2' of method 'token_edit': Input should be less than"):
         make_method("token_edit", {"threshold": "2"})
-    with pytest.raises(PluginError, match="d must be at least 1"):
+    with pytest.raises(ProtocolError, match="Parameter d=0 of task 'gaussian': Input should be greater than"):
         make_task("gaussian", {"d": 0})
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from collapsebench import PluginError
+from collapsebench.core.errors import UsageError
 from collapsebench.core.task import TASKS
 from collapsebench.loop.plugins import make_method
 
@@ -24,5 +24,5 @@ def test_it_needs_what_its_decoding_uses():
 @pytest.mark.parametrize("params", [{"temperature": 0}, {"top_k": -1}, {"top_p": 0}])
 def test_bad_parameters_are_named(params):
     (name,) = params
-    with pytest.raises(PluginError, match=name):
+    with pytest.raises(UsageError, match=name):
         make_method("tempered", params)

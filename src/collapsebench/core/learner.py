@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
 
 import torch
 
+from .checked import Checked, Count, Positive, PositiveShare
 from .corpus import Corpus
 from .errors import PluginError
 
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
 
-@dataclass(frozen=True)
-class Decoding:
+class Decoding(Checked):
     """How examples are sampled from a model. The default is the model's own distribution.
 
     Args:
@@ -27,17 +27,9 @@ class Decoding:
         top_p: only the smallest set of outcomes with at least this probability, or None for all.
     """
 
-    temperature: float = 1.0
-    top_k: int | None = None
-    top_p: float | None = None
-
-    def __post_init__(self) -> None:
-        if self.temperature <= 0:
-            raise PluginError(f"Decoding temperature must be positive, got {self.temperature}.")
-        if self.top_k is not None and self.top_k < 1:
-            raise PluginError(f"Decoding top_k must be at least 1, got {self.top_k}.")
-        if self.top_p is not None and not 0 < self.top_p <= 1:
-            raise PluginError(f"Decoding top_p must lie in (0, 1], got {self.top_p}.")
+    temperature: Positive = 1.0
+    top_k: Count | None = None
+    top_p: PositiveShare | None = None
 
     @property
     def features(self) -> frozenset[str]:

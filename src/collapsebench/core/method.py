@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Set
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
+from .checked import Checked
 from .corpus import Corpus
 from .errors import PluginError
 from .learner import PLAIN, Decoding
@@ -30,8 +30,7 @@ TRACKS = ("blind", "anchored", "fresh", "assisted")
 """What a method was allowed to see; methods are only ranked within their track."""
 
 
-@dataclass(frozen=True)
-class MethodCard:
+class MethodCard(Checked):
     """What a method is and what it may touch.
 
     Args:
@@ -44,8 +43,8 @@ class MethodCard:
 
     title: str
     paper: str = ""
-    access: Iterable[str] = frozenset()
-    needs: Iterable[str] = frozenset()
+    access: Set[str] = frozenset()
+    needs: Set[str] = frozenset()
     reference: bool = False
 
     def __post_init__(self) -> None:

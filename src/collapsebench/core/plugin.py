@@ -57,6 +57,16 @@ class Plugin(Checked):
         return cls(**params)
 
     @classmethod
+    def values(cls, texts: Mapping[str, str]) -> dict[str, Any]:
+        """Parameters from text; a name that is unknown keeps its text, for `make` to refuse.
+
+        Raises:
+            BadParameter: a value that its annotation does not allow.
+        """
+        known = cls.parameters()
+        return {name: cls._read(name, text) if name in known else text for name, text in texts.items()}
+
+    @classmethod
     def parse(cls, label: str) -> Self:
         """The inverse of `label`.
 
@@ -67,8 +77,7 @@ class Plugin(Checked):
         name, texts = split_label(label)
         if name != cls.name:
             raise UsageError(f"'{label}' is not a label of {cls._owner()}.")
-        known = cls.parameters()
-        return cls.make({key: cls._read(key, text) if key in known else text for key, text in texts.items()})
+        return cls.make(cls.values(texts))
 
     @classmethod
     def description(cls) -> str:

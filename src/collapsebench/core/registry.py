@@ -17,7 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
-from .errors import PluginError, UsageError, unknown_name
+from .errors import PluginError, UsageError, describe, unknown_name
 from .plugin import Plugin
 
 P = TypeVar("P", bound=Plugin)
@@ -117,10 +117,10 @@ class Registry(Generic[P]):
     def _try(self, name: str, load: Callable[[], object]) -> None:
         try:
             load()
-        except PluginError as error:
-            self._unavailable[name] = error.message
-        except (Exception, SystemExit) as error:  # a plug-in may fail in any way; it is listed with the reason
-            self._unavailable[name] = f"{type(error).__name__}: {error}"
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a plug-in may fail in any way; it is listed with the reason
+            self._unavailable[name] = describe(error)
 
 
 def builtin_folder(name: str) -> Path:
@@ -149,16 +149,14 @@ def load_file(path: Path) -> ModuleType:
     sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # a plug-in may fail in any way
         del sys.modules[name]
         for registry in REGISTRIES.values():
             registry.forget(name)
-        if isinstance(error, PluginError):
+        if isinstance(error, KeyboardInterrupt):
             raise
-        raise PluginError(
-            f"Plug-in {path} cannot be imported: {type(error).__name__}: {error}",
-            "Run it with --debug to see the traceback.",
-        ) from error
+        hint = error.hint if isinstance(error, PluginError) else "Run it with --debug to see the traceback."
+        raise PluginError(f"Plug-in {path} cannot be imported: {describe(error)}", hint) from error
     return module
 
 

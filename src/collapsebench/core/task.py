@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Set
+from dataclasses import field
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
+from .checked import Checked, Count
 from .corpus import Corpus
 from .errors import PluginError
 from .plugin import Plugin
@@ -35,8 +36,7 @@ SUPPORTS = (
 """What a task may offer to methods; and `lm_eval`, if its learner reads text that lm-eval's tasks are written in."""
 
 
-@dataclass(frozen=True)
-class TaskCard:
+class TaskCard(Checked):
     """What a task is, what is measured on it and what methods can use there.
 
     Args:
@@ -58,11 +58,11 @@ class TaskCard:
     primary: str
     unit: str
     metrics: Mapping[str, str] = field(default_factory=dict)
-    supports: Iterable[str] = frozenset()
-    version: int = 1
+    supports: Set[str] = frozenset()
+    version: Count = 1
     licence: str = "generated"
     data: str = ""
-    population: int | None = None
+    population: Count | None = None
     shown: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -80,7 +80,7 @@ def method_results(cls: type[Method], tasks: Sequence[str] | None = None) -> lis
 
 @METHOD_CHECKS.add()
 def declaration(trial: MethodTrial) -> Iterator[str]:
-    """It is a documented frozen dataclass with a card, and every hyper-parameter has a plain default."""
+    """It has a docstring and a card, and every hyper-parameter has a plain default."""
     yield from declaration_problems(trial.cls)
 
 

@@ -33,7 +33,7 @@ def task_results(cls: type[Task]) -> list[CheckResult]:
 
 @TASK_CHECKS.add()
 def declaration(trial: TaskTrial) -> Iterator[str]:
-    """It is a documented frozen dataclass with a complete card, and every size has a plain default."""
+    """It has a docstring and a complete card, and every size has a plain default."""
     yield from declaration_problems(trial.cls)
     card = trial.cls.card
     if card.modality not in MODALITIES:
