@@ -45,7 +45,7 @@ def test_the_method_of_the_page_is_the_one_that_is_written(cli):
     (shown,) = re.findall(r"```python\n(.*?)```", PAGE, re.DOTALL)
     written = Path("half_new.py").read_text()
     for line in (
-        "share: float = 0.5",
+        "share: Share = 0.5",
         'card = MethodCard(title="Half new", paper="", access=set())',
         "newest = round(",
     ):
