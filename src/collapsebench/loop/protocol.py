@@ -12,11 +12,9 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 from pydantic_core import from_json
 from typing_extensions import override
 
-from ..core.checked import NonNegative, Positive
 from ..core.errors import ProtocolError, unknown_name
 from ..core.files import digest
 
-from ..core.checked import NonNegative, Positive
 # Strict, so that `true` is not 1 and "100" is not 100.
 NonNegative = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
