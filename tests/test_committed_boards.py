@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from collapsebench.core.records import write_results
+from collapsebench.core.files import sha256
+from collapsebench.core.records import to_line, write_results
 from collapsebench.loop.protocol import load_protocol
 from collapsebench.render.files import stale_pages, write_board
 from collapsebench.results.audit import check_source
@@ -14,6 +15,37 @@ from collapsebench.results.reader import read_located, read_results
 
 ROOT = Path(__file__).parents[1]
 BOARDS = sorted(path.parent for path in ROOT.glob("leaderboards/*/records"))
+
+SCORED = {
+    "classic": "41669684a9c159557eeffcfba39d22ba74d1f9394739936741aca8423a6c81a1",
+    "quick": "56c9e43bb5263a12089e15cc4d34f412a15e2f57fe2178e282789d9bcafd9708",
+    "standard": "53edb0ce6468e6f6471fea0731a03f1cd205b4cc662f0f68c328d8b9b60d9427",
+}
+"""SHA-256 over all that is scored or counted in the records of a board (see `scored`).
+
+Tidying, new digests and new sentences leave these alone. A change that is meant to move a number bumps a version, and
+puts the new digest here in the same commit.
+"""
+
+
+def scored(folder):
+    """Of every cell: how it ended, and each generation but for the seconds that it took."""
+    return sorted(
+        to_line(
+            [
+                *(result.place, result.cell.status, result.cell.theory),
+                *([g.t, g.metrics, g.rows, g.real_share, g.costs, g.log] for g in result.generations),
+            ]
+        )
+        for path in folder.glob("records/*.jsonl")
+        for result in read_results(path)
+    )
+
+
+@pytest.mark.parametrize("folder", BOARDS, ids=lambda folder: folder.name)
+def test_no_number_of_a_board_has_moved(folder):
+    digest = sha256("\n".join(scored(folder)).encode())
+    assert digest == SCORED[folder.name], f"A number of the board {folder.name} has moved."
 
 
 @pytest.mark.parametrize("folder", BOARDS, ids=lambda folder: folder.name)
