@@ -302,9 +302,9 @@ def test_sentences_of_plug_ins_and_libraries_become_one_printable_line(make_cell
 
 def test_a_plugin_that_says_what_no_record_holds_is_named(make_cell, toy):
     class Endless(toy.Toy):
-        card = replace(toy.Toy.card, unit="metre\n" * 2)
+        card = replace(toy.Toy.card, metrics={**toy.Toy.card.metrics, "rows": "two\nlines"})
 
-    with pytest.raises(PluginError, match="Task 'toy' cannot be used: unit: must be one line of printable text"):
+    with pytest.raises(PluginError, match=r"Task 'toy' cannot be used: metrics\.rows: must be one line of printable"):
         replace(make_cell(), task=Endless()).record("done")
 
 

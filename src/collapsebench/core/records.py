@@ -156,7 +156,7 @@ class TaskRecord(Part):
     title: Text
     primary: Key
     unit: Text
-    metrics: dict[Key, Text]
+    metrics: Annotated[dict[Key, Text], Field(strict=False)]
     shown: List[Key]
     lm_eval: LmEvalRecord | None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from ..core.digests import module_code, plugin_code
 from ..core.errors import CollapsebenchError, PluginError
 from ..core.files import content_digest, digest
-from ..core.method import Method, track_of
+from ..core.method import Method, MethodCard, track_of
 from ..core.records import (
     REFERENCES,
     SCHEMA,
@@ -22,6 +22,7 @@ from ..core.records import (
     CellResult,
     LmEvalRecord,
     MethodRecord,
+    Part,
     ProtocolRecord,
     Status,
     TaskRecord,
@@ -29,7 +30,7 @@ from ..core.records import (
     problem,
 )
 from ..core.seeds import stream
-from ..core.task import Task
+from ..core.task import Task, TaskCard
 from ..data import data_path
 from .protocol import Protocol, TaskRules
 
@@ -197,32 +198,25 @@ class Cell:
         return replace(result, cell=now.changed(environment=result.cell.environment))
 
     def _task_record(self) -> TaskRecord:
-        card, sources = self.task.card, {name: source for name, _, source in self.extra_evals}
+        sources = {name: source for name, _, source in self.extra_evals}
         asked = LmEvalRecord(tasks=tuple(sources), limit=self.rules.lm_eval_limit, sources=sources)
         return TaskRecord(
+            **_told_by(self.task.card, TaskRecord),
             name=self.task.name,
-            version=card.version,
             digest=self.task_key,
-            data=card.data,
             generations=self.rules.generations,
-            title=card.title,
-            primary=card.primary,
-            unit=card.unit,
-            metrics=dict(card.metrics),
-            shown=tuple(card.shown),
             lm_eval=asked if sources else None,
         )
 
     def _method_record(self) -> MethodRecord:
         method = self.method
         return MethodRecord(
+            **_told_by(method.card, MethodRecord, beside={"reference"}),
             name=method.name,
             label=method.label,
             params=_plain(method.params()),
             digest=self.method_key,
-            title=one_line(method.card.title),
             description=one_line(method.description()),
-            paper=one_line(method.card.paper),
             track=track_of(method.access()),  # what plug-ins say of themselves is not asked
             reference=method.name in REFERENCES,
         )
@@ -271,6 +265,13 @@ def _working(plugin: str) -> Iterator[None]:
         raise PluginError(f"{plugin} cannot be used: {': '.join(problem(error))}.") from error
     except Exception as error:
         raise PluginError(f"{plugin} cannot be used: {type(error).__name__}: {error}") from error
+
+
+def _told_by(card: TaskCard | MethodCard, part: type[Part], beside: Collection[str] = ()) -> dict[str, Any]:
+    """The fields of a part that a card has, sentences on one line each."""
+    names = [name for name in part.model_fields if hasattr(card, name) and name not in beside]
+    values = ((name, getattr(card, name)) for name in names)
+    return {name: one_line(value) if isinstance(value, str) else value for name, value in values}
 
 
 def _plain(params: Mapping[str, Any]) -> dict[str, Any]:
