@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from collapsebench.core.records import REFERENCES, to_line
-from collapsebench.render.files import load_shown
+from collapsebench.core.records import to_line
+from collapsebench.render.files import load_view
 
 RECORDS = Path("boards/toys/records")
 
@@ -151,12 +151,12 @@ def test_a_signed_file_is_verified_until_its_records_change(cli, board, verify, 
     note = json.loads((board / "verified" / "toy_blend.json").read_text())
     assert [cell["equal"] for cell in note["cells"]] == [True]
     assert note["date"][:2] == "20"
-    assert badges(board) == {"toy_blend": "verified"} | dict.fromkeys(REFERENCES, "self-reported")
+    assert load_view(board).verified == {"toy_blend"}
 
     cli(*run_toys, "--method", "toy_blend")  # the same records, though another day
-    assert badges(board)["toy_blend"] == "verified"
+    assert load_view(board).verified == {"toy_blend"}
     forge(path, 4, "metrics.error", 0.0)
-    assert badges(board)["toy_blend"] == "self-reported"
+    assert load_view(board).verified == set()
 
 
 def test_a_mark_that_verify_did_not_write_is_refused(console, board):
@@ -176,7 +176,3 @@ def test_a_tolerance_that_accepts_everything_is_refused(tolerance, console, tmp_
 
 def test_what_nobody_ran_again_cannot_be_signed(console, board, verify):
     assert console(*verify, board, "--cells", "0", "--sign").code == 2
-
-
-def badges(board):
-    return {entry.label: entry.badge for entry in load_shown(board).entries}

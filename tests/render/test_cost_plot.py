@@ -1,6 +1,7 @@
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 
+import fabricate
 import pytest
 
 from collapsebench.board import load_board
@@ -18,7 +19,7 @@ def spending(result, factor):
 
 
 @pytest.fixture
-def board(fabricate, tmp_path):
+def board(tmp_path):
     results = [r for name in ("replace", "frozen") for r in fabricate.cells(name)]
     results += [spending(r, 2) for r in fabricate.cells("accumulate", ["gaussian"])] + fabricate.cells(
         "accumulate", ["kde"]
@@ -47,7 +48,7 @@ def test_the_same_plot_has_the_same_bytes_and_names_every_entry(board):
     assert ">tempered (−4.00)</text>" in drawn  # below the frame
 
 
-def test_nothing_to_plot_without_references(fabricate, tmp_path):
+def test_nothing_to_plot_without_references(tmp_path):
     board = load_board(fabricate.board(tmp_path, fabricate.cells("accumulate")))
     assert cost_plot.cost_plot(board) == cost_plot.CostPlot(())
     assert ET.fromstring(cost_plot.draw(cost_plot.CostPlot(()))).tag.endswith("svg")

@@ -3,6 +3,7 @@ import subprocess
 import sys
 import xml.etree.ElementTree as ET
 
+import fabricate
 import pytest
 
 from collapsebench.board import load_board
@@ -11,7 +12,7 @@ from collapsebench.render import curves as svg
 from collapsebench.render.figure import digest
 
 
-def test_a_curve_is_the_mean_over_seeds(fabricate, tmp_path):
+def test_a_curve_is_the_mean_over_seeds(tmp_path):
     runs = fabricate.cells("accumulate", tasks=["gaussian"])
     board = load_board(fabricate.board(tmp_path, runs))
     (line,) = svg.curves(board, "gaussian").lines
@@ -20,7 +21,7 @@ def test_a_curve_is_the_mean_over_seeds(fabricate, tmp_path):
     assert [f"{v:.5g}" for v in line.half_width] == [f"{i.half_width:.5g}" for i in expected]
 
 
-def test_a_line_ends_where_its_first_seed_diverged_and_ignores_failures(fabricate, tmp_path):
+def test_a_line_ends_where_its_first_seed_diverged_and_ignores_failures(tmp_path):
     results = fabricate.cells("accumulate", tasks=["gaussian"])
     results[0] = fabricate.cell("accumulate", "gaussian", 0, status="diverged", reason="loss is nan", finished=3)
     results += fabricate.cells("tempered", tasks=["gaussian"], seeds=[0, 1])
@@ -32,13 +33,13 @@ def test_a_line_ends_where_its_first_seed_diverged_and_ignores_failures(fabricat
     ]
 
 
-def test_the_closed_form_is_drawn_where_records_carry_one(fabricate, tmp_path):
+def test_the_closed_form_is_drawn_where_records_carry_one(tmp_path):
     board = load_board(fabricate.board(tmp_path, fabricate.everything()))
     assert [line.label for line in svg.curves(board, "gaussian").lines if line.theory] == ["replace"]
     assert not any(line.theory for line in svg.curves(board, "kde").lines)
 
 
-def test_drawing_twice_gives_the_same_well_formed_svg(fabricate, tmp_path):
+def test_drawing_twice_gives_the_same_well_formed_svg(tmp_path):
     figure = svg.curves(load_board(fabricate.board(tmp_path, fabricate.everything())), "arithmetic")
     drawn = svg.draw(figure)
     assert drawn == svg.draw(figure)
@@ -46,7 +47,7 @@ def test_drawing_twice_gives_the_same_well_formed_svg(fabricate, tmp_path):
     assert ET.fromstring(drawn).tag.endswith("svg")
 
 
-def test_the_other_metrics_are_drawn_beside_the_loss(fabricate, tmp_path):
+def test_the_other_metrics_are_drawn_beside_the_loss(tmp_path):
     runs = fabricate.cells("accumulate", tasks=["arithmetic"])
     figure = svg.curves(load_board(fabricate.board(tmp_path, runs)), "arithmetic")
     assert [panel.metric for panel in figure.beside] == ["exact_match", "distinct_questions"]
@@ -61,7 +62,7 @@ def test_numbers_that_cannot_be_drawn_are_left_out():
     assert ET.fromstring(svg.draw(svg.Curves("nothing", "loss", ()))).tag.endswith("svg")
 
 
-def test_a_board_needs_no_torch(fabricate, tmp_path):
+def test_a_board_needs_no_torch(tmp_path):
     fabricate.board(tmp_path, fabricate.cells("replace", tasks=["gaussian"], seeds=[0]))
     code = (
         "import sys; from pathlib import Path; from collapsebench.render.files import write_board; "

@@ -1,14 +1,15 @@
+import fabricate
 import pytest
 import torch
 
-from collapsebench.render.files import load_shown, stale_pages, write_board
+from collapsebench.render.files import load_view, stale_pages, write_board
 from collapsebench.render.samples import Sheet, sheet_name, write_sheets
 
 PIXELS = torch.full((9, 9), 51, dtype=torch.uint8)
 
 
 @pytest.fixture
-def sheet(fabricate):
+def sheet():
     """The sheet of a method on arithmetic: `sheet("replace", pixels=..., cell="digest")`."""
 
     def make(method, pixels=PIXELS, cell=None):
@@ -18,7 +19,7 @@ def sheet(fabricate):
 
 
 @pytest.fixture
-def folder(fabricate, sheet, tmp_path):
+def folder(sheet, tmp_path):
     """A board of the references, with sheets of two of them and of one that has no records."""
     results = [result for name in ("replace", "frozen", "fresh_real") for result in fabricate.cells(name)]
     folder = fabricate.board(tmp_path, results)
@@ -50,7 +51,7 @@ def test_a_name_is_one_short_plain_word_whatever_the_parameters(value) -> None:
 
 
 def test_a_board_knows_the_sheets_of_its_cells(folder) -> None:
-    assert load_shown(folder).sheets == {
+    assert load_view(folder).sheets == {
         ("arithmetic", "frozen"): folder / "samples" / "arithmetic-frozen.png",
         ("arithmetic", "replace"): folder / "samples" / "arithmetic-replace.png",
     }

@@ -1,18 +1,7 @@
 """Board: from records to scores, ranks and costs. Records are its only input; it writes nothing."""
 
-from .against import Against, against, copy_of
+from .cells import BoardTask, Entry, State
 from .load import load_board
-from .model import COSTS, Board, BoardTask, Entry, Standing, State
+from .model import Board
 
-__all__ = [
-    "COSTS",
-    "Against",
-    "Board",
-    "BoardTask",
-    "Entry",
-    "Standing",
-    "State",
-    "against",
-    "copy_of",
-    "load_board",
-]
+__all__ = ["Board", "BoardTask", "Entry", "State", "load_board"]

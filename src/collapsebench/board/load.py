@@ -10,7 +10,8 @@ import numpy as np
 from ..core.errors import RecordError, StoreError
 from ..core.records import CellResult, MethodRecord, ProtocolRecord, TaskRecord
 from ..results.reader import differing_keys, read_results
-from .model import Board, BoardTask, Entry, Key
+from .cells import BoardTask, Entry, Key
+from .model import Board
 from .stats import paired_gap
 
 
@@ -111,21 +112,10 @@ def _board_task(name: str, results: list[CellResult], losses: Mapping[Key, float
 
 
 def _entries(results: list[CellResult]) -> tuple[Entry, ...]:
-    entries = []
-    for label in sorted({result.cell.method.label for result in results}):
-        own = [result for result in results if result.cell.method.label == label]
-        method = own[0].cell.method
-        entries.append(
-            Entry(
-                label=label,
-                name=method.name,
-                title=method.title,
-                description=method.description,
-                paper=method.paper,
-                track=method.track,
-                reference=method.reference,
-                params=method.params,
-                cells={(result.cell.task.name, result.cell.seed): result for result in own},
-            )
-        )
-    return tuple(entries)
+    by_label: dict[str, list[CellResult]] = {}
+    for result in results:
+        by_label.setdefault(result.cell.method.label, []).append(result)
+    return tuple(
+        Entry(own[0].cell.method, {(result.cell.task.name, result.cell.seed): result for result in own})
+        for _, own in sorted(by_label.items())
+    )

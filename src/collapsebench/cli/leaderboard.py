@@ -81,12 +81,13 @@ def _changed_entries(folder: Path) -> list[str]:
 
 def _write_html(folders: list[Path], path: Path) -> None:
     from ..core.files import write_atomic
-    from ..render.files import load_shown
+    from ..render.files import load_view
     from ..render.html import page
+    from ..render.page import readme
 
     known = {name: place for place, name in enumerate(IN_FRONT)}
     folders = sorted(folders, key=lambda folder: (known.get(folder.name, len(known)), folder.name))
-    write_atomic(path, page([load_shown(folder) for folder in folders]).encode())
+    write_atomic(path, page([readme(load_view(folder)) for folder in folders]).encode())
     typer.echo(str(path))
 
 

@@ -55,24 +55,24 @@ class CostPlot:
 
 def cost_plot(board: Board) -> CostPlot:
     """The dots of a board's complete entries; none while `replace` is not complete."""
-    replace = next((entry for entry in board.references if entry.name == "replace"), None)
+    replace = board.reference("replace")
     if replace is None:
         return CostPlot(())
     dots = [
         Dot(
             entry.label,
-            "" if entry.reference else entry.track,
-            rounded(board.overall(entry).seed_interval.centre),
+            entry.track,
+            rounded(board.scores.overall(entry).seed_interval.centre),
             tuple(rounded(_relative(board, entry, replace, counts)) for counts in KINDS.values()),
         )
-        for entry in board.complete
+        for entry in board.scores.complete
     ]
     return CostPlot(tuple(sorted(dots, key=lambda dot: -dot.recovered)))
 
 
 def _relative(board: Board, entry: Entry, replace: Entry, counts: Sequence[str]) -> float:
     """Geometric mean over the tasks that an entry covers of its cost over that of `replace`."""
-    pairs = [(_spent(entry, task.name, counts), _spent(replace, task.name, counts)) for task in board.scope(entry)]
+    pairs = [(_spent(entry, task.name, counts), _spent(replace, task.name, counts)) for task in board.scope.of(entry)]
     ratios = [own / usual for own, usual in pairs if own > 0 and usual > 0]
     return float(np.exp(np.mean(np.log(ratios)))) if ratios else math.nan
 

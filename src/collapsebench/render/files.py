@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import replace
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..board.load import load_board
-from ..board.model import Board
 from ..core.files import write_atomic
 from ..core.method import TRACKS
-from ..results.signature import badges
+from ..results.signature import verified
+from . import cost_plot, curves, markdown, page
+from .cost_plot import CostPlot
+from .curves import Curves
+from .document import Document
 from .figure import MARK, digest
+from .page import View
 from .samples import find_sheets, stray_sheets
 
 if TYPE_CHECKING:
@@ -20,20 +24,17 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("collapsebench")
 
-COST_PLOT, CURVES = "cost.svg", "curves"
-"""The plot of a board, and the folder of its tasks' figures, in which a task may have any name."""
 
-
-def load_shown(folder: Path) -> Board:
-    """The board of a folder with what lies beside its records: the marks of verified entries, and sheets of samples.
+def load_view(folder: Path) -> View:
+    """The board of a folder with what lies beside its records: the notes on verified records, and sheets of samples.
 
     Raises:
         StoreError: as `load_board`.
     """
     board = load_board(folder)
-    marks = badges(folder, [result for entry in board.entries for result in entry.cells.values()])
-    entries = tuple(replace(entry, badge=marks[entry.label]) for entry in board.entries)
-    return replace(board, entries=entries, sheets=find_sheets(folder, entries))
+    signed = verified(folder, [result for entry in board.entries for result in entry.cells.values()])
+    labels = frozenset(entry.label for entry in board.entries if entry.method.name in signed)
+    return View(board, labels, find_sheets(folder, board.entries))
 
 
 def write_board(folder: Path) -> list[Path]:
@@ -48,16 +49,17 @@ def write_board(folder: Path) -> list[Path]:
     Raises:
         StoreError: as `load_board`.
     """
-    board = load_shown(folder)
-    for path, content in _changes(board, folder).items():
+    view = load_view(folder)
+    files = _files(view)
+    for path, content in _changes(files, folder).items():
         if content is None:
             log.warning("Removed %s: no record gives it any more.", path)
             path.unlink()
         else:
             write_atomic(path, content.encode())
-    for path in stray_sheets(folder, board.sheets):
+    for path in stray_sheets(folder, view.sheets):
         log.warning("%s shows a cell that is not on the board; delete it if nobody needs it.", path)
-    return [folder / name for name in _page_names(board)]
+    return [folder / name for name in files]
 
 
 def stale_pages(folder: Path) -> list[Path]:
@@ -66,51 +68,40 @@ def stale_pages(folder: Path) -> list[Path]:
     Raises:
         StoreError: as `load_board`.
     """
-    return sorted(_changes(load_shown(folder), folder))
+    return sorted(_changes(_files(load_view(folder)), folder))
 
 
-def _page_names(board: Board) -> list[str]:
-    tracks = [f"{track}.md" for track in TRACKS if board.competitors(track)]
-    figures = [f"{CURVES}/{task.name}.svg" for task in board.tasks if task.primary]
-    return ["README.md", *tracks, *figures, *([COST_PLOT] if board.complete else [])]
+def _files(view: View) -> dict[str, Document | Curves | CostPlot]:
+    """What the files of a board show, by name: `README.md` first, then the tracks, then the figures."""
+    whole = page.readme(view)
+    tracks = [track for track in TRACKS if view.board.competitors(track)]
+    figures = sorted(whole.figures(), key=lambda found: isinstance(found[1].shown, CostPlot))
+    return {
+        "README.md": whole,
+        **{f"{track}.md": page.track_page(view, track) for track in tracks},
+        **{figure.path: figure.shown for _, figure in figures},
+    }
 
 
-def _changes(board: Board, folder: Path) -> dict[Path, str | None]:
+def _changes(files: Mapping[str, Document | Curves | CostPlot], folder: Path) -> dict[Path, str | None]:
     """New content of every file that has to change; None for one that has to go."""
     changes: dict[Path, str | None] = {}
-    for name in _page_names(board):
+    for name, shown in files.items():
         path = folder / name
         old = path.read_bytes() if path.is_file() else b""
-        new = _figure(board, name, old) if path.suffix == ".svg" else _page(board, path.stem, old)
-        if new is not None:
-            changes[path] = new
-    known = {folder / name for name in _page_names(board)}
+        if isinstance(shown, Document):
+            new = markdown.write(shown)
+            if new.encode() != old:
+                changes[path] = new
+        elif digest(shown).encode() not in old:
+            changes[path] = cost_plot.draw(shown) if isinstance(shown, CostPlot) else curves.draw(shown)
     written = [path for track in TRACKS if (path := folder / f"{track}.md").is_file()]
     pages = [path for path in written if path.read_bytes().startswith(b"<!-- Generated by ")]
-    drawn = [path for where in (folder, folder / CURVES) for path in where.glob("*.svg")]
+    drawn = [path for where in (folder, folder / page.CURVES) for path in where.glob("*.svg")]
     figures = [path for path in drawn if MARK.encode() in path.read_bytes()]
+    known = {folder / name for name in files}
     changes.update({path: None for path in (*pages, *figures) if path not in known})
     return changes
-
-
-def _page(board: Board, name: str, old: bytes) -> str | None:
-    """A page, or None if it is as it was."""
-    from . import markdown
-
-    page = markdown.readme(board) if name == "README" else markdown.track_page(board, name)
-    return None if page.encode() == old else page
-
-
-def _figure(board: Board, name: str, old: bytes) -> str | None:
-    """A figure, or None if the old one shows the same."""
-    from . import cost_plot
-    from . import curves as svg
-
-    if name == COST_PLOT:
-        costs = cost_plot.cost_plot(board)
-        return None if digest(costs).encode() in old else cost_plot.draw(costs)
-    curves = svg.curves(board, Path(name).stem)
-    return None if digest(curves).encode() in old else svg.draw(curves)
 
 
 def summary_table(folder: Path) -> Table:
@@ -121,4 +112,4 @@ def summary_table(folder: Path) -> Table:
     """
     from . import terminal
 
-    return terminal.summary(load_board(folder))
+    return terminal.write(page.summary(load_board(folder)))[0]

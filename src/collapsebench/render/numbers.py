@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import math
 
+from ..board.columns import MISSING
 from ..board.stats import Interval
-
-MISSING = "—"
-
-OUTSIDE = "n/a"
-"""Stands for a task outside an entry's scope."""
 
 
 def number(value: float) -> str:

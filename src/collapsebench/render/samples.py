@@ -13,7 +13,7 @@ from .sheet import belongs, png, shows
 if TYPE_CHECKING:
     import torch
 
-    from ..board.model import Entry
+    from ..board import Entry
 
 FOLDER, SEED = "samples", 0
 _LONGEST = 80

@@ -1,53 +1,37 @@
-"""A board as one compact table for the terminal."""
+"""Tables of a document for the terminal."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from rich.box import SIMPLE_HEAD
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text as Words
 
-from ..core.method import TRACKS
-from .numbers import MISSING, OUTSIDE, count, score, share
-
-if TYPE_CHECKING:
-    from ..board import Board, Entry
+from .document import Document, Mark, Picture, Plot, Text
+from .document import Table as Source
 
 
-def summary(board: Board) -> Table:
-    """Entries by track and rank, then those not ranked, then the references in italics."""
-    title = f"{board.protocol.name} v{board.protocol.version}: recovered gap R"
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    for column in ("track", "rank", "entry"):
-        table.add_column(column, no_wrap=True)
-    tasks = [task for task in board.tasks if task.counts]
-    for column in ("R", *(task.name for task in tasks), "real", "sec."):
-        table.add_column(column, justify="right", no_wrap=True)
-    for track in TRACKS:
-        ranked = board.standings(track)
-        for standing in ranked:
-            table.add_row(track, str(standing.rank), *_cells(board, standing.entry))
-        placed = {standing.entry.label for standing in ranked}
-        for entry in board.competitors(track):
-            if entry.label not in placed:
-                state = board.state(entry)
-                table.add_row(track, MISSING if state == "done" else _states(state), *_cells(board, entry))
-    for entry in board.references:
-        table.add_row("", "", *_cells(board, entry), style="italic dim")
+def write(document: Document) -> list[Table]:
+    """The tables of a document, references in italics."""
+    references = {entrant.label for entrant in document.entrants if entrant.reference}
+    return [_table(block, references) for block in document.blocks if isinstance(block, Source)]
+
+
+def _table(source: Source, references: set[str]) -> Table:
+    table = Table(title=Words(source.name), title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for column in source.columns:
+        table.add_column(words(column.heading), justify="right" if column.kind == "number" else "left", no_wrap=True)
+    for row in source.rows:
+        style = "italic dim" if row.entry in references else ""
+        table.add_row(*(Words(words(cell.text)) for cell in row.cells), style=style)
     return table
 
 
-def _states(state: str) -> str:
-    return "incomplete" if state in {"missing", "failed"} else state
-
-
-def _cells(board: Board, entry: Entry) -> list[str]:
-    overall, costs = board.overall(entry).seed_interval, board.costs(entry)
-    return [
-        escape(entry.label),
-        score(overall.centre),
-        *(OUTSIDE if board.lacks(entry, task) else score(board.score(entry, task).centre) for task in board.counting),
-        share(board.real_share(entry)),
-        count(costs.get("seconds")),
-    ]
+def words(text: Text) -> str:
+    """Text without markup."""
+    if isinstance(text, tuple):
+        return "".join(map(words, text))
+    if isinstance(text, str):
+        return text
+    if isinstance(text, Mark):
+        return text.sign
+    return text.words if isinstance(text, Picture) else "" if isinstance(text, Plot) else text.text

@@ -87,11 +87,10 @@ def sign(folder: Path, method: str, results: Sequence[CellResult], reruns: Seque
     return path
 
 
-def badges(folder: Path, results: Sequence[CellResult]) -> dict[str, str]:
-    """What stands beside each entry of a board, by label.
+def verified(folder: Path, results: Iterable[CellResult]) -> set[str]:
+    """Names of the methods of whose records on a board a maintainer ran a sample again: exactly of these records.
 
-    `verified`: a maintainer ran a sample of exactly these records again. `self-reported`: nobody did. Both follow
-    from files beside the records, never from what is installed: `leaderboard --check` compares with that.
+    It follows from files beside the records, never from what is installed: `leaderboard --check` compares with that.
 
     Raises:
         RecordError: a file of `verified/` is not one that `verify --sign` wrote.
@@ -99,12 +98,8 @@ def badges(folder: Path, results: Sequence[CellResult]) -> dict[str, str]:
     by_method: dict[str, list[CellResult]] = {}
     for result in results:
         by_method.setdefault(result.cell.method.name, []).append(result)
-    found: dict[str, str] = {}
-    for method, own in by_method.items():
-        note = _read(folder / FOLDER / f"{method}.json")
-        standing = "verified" if note is not None and note.records == fingerprint(own) else "self-reported"
-        found |= {result.cell.method.label: standing for result in own}
-    return found
+    notes = {method: _read(folder / FOLDER / f"{method}.json") for method in by_method}
+    return {method for method, note in notes.items() if note and note.records == fingerprint(by_method[method])}
 
 
 def _read(path: Path) -> Note | None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from tabulate import tabulate
 
-from ..render.numbers import MISSING, number
+from ..board.columns import MISSING
+from ..render.numbers import number
 from .claim import known
 from .figure import draw
 from .judge import LARGEST_Z, Verdict

@@ -3,12 +3,14 @@
 import os
 import shutil
 
+import fabricate
 import pytest
 import torch
 
 from collapsebench.core.records import CellResult
-from collapsebench.render.files import load_shown
+from collapsebench.render.files import load_view
 from collapsebench.render.html import page as render
+from collapsebench.render.page import readme
 from collapsebench.render.samples import Sheet, write_sheets
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -19,7 +21,7 @@ FLAGS = (
 
 
 @pytest.fixture(scope="session")
-def folder(fabricate, tmp_path_factory):
+def folder(tmp_path_factory):
     """Boards: `quick` with an entry of every kind and sheets of some, `standard` with the references and a method."""
     quick = fabricate.everything()
     few = [r for r in quick if r.cell.method.name in ("replace", "frozen", "fresh_real", "accumulate")]
@@ -37,15 +39,21 @@ def folder(fabricate, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def boards(folder):
-    """The boards of the folder."""
-    return [load_shown(folder / name) for name in ("quick", "standard")]
+def views(folder):
+    """The boards of the folder with what lies beside their records."""
+    return [load_view(folder / name) for name in ("quick", "standard")]
 
 
 @pytest.fixture(scope="session")
-def text(boards):
+def boards(views):
+    """The boards of the folder."""
+    return [view.board for view in views]
+
+
+@pytest.fixture(scope="session")
+def text(views):
     """The page of both boards."""
-    return render(boards)
+    return render([readme(view) for view in views])
 
 
 @pytest.fixture(scope="session")

@@ -2,18 +2,20 @@
 
 from dataclasses import replace
 
+import fabricate
 import pytest
 
 from collapsebench.board import load_board
 from collapsebench.board.stats import student_t_interval
 from collapsebench.render.html import page as render
 from collapsebench.render.numbers import measured
+from collapsebench.render.page import View, readme
 
 pytestmark = pytest.mark.browser
 
 SCORES = "#quick table.scores"
 GROUNDS = ("paper", "raised", "marked")
-INKS = ("ink", "quiet", "accent", "good", "warn")
+INKS = ("ink", "quiet", "accent", "good")
 
 
 def rows(page, table=SCORES):
@@ -113,7 +115,7 @@ def test_arrow_keys_read_a_chart_with_its_closed_form(visit):
 def test_sheets_of_samples_are_drawn_and_go_with_their_track(visit):
     page = visit()
     sheets = page.locator("#quick-task-arithmetic img")
-    page.locator("#quick-task-arithmetic summary", has_text="Samples").click()
+    page.locator("#quick-task-arithmetic summary", has_text="All of them").click()
     widths = [
         sheets.nth(i).evaluate("async (img) => { await img.decode(); return img.naturalWidth; }") for i in (0, 1, 2)
     ]
@@ -206,13 +208,13 @@ def test_on_a_phone_only_tables_scroll_sideways(visit):
         assert page.locator(f"#{board} table.scores tbody th").first.bounding_box()["x"] >= 0  # names stay in sight
 
 
-def test_endless_words_do_not_widen_a_phone(visit, fabricate, tmp_path):
+def test_endless_words_do_not_widen_a_phone(visit, tmp_path):
     long = {"params": {"a_parameter_with_quite_a_name": 0.123456789, "b" * 70: "c" * 70}}
     results = [r for name in ("replace", "frozen") for r in fabricate.cells(name)] + fabricate.cells("tempered", **long)
     board = load_board(fabricate.board(tmp_path, results))
-    entries = tuple(replace(entry, title="t" * 300, description="d" * 300) for entry in board.entries)
+    entries = tuple(replace(e, method=e.method.changed(title="t" * 300, description="d" * 300)) for e in board.entries)
     protocol = board.protocol.changed(description="p" * 300, name="q" * 64)
-    page = visit(document=render([replace(board, entries=entries, protocol=protocol)]), **PHONE)
+    page = visit(document=render([readme(View(replace(board, entries=entries, protocol=protocol)))]), **PHONE)
     page.evaluate(OPEN_ALL)
     assert page.evaluate("document.documentElement.scrollWidth") == 360
 
@@ -236,8 +238,8 @@ def test_tables_and_charts_have_names(visit):
 
 def test_an_attack_in_a_description_is_inert(visit, boards):
     attack = "</script><img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
-    entries = tuple(replace(entry, description=attack, title=attack) for entry in boards[0].entries)
-    page = visit(document=render([replace(boards[0], entries=entries)]))
+    entries = tuple(replace(e, method=e.method.changed(description=attack, title=attack)) for e in boards[0].entries)
+    page = visit(document=render([readme(View(replace(boards[0], entries=entries)))]))
     assert page.title() == "collapsebench: leaderboards"
     assert page.locator('img:not([src^="data:image/png;base64,"])').count() == 0
     assert attack in page.locator("#quick-entry-accumulate").inner_text()

@@ -10,15 +10,16 @@ from html.parser import HTMLParser
 from importlib import resources
 from pathlib import Path
 
+import fabricate
 import pytest
 from hatchling.builders.wheel import WheelBuilder
 
-from collapsebench.board import load_board
 from collapsebench.board.stats import student_t_interval
 from collapsebench.render.figure import COLOURS
-from collapsebench.render.files import load_shown
+from collapsebench.render.files import load_view
 from collapsebench.render.html import page
 from collapsebench.render.numbers import measured
+from collapsebench.render.page import View, readme
 
 ROOT = Path(__file__).parents[3]
 EVIL = (
@@ -61,8 +62,8 @@ def test_the_page_says_what_the_board_says(boards, text):
     board = boards[0]
     accumulate = next(entry for entry in board.entries if entry.label == "accumulate")
     for task in board.counting:
-        assert measured(board.score(accumulate, task)) in words
-    assert f"{board.overall(accumulate).seed_interval.centre:.2f}" in words
+        assert measured(board.scores.of(accumulate, task)) in words
+    assert f"{board.scores.overall(accumulate).seed_interval.centre:.2f}" in words
     assert board.protocol.digest[:12] in words
     assert "collapsebench run --method token_edit --task arithmetic --protocol quick" in words
     assert "ValueError: a | b" in words  # why a cell failed
@@ -81,10 +82,10 @@ def test_points_carry_the_mean_over_seeds_of_the_records(boards, text):
         assert words == measured(expected)
 
 
-def test_the_same_records_and_sheets_give_the_same_bytes(boards, text, fabricate, folder, tmp_path):
+def test_the_same_records_and_sheets_give_the_same_bytes(views, text, folder, tmp_path):
     elsewhere = fabricate.board(tmp_path / "elsewhere", list(reversed(fabricate.everything())))
     shutil.copytree(folder / "quick" / "samples", elsewhere / "samples")
-    assert page([load_shown(elsewhere), boards[1]]) == text
+    assert page([readme(load_view(elsewhere)), readme(views[1])]) == text
 
 
 def test_it_loads_nothing(text):
@@ -103,7 +104,7 @@ def test_it_loads_nothing(text):
 
 
 def test_the_sheets_of_a_task_stand_on_the_page_as_they_lie_beside_the_board(folder, text):
-    shown = {at["alt"].partition(",")[0]: at for _, at, _ in Elements(text).all("img")}
+    shown = {at["alt"].removesuffix(" by generation"): at for _, at, _ in Elements(text).all("img")}
     assert list(shown) == ["replace", "accumulate", "real_mix"]  # references first
     for label, at in shown.items():
         content = (folder / "quick" / "samples" / f"arithmetic-{label}.png").read_bytes()
@@ -122,36 +123,34 @@ def test_its_policy_names_its_own_styles_and_scripts_and_nothing_else(text):
 
 
 @pytest.fixture
-def evil(boards):
+def evil(views):
     """A board whose every text is an attack."""
-    board = boards[0]
-    entries = [
-        replace(entry, title=EVIL, description=EVIL, paper=f"arXiv:2412.14689 {EVIL}", params={EVIL: EVIL})
-        for entry in board.entries
-    ]
+    board = views[0].board
+    words = {"title": EVIL, "description": EVIL, "paper": f"arXiv:2412.14689 {EVIL}", "params": {EVIL: EVIL}}
+    entries = [replace(entry, method=entry.method.model_copy(update=words)) for entry in board.entries]
     tasks = [replace(t, title=EVIL, unit=EVIL, metrics=dict.fromkeys(t.metrics, EVIL)) for t in board.tasks]
     protocol = board.protocol.model_copy(update={"description": EVIL, "digest": EVIL, "name": f"quick{EVIL}"})
-    return replace(board, entries=tuple(entries), tasks=tuple(tasks), protocol=protocol)
+    return replace(views[0], board=replace(board, entries=tuple(entries), tasks=tuple(tasks), protocol=protocol))
 
 
-def test_text_in_a_record_is_never_markup(evil, boards):
-    text = page([evil, boards[1]])
-    harmless, attacked = Elements(page(boards)), Elements(text)
+def test_text_in_a_record_is_never_markup(evil, views, text):
+    harmless, attacked = Elements(text), Elements(page([readme(evil), readme(views[1])]))
     assert attacked.all("img") == harmless.all("img")
     assert not [at for _, at, _ in attacked.found if at.get("id") == "evil"]
     assert sorted({tag for tag, _, _ in attacked.found}) == sorted({tag for tag, _, _ in harmless.found})
     assert len(attacked.all("script")) == len(harmless.all("script"))
-    assert figures(text)[0]["tasks"][0]["charts"][0]["unit"] == EVIL
+    assert figures(page([readme(evil)]))[0]["tasks"][0]["charts"][0]["unit"] == EVIL
     assert EVIL in " ".join("".join(attacked.words).split())
 
 
-def test_half_a_surrogate_pair_is_no_obstacle(boards):
-    board = replace(boards[0], protocol=boards[0].protocol.model_copy(update={"description": "half \ud800 a pair"}))
-    assert "half ? a pair" in page([board])
+def test_half_a_surrogate_pair_is_no_obstacle(views):
+    board = views[0].board
+    board = replace(board, protocol=board.protocol.model_copy(update={"description": "half \ud800 a pair"}))
+    assert "half ? a pair" in page([readme(View(board))])
 
 
-def test_an_empty_page_is_not_asked_for_but_a_board_without_references_stands(fabricate, tmp_path):
-    text = page([load_board(fabricate.board(tmp_path, fabricate.cells("accumulate", ["gaussian"])))])
+def test_an_empty_page_is_not_asked_for_but_a_board_without_references_stands(tmp_path):
+    text = page([readme(load_view(fabricate.board(tmp_path, fabricate.cells("accumulate", ["gaussian"]))))])
     assert "The reference <code>replace</code> has not run on gaussian" in text
     assert "No task is scored yet" in text
 
@@ -163,21 +162,18 @@ def test_colours_are_those_of_the_figures_beside_the_markdown_pages():
 
 def test_the_committed_boards_fit_into_two_and_a_half_megabytes():
     folders = sorted(path.parent for path in ROOT.glob("leaderboards/*/records"))
-    assert len(page([load_shown(folder) for folder in folders]).encode()) < 2_500_000
+    assert len(page([readme(load_view(folder)) for folder in folders]).encode()) < 2_500_000
 
 
-def test_badges_stand_beside_the_entries_that_have_one(boards):
-    given = {"accumulate": "verified", "accumulate_subsample": "stale"}
-    entries = [replace(entry, badge=given.get(entry.label, "self-reported")) for entry in boards[0].entries]
-    text = page([replace(boards[0], entries=tuple(entries))])
-    assert text.count('<span class="badge verified">✓ verified</span>') == 1
-    assert text.count('<span class="badge stale">stale</span>') == 1
+def test_verified_entries_are_marked(views):
+    text = page([readme(replace(views[0], verified=frozenset(["accumulate"])))])
+    assert text.count('<abbr class="sign" title="verified">✓</abbr>') == 1
     assert "Without a mark: self-reported" in text
     assert "blind, verified" in text and "anchored, self-reported" in text
 
 
-def test_how_entries_stand_against_frozen_and_when_they_ran_is_on_the_page(boards):
-    words = "".join(Elements(page([boards[0]])).words)
+def test_how_entries_stand_against_frozen_and_when_they_ran_is_on_the_page(boards, text):
+    words = "".join(Elements(text).words)
     assert "worse, 0 %" in words
     assert (boards[0].newest in words) and ("newest record" in words) == bool(boards[0].newest)
 

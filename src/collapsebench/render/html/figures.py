@@ -4,79 +4,68 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ...board.stats import Interval
-from ..cost_plot import FLOOR, KINDS, cost_plot
-from ..curves import Curve, curves
-from ..numbers import measured, number, score, span
-from .pieces import place
-
-if TYPE_CHECKING:
-    from ...board import Board, BoardTask
+from ..cost_plot import FLOOR, KINDS, CostPlot
+from ..curves import Curve, Curves
+from ..numbers import measured, number
+from .blocks import Writer
 
 
-def figures(board: Board) -> dict[str, Any]:
-    """All figures of one board; a point is `[value, half-width, words]`, null where it is not finite.
+def figures(writer: Writer) -> dict[str, Any]:
+    """All figures of one document; a point is `[value, half-width, words]`, null where it is not finite.
 
-    Entries are given by their position in `entries`, the order of `Board.entries`.
+    Entries are given by their position in `entries`.
     """
-    methods = [entry.label for entry in board.entries if not entry.reference]
+    tasks: list[dict[str, Any]] = []
+    costs: list[dict[str, Any]] = []
+    for section, figure in writer.document.figures():
+        if isinstance(figure.shown, CostPlot):
+            costs = _points(writer, figure.shown, figure.points)
+        else:
+            place = writer.place("task", section)
+            tasks.append({"name": section, "id": place, "charts": _charts(writer, figure.shown, figure.unit)})
     return {
-        "id": place(board),
+        "id": writer.place(),
         "entries": [
-            {
-                "label": entry.label,
-                "track": "" if entry.reference else entry.track,
-                "reference": entry.reference,
-                "style": 0 if entry.reference else methods.index(entry.label),
-            }
-            for entry in board.entries
+            {"label": entry.label, "track": entry.track, "reference": entry.reference, "style": entry.style}
+            for entry in writer.document.entrants
         ],
-        "tasks": [
-            {
-                "name": task.name,
-                "id": place(board, "task", task.name),
-                "charts": _charts(board, task),
-            }
-            for task in board.tasks
-            if task.primary
-        ],
-        "costs": _costs(board),
+        "tasks": tasks,
+        "costs": {"names": list(KINDS), "floor": FLOOR, "points": costs},
     }
 
 
-def _charts(board: Board, task: BoardTask) -> list[dict[str, Any]]:
+def _charts(writer: Writer, shown: Curves, unit: str) -> list[dict[str, Any]]:
     """The loss, then the metrics beside it."""
-    labels = [entry.label for entry in board.entries]
-    figure = curves(board, task.name)
-    beside = [{"metric": panel.metric, "unit": "", "lines": _lines(panel.lines, labels)} for panel in figure.beside]
-    return [{"metric": task.primary, "unit": task.unit, "lines": _lines(figure.lines, labels)}, *beside]
-
-
-def _lines(lines: Sequence[Curve], labels: Sequence[str]) -> list[dict[str, Any]]:
+    loss = (shown.axis.removesuffix(f" ({unit})"), unit, shown.lines)
     return [
-        {
-            "entry": labels.index(line.label),
-            "points": [_point(Interval(*pair)) for pair in zip(line.mean, line.half_width, strict=True)],
-            "theory": [[_finite(value), number(value)] for value in line.theory],
-            "diverged": line.diverged,
-        }
-        for line in lines
+        {"metric": metric, "unit": unit, "lines": [_line(writer, line) for line in lines]}
+        for metric, unit, lines in (loss, *((panel.metric, "", panel.lines) for panel in shown.beside))
     ]
 
 
-def _costs(board: Board) -> dict[str, Any]:
+def _line(writer: Writer, line: Curve) -> dict[str, Any]:
+    return {
+        "entry": writer.entrants[line.label][0],
+        "points": [_point(Interval(*pair)) for pair in zip(line.mean, line.half_width, strict=True)],
+        "theory": [[_finite(value), number(value)] for value in line.theory],
+        "diverged": line.diverged,
+    }
+
+
+def _points(writer: Writer, shown: CostPlot, words: Sequence[str]) -> list[dict[str, Any]]:
     """R of every complete entry with its interval for these tasks, over costs as multiples of what `replace` spends."""
-    entries = {entry.label: (index, entry) for index, entry in enumerate(board.entries)}
-    points = []
-    for dot in cost_plot(board).dots:
-        index, entry = entries[dot.label]
-        overall = board.overall(entry).seed_interval
-        costs = [[_finite(cost), f"×{number(cost)}"] for cost in dot.costs]
-        words = f"{score(overall.centre)} {span(overall)}"
-        points.append({"entry": index, "r": _finite(dot.recovered), "words": words, "costs": costs})
-    return {"names": list(KINDS), "floor": FLOOR, "points": points}
+    return [
+        {
+            "entry": writer.entrants[dot.label][0],
+            "r": _finite(dot.recovered),
+            "words": said,
+            "costs": [[_finite(cost), f"×{number(cost)}"] for cost in dot.costs],
+        }
+        for dot, said in zip(shown.dots, words, strict=True)
+    ]
 
 
 def _point(interval: Interval) -> list[float | str | None]:

@@ -1,6 +1,6 @@
 import pytest
 
-from collapsebench.render.markdown.text import plain
+from collapsebench.render.markdown import plain
 
 
 @pytest.mark.parametrize(

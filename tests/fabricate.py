@@ -4,8 +4,6 @@ import hashlib
 import random
 from pathlib import Path
 
-import pytest
-
 from collapsebench.core.records import CellRecord, CellResult, GenerationRecord, write_results
 
 GENERATIONS = 4
@@ -149,24 +147,10 @@ def unsupported(method: str, task: str, need: str) -> list[CellResult]:
     return cells(method, [task], status="unsupported", reason=reason, finished=0)
 
 
-class Fabricate:
-    """What tests build boards from."""
-
-    cell = staticmethod(cell)
-    cells = staticmethod(cells)
-    everything = staticmethod(everything)
-    unsupported = staticmethod(unsupported)
-
-    @staticmethod
-    def board(folder: Path, results: list[CellResult]) -> Path:
-        """A board folder with one records file per method."""
-        (folder / "records").mkdir(parents=True, exist_ok=True)
-        for name in {result.cell.method.name for result in results}:
-            own = [result for result in results if result.cell.method.name == name]
-            (folder / "records" / f"{name}.jsonl").write_text(write_results(own), encoding="utf-8")
-        return folder
-
-
-@pytest.fixture(scope="session")
-def fabricate() -> type[Fabricate]:
-    return Fabricate
+def board(folder: Path, results: list[CellResult]) -> Path:
+    """A board folder with one records file per method."""
+    (folder / "records").mkdir(parents=True, exist_ok=True)
+    for name in {result.cell.method.name for result in results}:
+        own = [result for result in results if result.cell.method.name == name]
+        (folder / "records" / f"{name}.jsonl").write_text(write_results(own), encoding="utf-8")
+    return folder
