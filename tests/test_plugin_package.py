@@ -16,7 +16,8 @@ RUN_CELLS = """
 import json, sys
 from pathlib import Path
 import collapsebench
-from collapsebench.loop.plan import enumerate_cells, build_cell
+from collapsebench.loop.plan import enumerate_cells
+from collapsebench.loop.plugins import make_method
 from collapsebench.loop.protocol import single_task
 from collapsebench.core.method import METHODS
 from collapsebench.core.task import TASKS
@@ -25,8 +26,8 @@ from collapsebench.loop.runner import run_cell
 from collapsebench.loop.store import Store
 
 def run(task, method):
-    specs = enumerate_cells(single_task(task, 3, n=50), [(method, {})])
-    [cell] = [build_cell(spec) for spec in specs if spec.method == method]
+    cells = enumerate_cells(single_task(task, 3, n=50), [make_method(method, {})])
+    [cell] = [cell for cell in cells if cell.method.name == method]
     result = run_cell(cell, Store(Path("store")))
     return {"status": result.cell.status, "generations": len(result.generations), "theory": result.cell.theory}
 

@@ -1,5 +1,6 @@
 import os
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -7,6 +8,7 @@ import yaml
 
 from collapsebench.loop.executors import local
 from collapsebench.loop.store import Store
+from collapsebench.results import reader
 from collapsebench.results.reader import read_results
 
 
@@ -26,7 +28,7 @@ def test_a_run_fills_a_board_with_the_method_and_the_references(cli, run_toys):
 def test_a_second_run_reuses_everything_and_changes_no_byte(cli, run_toys, monkeypatch):
     cli(*run_toys, "--method", "toy_blend")
     before = {path: path.read_bytes() for path in Path("boards").rglob("*") if path.is_file()}
-    monkeypatch.setattr(local, "run_here", lambda specs, *rest: pytest.fail("ran again") if specs else iter(()))
+    monkeypatch.setattr(local, "run_here", lambda cells, *rest: pytest.fail("ran again") if cells else iter(()))
 
     assert cli(*run_toys, "--method", "toy_blend").code == 0
 
@@ -61,6 +63,62 @@ def test_tasks_seeds_and_parameters_can_be_chosen(cli, run_toys):
     assert not Path("store").exists()
 
 
+COUNTED = """
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from collapsebench import Method, MethodCard, method, task, testing
+
+def count(kind):
+    with Path("made.txt").open("a") as file:
+        file.write(f"{kind} {os.getpid()}\\n")
+
+@task("counted_task")
+@dataclass(frozen=True)
+class Counted(testing.Toy):
+    def __post_init__(self):
+        count("task")
+
+@method("counted_method")
+@dataclass(frozen=True)
+class Counting(Method):
+    card = MethodCard(title="Counting")
+
+    def __post_init__(self):
+        count("method")
+
+    def curate(self, synthetic, ctx):
+        return synthetic
+"""
+
+
+def test_a_cell_is_built_once_here_and_once_in_the_worker_that_runs_it(cli, toys, tmp_path):
+    Path("counted.py").write_text(COUNTED)
+    rules = yaml.safe_load(toys.read_text())
+    toys.write_text(yaml.safe_dump({**rules, "tasks": {"counted_task": {"n": 4}}}))
+    words = ("run", "--protocol", toys, "--plugin", "counted.py", "--method", "counted_method")
+
+    assert cli(*words, "--workers", "2").code == 0
+
+    made = [line.split() for line in Path("made.txt").read_text().splitlines()]
+    here = [kind for kind, process in made if process == str(os.getpid())]
+    assert sorted(here) == ["method", "task"]  # one of each for all cells
+    assert sum(kind == "method" for kind, _ in made) == 1 + 2  # two seeds
+    assert sum(kind == "task" for kind, _ in made) == 1 + 2 * 4  # of four methods
+
+
+def test_a_run_parses_each_line_of_the_records_once(cli, run_toys, monkeypatch):
+    cli(*run_toys, "--task", "toy")
+    reader.parse_results.cache_clear()
+    parsed = Counter()
+    monkeypatch.setattr(reader, "_parsed", lambda line, real=reader._parsed: parsed.update([line]) or real(line))
+
+    assert cli(*run_toys, "--task", "toy", "--method", "toy_blend").code == 0
+
+    assert len(parsed) == 4 * 2 * 4  # four methods, two seeds, a cell and three generations
+    assert set(parsed.values()) == {1}
+
+
 def test_a_dry_run_says_what_is_done_and_what_is_skipped(cli, run_toys):
     cli(*run_toys, "--task", "toy", "--seeds", "1")
     ran = cli(*run_toys, "--task", "toy", "--seeds", "1", "--method", "toy_picky", "--dry-run")
@@ -87,8 +145,8 @@ def test_a_cell_that_fails_is_named_and_the_others_stand(cli, run_toys):
 def test_an_interrupted_run_says_how_to_resume_and_resumes(cli, run_toys, monkeypatch):
     command = ("--method", "toy_blend", "--task", "toy_sgd", "--seeds", "1")
 
-    def interrupt(self, spec, t):
-        if spec.method == "toy_blend":
+    def interrupt(self, cell, t):
+        if cell.method.name == "toy_blend":
             raise KeyboardInterrupt
 
     monkeypatch.setattr("sys.argv", ["collapsebench", *map(str, run_toys), *command])
@@ -118,6 +176,8 @@ def test_an_interrupted_run_says_how_to_resume_and_resumes(cli, run_toys, monkey
         ),
         (["--set", "share"], "--set share is not NAME=VALUE.", "For example: --set threshold=0.999"),
         (["--set", "share=1"], "--set is given without a method.", "Name the method with --method."),
+        (["--task", ""], "--task names nothing.", "Leave it out, or write names with commas between them."),
+        (["--method", " ,"], "--method names nothing.", "Leave it out, or write names with commas between them."),
         (["--plugin", "missing.py"], "No plug-in file ", "Pass the path of a Python file."),
     ],
 )
@@ -188,3 +248,11 @@ def test_missing_data_are_one_message_before_anything_runs(console, monkeypatch,
     assert ran.err.count("is missing") == 1
     assert "COLLAPSEBENCH_DATA" in ran.err and "tinystories/" in ran.err
     assert not list(tmp_path.glob("store/cells/*"))
+
+
+@pytest.mark.parametrize("seeds", ["0", "1000000000"])
+def test_a_number_of_seeds_that_cannot_be_meant_is_refused_at_once(console, run_toys, seeds):
+    ran = console(*run_toys, "--dry-run", "--seeds", seeds)
+    assert ran.code == 2
+    assert "Invalid value for '--seeds': Input should be" in ran.err
+    assert ran.out == ""

@@ -39,24 +39,24 @@ def typed(registries):
 
 
 def test_a_run_has_the_references_once_and_every_seed(toy, make_protocol):
-    specs = enumerate_cells(
-        make_protocol(), [("toy_blend", {}), ("replace", {}), ("toy_blend", {"share": "0.25"})], ["toy"]
-    )
+    methods = [make_method("toy_blend", {}), make_method("replace", {}), make_method("toy_blend", {"share": "0.25"})]
+    cells = enumerate_cells(make_protocol(), methods, ["toy"])
 
-    lineup = [(spec.method, dict(spec.params)) for spec in specs if spec.seed == 0]
-    assert lineup == [*((name, {}) for name in REFERENCES), ("toy_blend", {}), ("toy_blend", {"share": "0.25"})]
-    assert [spec.seed for spec in specs if spec.method == "replace"] == [0, 1]
-    assert {spec.task for spec in specs} == {"toy"}
+    lineup = [cell.method.label for cell in cells if cell.seed == 0]
+    assert lineup == [*REFERENCES, "toy_blend", "toy_blend(share=0.25)"]
+    assert [cell.seed for cell in cells if cell.method.name == "replace"] == [0, 1]
+    assert {cell.task.name for cell in cells} == {"toy"}
 
 
 def test_all_tasks_of_the_protocol_and_its_seeds_are_the_default(toy, make_protocol):
-    assert {spec.task for spec in enumerate_cells(make_protocol(), [])} == {"toy", "toy_sgd", "toy_finite"}
+    assert {cell.task.name for cell in enumerate_cells(make_protocol(), [])} == {"toy", "toy_sgd", "toy_finite"}
     assert len(enumerate_cells(make_protocol(), [], ["toy"], seeds=5)) == 3 * 5
 
 
 def test_a_parameter_at_its_default_is_the_same_method(toy, make_protocol):
-    specs = enumerate_cells(make_protocol(), [("toy_blend", {}), ("toy_blend", {"share": "0.5"})], ["toy"], seeds=1)
-    assert [spec.method for spec in specs] == [*REFERENCES, "toy_blend"]
+    same = [make_method("toy_blend", {}), make_method("toy_blend", {"share": "0.5"})]
+    cells = enumerate_cells(make_protocol(), same, ["toy"], seeds=1)
+    assert [cell.method.label for cell in cells] == [*REFERENCES, "toy_blend"]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_parameter_at_its_default_is_the_same_method(toy, make_protocol):
 )
 def test_unknown_names_are_a_users_mistake_with_the_nearest_name(toy, make_protocol, methods, tasks, said, hint):
     with pytest.raises(UsageError) as error:
-        enumerate_cells(make_protocol(), methods, tasks)
+        enumerate_cells(make_protocol(), [make_method(name, params) for name, params in methods], tasks)
     assert said in error.value.message
     assert hint in error.value.hint
     assert error.value.exit_code == 2

@@ -13,7 +13,7 @@ from ..core import processes
 
 if TYPE_CHECKING:
     from ..core.records import CellResult
-    from ..loop.cell import CellSpec
+    from ..loop.cell import Cell
 
 
 class LiveProgress:
@@ -50,20 +50,16 @@ class LiveProgress:
     ) -> None:
         self._bars.stop()
 
-    def generation(self, spec: CellSpec, t: int) -> None:
+    def generation(self, cell: Cell, t: int) -> None:
         """A cell finished generation t."""
-        name = _name(spec)
-        if name not in self._running:
-            from ..loop.protocol import Protocol as Rules
+        if cell.name not in self._running:
+            self._running[cell.name] = self._bars.add_task(cell.name, total=cell.rules.generations)
+        self._bars.update(self._running[cell.name], completed=t)
 
-            generations = Rules.model_validate_json(spec.protocol).rules(spec.task).generations
-            self._running[name] = self._bars.add_task(name, total=generations)
-        self._bars.update(self._running[name], completed=t)
-
-    def finished(self, spec: CellSpec, result: CellResult) -> None:
+    def finished(self, cell: Cell, result: CellResult) -> None:
         """A cell ended, in whatever way."""
         self.finished_cells += 1
-        name = _name(spec)
+        name = cell.name
         if name in self._running:
             self._bars.remove_task(self._running.pop(name))
         self._bars.update(self._overall, completed=self.finished_cells)
@@ -72,8 +68,3 @@ class LiveProgress:
             elapsed = time.monotonic() - self._started
             line = f"[{self.finished_cells}/{self._total}] {elapsed:6.1f} s  {name}: {ending}"
             self._console.print(line, markup=False, highlight=False, soft_wrap=True)
-
-
-def _name(spec: CellSpec) -> str:
-    params = ", ".join(f"{key}={value}" for key, value in spec.params.items())
-    return f"{spec.method}{f'({params})' if params else ''} on {spec.task}, seed {spec.seed}"

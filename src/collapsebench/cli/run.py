@@ -6,7 +6,6 @@ import os
 import shlex
 import sys
 from collections.abc import Sequence
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,15 +17,13 @@ from .options import DEFAULT_BOARDS, DEFAULT_STORE, BoardsOption, PluginOption, 
 
 if TYPE_CHECKING:
     from ..core.records import CellResult
-    from ..loop.cell import Cell, CellSpec
+    from ..loop.cell import Cell
     from ..loop.protocol import Protocol
+    from ..loop.store import Store
     from ..render.samples import Sheet
 
 
-class Executor(StrEnum):
-    """Where cells run."""
-
-    LOCAL = "local"
+MOST_SEEDS = 10_000
 
 
 def run(
@@ -36,7 +33,7 @@ def run(
     task: Annotated[str | None, typer.Option("--task", help="Only these tasks, comma-separated.")] = None,
     protocol: Annotated[str, typer.Option("--protocol", help="A shipped protocol or a YAML file.")] = "quick",
     seeds: Annotated[
-        int | None, typer.Option("--seeds", min=1, help="Number of seeds; by default the protocol's.")
+        int | None, typer.Option("--seeds", min=1, max=MOST_SEEDS, help="Number of seeds; by default the protocol's.")
     ] = None,
     settings: Annotated[
         list[str] | None,
@@ -47,7 +44,6 @@ def run(
         int | None,
         typer.Option("--workers", min=0, help="Worker processes; 0: this process; default: all cores."),
     ] = None,
-    executor: Annotated[Executor, typer.Option("--executor", help="Where cells run.")] = Executor.LOCAL,
     store: StoreOption = DEFAULT_STORE,
     boards: BoardsOption = DEFAULT_BOARDS,
     lm_eval: Annotated[
@@ -68,7 +64,8 @@ def run(
     Example: collapsebench run --method token_edit --task arithmetic,gaussian --seeds 5
     """
     from ..core.registry import load_plugins
-    from ..loop.plan import build_cell, enumerate_cells
+    from ..loop.plan import enumerate_cells
+    from ..loop.plugins import make_method
     from ..loop.protocol import load_protocol
     from ..loop.store import Store
     from ..results.merge import check_board
@@ -77,19 +74,18 @@ def run(
     load_plugins(plugin or [])
     rules = load_protocol(protocol)
     plugins = [str(path.resolve()) for path in plugin or []]
-    tasks = task.split(",") if task else None
-    rules = _with_lm_eval(rules, tasks, lm_eval.split(",") if lm_eval else [], lm_eval_limit)
-    names, params = _methods(method or []), parse_settings(settings or [])
+    tasks = None if task is None else _names("--task", [task])
+    rules = _with_lm_eval(rules, tasks, [] if lm_eval is None else _names("--lm-eval", [lm_eval]), lm_eval_limit)
+    names, params = _methods(method), parse_settings(settings or [])
     if params and not names:
         raise UsageError("--set is given without a method.", "Name the method with --method.")
-    lineup = [(name, params) for name in names]
-    specs = enumerate_cells(rules, lineup, tasks, seeds, plugins)
+    cells = enumerate_cells(rules, [make_method(name, params) for name in names], tasks, seeds, plugins)
     if dry_run or explain:
-        _describe(specs, store, explain)
+        _describe(cells, Store(store), explain)
         return
-    check_board(boards / rules.name, map(build_cell, specs))  # nothing runs for a board that refuses it
-    results = _execute(specs, store, keep_checkpoints, _workers(workers))
-    sheets = list(draw_sheets(specs, Store(store)))
+    check_board(boards / rules.name, cells)  # nothing runs for a board that refuses it
+    results = _execute(cells, store, keep_checkpoints, _workers(workers))
+    sheets = list(draw_sheets(cells, Store(store)))
     if not processes.is_main():
         return
     _publish(rules, results, sheets, boards)
@@ -106,11 +102,19 @@ def _workers(wanted: int | None) -> int:
     return (os.cpu_count() or 1) if wanted is None else wanted
 
 
-def _methods(options: Sequence[str]) -> list[str]:
+def _methods(options: Sequence[str] | None) -> list[str]:
     from ..core.method import METHODS
 
-    names = [name for option in options for name in option.split(",") if name]
+    names = [] if options is None else _names("--method", options)
     return METHODS.names() if "all" in names else names
+
+
+def _names(option: str, values: Sequence[str]) -> list[str]:
+    """The names in a comma-separated, perhaps repeated option."""
+    names = [name.strip() for value in values for name in value.split(",") if name.strip()]
+    if not names:
+        raise UsageError(f"{option} names nothing.", "Leave it out, or write names with commas between them.")
+    return names
 
 
 def _with_lm_eval(rules: Protocol, tasks: Sequence[str] | None, names: Sequence[str], limit: int | None) -> Protocol:
@@ -134,33 +138,29 @@ def _with_lm_eval(rules: Protocol, tasks: Sequence[str] | None, names: Sequence[
     return rules
 
 
-def _execute(specs: Sequence[CellSpec], store: Path, keep_checkpoints: bool, workers: int) -> list[CellResult]:
+def _execute(cells: Sequence[Cell], store: Path, keep_checkpoints: bool, workers: int) -> list[CellResult]:
     from ..loop.executors.local import Options, run_here, run_pool
-    from ..loop.plan import build_cell
     from ..loop.runner import finished
     from ..loop.store import Store
     from .progress import LiveProgress
 
     results: list[CellResult] = []
-    remaining: list[CellSpec] = []
-    unprepared: dict[str, Cell] = {}
-    for spec in specs:
-        cell = build_cell(spec)
+    remaining: list[Cell] = []
+    for cell in cells:
         if result := finished(cell, Store(store)):
             results.append(cell.with_current_metadata(result))
         else:
-            remaining.append(spec)
-            unprepared.setdefault(cell.task.name, cell)
-    for cell in unprepared.values():  # missing or damaged data are one message before anything runs
-        cell.prepared_task()
+            remaining.append(cell)
+    for cell in {cell.task.name: cell for cell in remaining}.values():
+        cell.prepared_task()  # missing or damaged data are one message before anything runs
     options = Options(store, keep_checkpoints)
-    with LiveProgress(len(specs), done=len(results)) as progress:
+    with LiveProgress(len(cells), done=len(results)) as progress:
         running = run_pool(remaining, options, progress, workers) if workers else run_here(remaining, options, progress)
         try:
             results.extend(running)
         except KeyboardInterrupt:
             running.close()  # type: ignore[attr-defined]
-            _say_how_to_resume(progress.finished_cells, len(specs))
+            _say_how_to_resume(progress.finished_cells, len(cells))
             raise typer.Exit(130) from None
     return results
 
@@ -199,18 +199,15 @@ def _report_failures(failed: Sequence[CellResult], store: Path) -> None:
     typer.echo(f"Tracebacks: failure.txt in each cell's folder under {store / 'cells'}.", err=True)
 
 
-def _describe(specs: Sequence[CellSpec], store: Path, explain: bool) -> None:
-    from ..loop.plan import build_cell
+def _describe(cells: Sequence[Cell], store: Store, explain: bool) -> None:
     from ..loop.runner import finished
-    from ..loop.store import Store
 
-    for spec in specs:
-        cell = build_cell(spec)
-        done = finished(cell, Store(store))
+    for cell in cells:
+        done = finished(cell, store)
         state = "to run" if done is None else done.cell.status
         reason = f" ({done.cell.reason})" if done and done.cell.reason else ""
         typer.echo(f"{state}{reason}: {cell.name}")
         if explain:
             for part, digest in cell.key_parts().items():
                 typer.echo(f"    {part}: {digest}")
-    typer.echo(f"{len(specs)} cells")
+    typer.echo(f"{len(cells)} cells")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from ..core.corpus import Corpus
     from ..learners.lm.causal_lm import CausalLM
-    from ..loop.cell import CellSpec
+    from ..loop.cell import Cell
     from ..loop.lineage import Lineage
     from ..loop.store import CellFolder, Store
     from ..render.samples import Sheet
@@ -89,18 +89,17 @@ def write_sheet(folder: CellFolder, store: Store, count: int, path: Path) -> Non
     write_atomic(path, png(sheet, lineage.cell.digest))
 
 
-def draw_sheets(specs: Iterable[CellSpec], store: Store) -> Iterator[Sheet]:
+def draw_sheets(cells: Iterable[Cell], store: Store) -> Iterator[Sheet]:
     """Sheets for a board, of the cells that are done, from the stages in the store.
 
     What a plug-in fails to draw is said and left out.
     """
     from ..loop.lineage import Lineage
-    from ..loop.plan import build_cell
     from ..loop.runner import finished
     from ..render.samples import SEED, Sheet
     from ..render.sheet import pictured
 
-    for cell in (build_cell(spec) for spec in specs if spec.seed == SEED):
+    for cell in (cell for cell in cells if cell.seed == SEED):
         done = finished(cell, store) if pictured(cell.task) else None
         if done is None or done.cell.status != "done":
             continue

@@ -2,51 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ..core.errors import ProtocolError
+from ..core.method import Method
 from ..core.records import REFERENCES
 from ..core.registry import load_plugins
 from ..core.task import Task
 from .cell import Cell, CellSpec
 from .plugins import make_method, make_task
-from .protocol import Protocol
+from .protocol import Protocol, TaskRules
 
 
 def enumerate_cells(
     protocol: Protocol,
-    methods: Sequence[tuple[str, Mapping[str, Any]]],
+    methods: Sequence[Method],
     tasks: Sequence[str] | None = None,
     seeds: int | None = None,
     plugins: Sequence[str] = (),
-) -> list[CellSpec]:
+) -> list[Cell]:
     """All cells of a run, references first, ordered so that costly shared work is not waited for.
 
     Args:
         protocol: the rules.
-        methods: names with the hyper-parameters that were set.
+        methods: what is run beside the references; one whose label stands twice is run once.
         tasks: names, or None for all of the protocol.
         seeds: how many seeds, or None for the protocol's.
         plugins: plug-in files that workers must load.
 
     Raises:
-        UsageError: an unknown task, method or hyper-parameter.
+        UsageError: a task that the protocol does not score.
+        PluginError, ProtocolError: a method or a task does not work under these rules.
     """
-    wanted = list(protocol.tasks) if tasks is None else list(tasks)
-    for name in wanted:
-        protocol.rules(name)
-    lineup: dict[str, tuple[str, Mapping[str, Any]]] = {}
-    for name, params in [*((reference, {}) for reference in REFERENCES), *methods]:
-        lineup.setdefault(make_method(name, params).label, (name, params))
-    text = protocol.model_dump_json()
-    return [
-        CellSpec(text, task, name, dict(params), seed, tuple(plugins))
-        for task in wanted
-        for name, params in lineup.values()
-        for seed in range(seeds or protocol.seeds)
-    ]
+    wanted = {name: protocol.rules(name) for name in (protocol.tasks if tasks is None else tasks)}
+    lineup: dict[str, Method] = {}
+    for method in (*(make_method(reference, {}) for reference in REFERENCES), *methods):
+        lineup.setdefault(method.label, method)
+    cells: list[Cell] = []
+    for name, rules in wanted.items():
+        task = _task(name, rules)
+        for method in lineup.values():
+            method.check(rules.n)
+            cells += [Cell(protocol, task, method, seed, tuple(plugins)) for seed in range(seeds or protocol.seeds)]
+    return cells
 
 
 def build_cell(spec: CellSpec) -> Cell:
@@ -57,12 +56,17 @@ def build_cell(spec: CellSpec) -> Cell:
     """
     load_plugins(Path(path) for path in spec.plugins)
     protocol = Protocol.model_validate_json(spec.protocol)
-    task = make_task(spec.task, protocol.rules(spec.task).params)
-    check_start(task, protocol.rules(spec.task).start)
-    check_lm_eval(task, protocol.rules(spec.task).lm_eval)
-    method = make_method(spec.method, spec.params)
-    method.check(protocol.rules(spec.task).n)
+    rules = protocol.rules(spec.task)
+    task, method = _task(spec.task, rules), make_method(spec.method, spec.params)
+    method.check(rules.n)
     return Cell(protocol, task, method, spec.seed, spec.plugins)
+
+
+def _task(name: str, rules: TaskRules) -> Task:
+    task = make_task(name, rules.params)
+    check_start(task, rules.start)
+    check_lm_eval(task, rules.lm_eval)
+    return task
 
 
 def check_start(task: Task, start: str) -> None:

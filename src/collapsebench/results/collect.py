@@ -10,7 +10,7 @@ from typing import Any
 from ..core.commands import completing_command, run_command
 from ..core.errors import RecordError
 from ..core.records import CellResult
-from ..loop.plan import build_cell, enumerate_cells
+from ..loop.plan import enumerate_cells
 from ..loop.plugins import make_method
 from ..loop.protocol import Protocol, load_protocol
 from ..loop.runner import finished
@@ -51,9 +51,9 @@ def collect(
         RecordError: cells are missing, with the command that completes them; or the board holds records of another
             version of the protocol, of a task or of the method.
     """
-    rules, label = load_protocol(protocol), make_method(name, params).label
-    specs = enumerate_cells(rules, [(name, params)], plugins=[str(path.resolve()) for path in plugins])
-    cells = [build_cell(spec) for spec in specs]
+    rules, method = load_protocol(protocol), make_method(name, params)
+    label = method.label
+    cells = enumerate_cells(rules, [method], plugins=[str(path.resolve()) for path in plugins])
     there = {place: result.cell.cell for place, result in check_board(board, cells).items()}
     found: list[CellResult] = []
     missing: list[Place] = []

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,7 +50,7 @@ def read_results(path: Path) -> list[CellResult]:
     return [located.result for located in read_located(path)]
 
 
-def read_located(path: Path) -> list[LocatedResult]:
+def read_located(path: Path) -> tuple[LocatedResult, ...]:
     """All cells of a records file, each with its line.
 
     Raises:
@@ -62,8 +63,9 @@ def read_located(path: Path) -> list[LocatedResult]:
     return parse_results(path.read_bytes(), path)
 
 
-def parse_results(content: bytes, path: Path) -> list[LocatedResult]:
-    """All cells in the content of a records file, each with its line.
+@lru_cache(maxsize=256)
+def parse_results(content: bytes, path: Path) -> tuple[LocatedResult, ...]:
+    """All cells in the content of a records file, each with its line; the same content is parsed once per process.
 
     Args:
         content: the bytes of the file.
@@ -91,7 +93,7 @@ def parse_results(content: bytes, path: Path) -> list[LocatedResult]:
         if rest or not lines:
             number = len(lines) + 1
             raise _Refusal("line", "the last line is cut off" if rest else "the file is empty")
-        results = [LocatedResult(line, CellResult(cell, tuple(generations))) for line, cell, generations in found]
+        results = tuple([LocatedResult(line, CellResult(cell, tuple(made))) for line, cell, made in found])
         for located in results:
             number = located.line
             _refuse_first(_ending_problems(located.result))

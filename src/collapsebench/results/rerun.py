@@ -51,11 +51,11 @@ def rerun(
         RecordError: a cell ends in another way or too far from its record.
     """
     for recorded in results:
-        spec = cell_of(recorded.cell, rules, plugins).spec
+        cell = cell_of(recorded.cell, rules, plugins)
         started = time.monotonic()
         with tempfile.TemporaryDirectory() as store:
             options = Options(Path(store))
-            (again,) = run_pool([spec], options, Silent(), 1) if workers else run_here([spec], options, Silent())
+            (again,) = run_pool([cell], options, Silent(), 1) if workers else run_here([cell], options, Silent())
         yield _compared(path, recorded, again, time.monotonic() - started, tolerance)
 
 

@@ -6,7 +6,6 @@ import pytest
 from collapsebench.core.errors import StoreError
 from collapsebench.loop.executors.local import Options, run_here, run_pool
 from collapsebench.loop.executors.progress import Silent
-from collapsebench.loop.plan import build_cell
 from collapsebench.loop.runner import finished
 from collapsebench.loop.store import Store
 
@@ -17,18 +16,18 @@ class Heard:
     def __init__(self):
         self.generations, self.cells = [], []
 
-    def generation(self, spec, t):
-        self.generations.append((spec.method, t))
+    def generation(self, cell, t):
+        self.generations.append((cell.method.name, t))
 
-    def finished(self, spec, result):
-        self.cells.append((spec.method, result.cell.status))
+    def finished(self, cell, result):
+        self.cells.append((cell.method.name, result.cell.status))
 
 
 class Interrupting(Silent):
     """Progress during which the user presses Ctrl-C, in the second generation of `replace`."""
 
-    def generation(self, spec, t):
-        if (spec.method, t) == ("replace", 1):
+    def generation(self, cell, t):
+        if (cell.method.name, t) == ("replace", 1):
             raise KeyboardInterrupt
 
 
@@ -36,29 +35,29 @@ def by_name(results):
     return {result.cell.method.name: result for result in results}
 
 
-def test_cells_run_here_one_after_the_other(make_spec, tmp_path):
+def test_cells_run_here_one_after_the_other(make_cell, tmp_path):
     heard = Heard()
-    specs = [make_spec("replace", generations=1), make_spec("toy_fail", at=1), make_spec("toy_picky")]
+    cells = [make_cell("replace", generations=1), make_cell("toy_fail", at=1), make_cell("toy_picky")]
 
-    results = list(run_here(specs, Options(tmp_path), heard))
+    results = list(run_here(cells, Options(tmp_path), heard))
 
     assert [result.cell.status for result in results] == ["done", "failed", "unsupported"]
     assert heard.generations == [("replace", 0), ("replace", 1), ("toy_fail", 0)]
     assert heard.cells == [("replace", "done"), ("toy_fail", "failed"), ("toy_picky", "unsupported")]
 
 
-def test_a_pool_gives_the_same_results_and_outlives_a_worker_that_dies(make_spec, tmp_path):
+def test_a_pool_gives_the_same_results_and_outlives_a_worker_that_dies(make_cell, tmp_path):
     heard = Heard()
-    specs = [
-        make_spec("toy_blend", "toy_sgd"),
-        make_spec("toy_die"),
-        make_spec("toy_fail", at=1),
-        make_spec("accumulate"),
+    cells = [
+        make_cell("toy_blend", "toy_sgd"),
+        make_cell("toy_die"),
+        make_cell("toy_fail", at=1),
+        make_cell("accumulate"),
     ]
 
-    pool = by_name(run_pool(specs, Options(tmp_path / "pool"), heard, workers=2))
+    pool = by_name(run_pool(cells, Options(tmp_path / "pool"), heard, workers=2))
 
-    here = by_name(run_here([specs[0], *specs[2:]], Options(tmp_path / "here"), Silent()))
+    here = by_name(run_here([cells[0], *cells[2:]], Options(tmp_path / "here"), Silent()))
     assert set(pool) == {*here, "toy_die"}
     assert all(pool[name].same_result(here[name]) for name in here)
     assert pool["toy_die"].cell.status == "failed"
@@ -70,9 +69,9 @@ def test_a_pool_gives_the_same_results_and_outlives_a_worker_that_dies(make_spec
     assert not multiprocessing.active_children()
 
 
-def test_a_worker_that_died_idle_is_replaced_and_an_interrupted_pool_ends_its_workers(make_spec, tmp_path, monkeypatch):
+def test_a_worker_that_died_idle_is_replaced_and_an_interrupted_pool_ends_its_workers(make_cell, tmp_path, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS")  # workers get one thread whatever this process has
-    first, second = make_spec("frozen"), make_spec("replace", "toy_sgd", generations=50)
+    first, second = make_cell("frozen"), make_cell("replace", "toy_sgd", generations=50)
     store = Store(tmp_path / "store")
 
     running = run_pool([first, second], Options(store.root), Interrupting(), workers=1)
@@ -85,16 +84,16 @@ def test_a_worker_that_died_idle_is_replaced_and_an_interrupted_pool_ends_its_wo
 
     assert not multiprocessing.active_children()
     assert "OMP_NUM_THREADS" not in os.environ
-    assert finished(build_cell(first), store) is not None
-    assert finished(build_cell(second), store) is None
+    assert finished(first, store) is not None
+    assert finished(second, store) is None
     (resumed,) = run_here([second], Options(store.root), Silent())
     assert resumed.same_result(next(run_here([second], Options(tmp_path / "other"), Silent())))
 
 
-def test_a_store_that_cannot_be_written_stops_the_whole_run(make_spec, tmp_path):
+def test_a_store_that_cannot_be_written_stops_the_whole_run(make_cell, tmp_path):
     (tmp_path / "file").write_text("not a folder")
-    options, specs = Options(tmp_path / "file" / "store"), [make_spec("replace"), make_spec("frozen")]
-    for run in (lambda: run_pool(specs, options, Silent(), workers=1), lambda: run_here(specs, options, Silent())):
+    options, cells = Options(tmp_path / "file" / "store"), [make_cell("replace"), make_cell("frozen")]
+    for run in (lambda: run_pool(cells, options, Silent(), workers=1), lambda: run_here(cells, options, Silent())):
         with pytest.raises(StoreError, match="Cannot"):
             list(run())
     assert not multiprocessing.active_children()

@@ -22,7 +22,7 @@ import torch
 
 from ...core.errors import CollapsebenchError
 from ...core.records import CellResult
-from ..cell import CellSpec
+from ..cell import Cell
 from ..plan import build_cell
 from ..runner import Busy, died, run_cell
 from ..store import Store
@@ -52,33 +52,33 @@ class Options:
     keep_checkpoints: bool = False
 
 
-def run_here(specs: Sequence[CellSpec], options: Options, progress: Progress) -> Iterator[CellResult]:
+def run_here(cells: Sequence[Cell], options: Options, progress: Progress) -> Iterator[CellResult]:
     """Run cells one after the other in this process."""
     store = Store(options.store)
-    for spec in specs:
+    for cell in cells:
         result = run_cell(
-            build_cell(spec),
+            cell,
             store,
-            on_generation=lambda t, spec=spec: progress.generation(spec, t),  # type: ignore[misc]
+            on_generation=lambda t, cell=cell: progress.generation(cell, t),  # type: ignore[misc]
             keep_checkpoints=options.keep_checkpoints,
         )
-        progress.finished(spec, result)
+        progress.finished(cell, result)
         yield result
 
 
-def run_pool(specs: Sequence[CellSpec], options: Options, progress: Progress, workers: int) -> Iterator[CellResult]:
+def run_pool(cells: Sequence[Cell], options: Options, progress: Progress, workers: int) -> Iterator[CellResult]:
     """Run cells in a pool of spawned workers; results come in the order in which cells finish.
 
     Raises:
         CollapsebenchError: what stops the whole run, such as a full disk; running workers are ended.
     """
-    queue = _Queue(deque(specs))
-    pool = [_Worker(options) for _ in range(min(workers, len(specs)))]
+    queue = _Queue(deque(cells))
+    pool = [_Worker(options) for _ in range(min(workers, len(cells)))]
     try:
-        while queue.waiting or any(worker.spec for worker in pool):
+        while queue.waiting or any(worker.cell for worker in pool):
             for worker in pool:
-                if worker.spec is None and (spec := queue.next()) is not None:
-                    worker.give(spec)
+                if worker.cell is None and (cell := queue.next()) is not None:
+                    worker.give(cell)
             for worker in _ready(pool):
                 yield from _answers(worker, queue, progress)
     finally:
@@ -88,25 +88,25 @@ def run_pool(specs: Sequence[CellSpec], options: Options, progress: Progress, wo
 
 @dataclass
 class _Queue:
-    """Specs to run; those that another process runs come back after a pause."""
+    """Cells to run; those that another process runs come back after a pause."""
 
-    waiting: deque[CellSpec]
+    waiting: deque[Cell]
     not_before: dict[int, float] = field(default_factory=dict)
 
-    def next(self) -> CellSpec | None:
-        """The next spec that may be tried now."""
+    def next(self) -> Cell | None:
+        """The next cell that may be tried now."""
         now = time.monotonic()
         for _ in range(len(self.waiting)):
-            spec = self.waiting.popleft()
-            if self.not_before.get(id(spec), 0.0) <= now:
-                return spec
-            self.waiting.append(spec)
+            cell = self.waiting.popleft()
+            if self.not_before.get(id(cell), 0.0) <= now:
+                return cell
+            self.waiting.append(cell)
         return None
 
-    def put_back(self, spec: CellSpec) -> None:
-        """Try this spec again later."""
-        self.not_before[id(spec)] = time.monotonic() + _BUSY_PAUSE
-        self.waiting.append(spec)
+    def put_back(self, cell: Cell) -> None:
+        """Try this cell again later."""
+        self.not_before[id(cell)] = time.monotonic() + _BUSY_PAUSE
+        self.waiting.append(cell)
 
 
 class _Worker:
@@ -114,7 +114,7 @@ class _Worker:
 
     def __init__(self, options: Options) -> None:
         self.options = options
-        self.spec: CellSpec | None = None
+        self.cell: Cell | None = None
         self.process: SpawnProcess
         self.connection: Connection[Any, Any]
         self._start()
@@ -127,14 +127,14 @@ class _Worker:
             self.process.start()
         theirs.close()
 
-    def give(self, spec: CellSpec) -> None:
+    def give(self, cell: Cell) -> None:
         """Start a cell; in a new process if this one died while it waited."""
-        self.spec = spec
+        self.cell = cell
         try:
-            self.connection.send(spec)
+            self.connection.send(cell.spec)
         except OSError:
             self.restart()
-            self.connection.send(spec)
+            self.connection.send(cell.spec)
 
     def restart(self) -> None:
         """Replace a dead process."""
@@ -143,7 +143,7 @@ class _Worker:
 
     def stop(self) -> None:
         """End the process, at once if it runs a cell; what that has finished is in the store."""
-        if self.spec is not None:
+        if self.cell is not None:
             self.process.terminate()
         self.connection.close()  # an idle worker ends by itself when the pipe does
         self.process.join(_PATIENCE)
@@ -153,30 +153,30 @@ class _Worker:
 
 
 def _ready(pool: Sequence[_Worker]) -> list[_Worker]:
-    busy = {worker.connection: worker for worker in pool if worker.spec is not None}
+    busy = {worker.connection: worker for worker in pool if worker.cell is not None}
     if not busy:
         time.sleep(_BUSY_PAUSE)
     return [busy[connection] for connection in wait(list(busy), timeout=_BUSY_PAUSE)]  # type: ignore[index]
 
 
 def _answers(worker: _Worker, queue: _Queue, progress: Progress) -> Iterator[CellResult]:
-    spec = worker.spec
-    assert spec is not None
+    cell = worker.cell
+    assert cell is not None
     try:
         kind, content = worker.connection.recv()
     except (EOFError, ConnectionError):
         worker.restart()
-        kind, content = "result", died(build_cell(spec), Store(worker.options.store))
+        kind, content = "result", died(cell, Store(worker.options.store))
     if kind == "generation":
-        progress.generation(spec, content)
+        progress.generation(cell, content)
         return
-    worker.spec = None
+    worker.cell = None
     if kind == "busy":
-        queue.put_back(spec)
+        queue.put_back(cell)
     elif kind == "error":
         raise content
     else:
-        progress.finished(spec, content)
+        progress.finished(cell, content)
         yield content
 
 
