@@ -14,16 +14,6 @@ from ..data import data_path
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
 
-_DEFAULTS = {
-    "gpt2": {
-        "resid_pdrop": 0.0,
-        "embd_pdrop": 0.0,
-        "attn_pdrop": 0.0,
-        "activation_function": "gelu_pytorch_tanh",  # the default, as one kernel
-    }
-}
-"""Keys of an architecture that a task sets unless its user does."""
-
 
 class ModelSource(NamedTuple):
     """Where a model comes from: a configuration, or a pretrained base with or without adapters.
@@ -55,7 +45,7 @@ class ModelSource(NamedTuple):
 
     def build(self, tokenizer: PreTrainedTokenizerFast, context: int, rng: torch.Generator) -> PreTrainedModel:
         """The base, or a model of texts of `context` tokens at weights drawn from `rng`."""
-        from ..learners.lm.model import Lora, build_model, load_pretrained, with_lora
+        from ..learners.lm.model import DEFAULTS, Lora, build_model, load_pretrained, with_lora
         from ..learners.lm.tokenizer import vocabulary_size
 
         if self.base:
@@ -68,7 +58,7 @@ class ModelSource(NamedTuple):
             "max_position_embeddings": context + 1,
             "bos_token_id": tokenizer.bos_token_id,
             "eos_token_id": tokenizer.eos_token_id,
-            **_DEFAULTS.get(architecture, {}),
+            **DEFAULTS.get(architecture, {}),
             **{key: _value(value) for key, value in pairs(keys, "=", "model").items()},
         }
         return build_model(config, rng)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import pairwise
 
@@ -11,8 +10,8 @@ import torch
 
 from ..core.corpus import Corpus
 from ..core.errors import Diverged, PluginError
-from ..core.learner import Decoding, FitConfig, FitReport, Learner
-from .gradient import Optimizer, batches, descend, initialised
+from ..core.learner import Decoding, FitConfig, FitReport
+from .gradient import NetworkLearner, Optimizer, batches, descend, initialised
 
 FREQUENCIES = 4
 """Sines and cosines of the time that the network sees, π to 8π."""
@@ -37,7 +36,7 @@ class FlowShape:
     optimizer: Optimizer = field(default_factory=Optimizer)
 
 
-class FlowMatching(Learner):
+class FlowMatching(NetworkLearner):
     """The flow dx/ds = v(x, s) that carries N(0, I) at s = 0 to the data at s = 1.
 
     Conditional flow matching (Lipman et al., arXiv:2210.02747, with σ_min = 0; Tong et al., arXiv:2302.00482,
@@ -52,7 +51,7 @@ class FlowMatching(Learner):
 
     def __init__(self, shape: FlowShape, rng: torch.Generator) -> None:
         self.shape = shape
-        self._velocity = initialised(lambda: _Velocity(shape), rng)
+        self.network = initialised(lambda: _Velocity(shape), rng)
 
     def fit(self, corpus: Corpus, training: FitConfig) -> FitReport:
         """Minimise the mean squared error of the velocity.
@@ -69,11 +68,11 @@ class FlowMatching(Learner):
             data = x[rows]
             noise = torch.randn(data.shape, generator=training.rng)
             time = torch.rand(len(data), 1, generator=training.rng).sqrt()
-            velocity: torch.Tensor = self._velocity(torch.lerp(noise, data, time), time)
+            velocity: torch.Tensor = self.network(torch.lerp(noise, data, time), time)
             return (velocity - (data - noise)).square().mean()
 
         order = list(batches(corpus, training))
-        return descend(self._velocity, self.shape.optimizer, order, len(order), loss)
+        return descend(self.network, self.shape.optimizer, order, len(order), loss)
 
     def sample(self, n: int, rng: torch.Generator, decoding: Decoding, conditions: Corpus | None = None) -> Corpus:
         """`n` rows: column `x`, float32 `[n, d]`. Temperature divides the log density of the noise.
@@ -85,20 +84,12 @@ class FlowMatching(Learner):
         times = torch.linspace(0, 1, self.shape.ode_steps + 1)
         with torch.no_grad():
             for start, end in pairwise(times):
-                slope = self._velocity(x, start.expand(n, 1))
-                ahead = self._velocity(x + (end - start) * slope, end.expand(n, 1))
+                slope = self.network(x, start.expand(n, 1))
+                ahead = self.network(x + (end - start) * slope, end.expand(n, 1))
                 x = x + (end - start) * (slope + ahead) / 2
         if not bool(x.isfinite().all()):
             raise Diverged("The flow carried noise to rows that are not finite.")
         return Corpus({"x": x})
-
-    def state(self) -> dict[str, torch.Tensor]:
-        """The network's weights, float32."""
-        return {name: value.detach().clone() for name, value in self._velocity.state_dict().items()}
-
-    def load(self, state: Mapping[str, torch.Tensor]) -> None:
-        """The inverse of `state`."""
-        self._velocity.load_state_dict(dict(state))
 
 
 class _Velocity(torch.nn.Module):

@@ -189,7 +189,6 @@ class GaussianLearner(Learner):
 
 
 @cache  # a new learner is made in every generation
-@cache
 def _unfitted(d: int) -> tuple[Moments, FloatArray, FloatArray]:
     """All mass at the origin: moments, variances and axes."""
     return Moments(0.0, np.zeros(d), np.zeros((d, d))), np.zeros(d), np.eye(d)

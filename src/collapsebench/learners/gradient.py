@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
 import torch
+from typing_extensions import override
 
 from ..core.corpus import Corpus
 from ..core.errors import Diverged, PluginError
-from ..core.learner import FitConfig, FitReport
+from ..core.learner import FitConfig, FitReport, Learner
 
 N = TypeVar("N", bound=torch.nn.Module)
 
 CHECK_EVERY = 200
 """Steps between looks at the loss; each look waits for the device."""
+
+
+class NetworkLearner(Learner):
+    """A learner whose state is the weights of its network."""
+
+    network: torch.nn.Module
+
+    @override
+    def state(self) -> dict[str, torch.Tensor]:
+        return {name: value.detach().clone() for name, value in self.network.state_dict().items()}
+
+    @override
+    def load(self, state: Mapping[str, torch.Tensor]) -> None:
+        self.network.load_state_dict(dict(state))
 
 
 def initialised(build: Callable[[], N], rng: torch.Generator) -> N:

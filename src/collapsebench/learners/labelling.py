@@ -9,22 +9,21 @@ from typing import NamedTuple
 
 import torch
 from torch.nn import functional as F
+from typing_extensions import override
 
 from ..core.corpus import Corpus
 from ..core.errors import Diverged, PluginError
-from ..core.learner import Decoding, FitConfig, FitReport, Learner, Sites
-from .gradient import Optimizer, batches, descend, initialised
+from ..core.learner import Decoding, FitConfig, FitReport
+from .gradient import NetworkLearner, Optimizer, batches, descend, initialised
+from .image.labels import LabelledImages
 from .image.shape import ImageShape
 
 CHUNK = 2000
 """Images whose features are held in memory at once."""
 
 
-class Labeller(Learner):
-    """p(label | image). The one site is the label.
-
-    Reads the columns `image`, uint8 `[n, pixels]`, and `label`, int64 `[n]`; an image is scaled to a mean square
-    of 1 per pixel. A temperature T raises p to the power 1/T.
+class Labeller(LabelledImages):
+    """p(label | image); an image is scaled to a mean square of 1 per pixel. A temperature T raises p to the power 1/T.
 
     Args:
         shape: of the images.
@@ -32,7 +31,8 @@ class Labeller(Learner):
     """
 
     def __init__(self, shape: ImageShape, labeller: Labeller | None = None) -> None:
-        self.shape, self._labeller = shape, labeller
+        super().__init__(shape)
+        self._labeller = labeller
 
     @abstractmethod
     def outputs(self, images: torch.Tensor) -> torch.Tensor:
@@ -47,32 +47,17 @@ class Labeller(Learner):
         if conditions is None:
             raise PluginError("A model of labels samples only with conditions.", "Pass a corpus with images.")
         writer = self._labeller or self
-        labels = _drawn(writer._log_probs(conditions), rng, decoding.temperature, decoding.top_k)
+        labels = writer.drawn_labels(conditions["image"], rng, decoding.temperature, decoding.top_k)
         return Corpus({"image": conditions["image"], "label": labels})
 
+    @override
     def log_prob(self, corpus: Corpus) -> torch.Tensor:
         """Log-probability of each label given its image, nats, float32 `[n]`."""
         return self.sites(corpus).log_prob.squeeze(1)
 
-    def sites(self, corpus: Corpus) -> Sites:
-        """The same, as the one editable site of each example `[n, 1]`."""
-        log_prob = self._log_probs(self.shape.checked(corpus)).gather(1, corpus["label"].unsqueeze(1))
-        return Sites(log_prob, torch.ones_like(log_prob, dtype=torch.bool))
-
-    def resample(
-        self,
-        corpus: Corpus,
-        mask: torch.Tensor,
-        rng: torch.Generator,
-        top_k: int | None = None,
-        temperature: float = 1.0,
-    ) -> Corpus:
-        """The labels under the mask (bool `[n, 1]`) drawn anew given their images."""
-        drawn = _drawn(self._log_probs(corpus), rng, temperature, top_k)
-        return corpus.with_columns(label=torch.where(mask.squeeze(1), drawn, corpus["label"]))
-
-    def _log_probs(self, corpus: Corpus) -> torch.Tensor:
-        return self.label_log_probs(self.outputs(corpus["image"]))
+    @override
+    def label_posterior(self, images: torch.Tensor) -> torch.Tensor:
+        return self.label_log_probs(self.outputs(images))
 
 
 class FeatureEquations(NamedTuple):
@@ -175,7 +160,7 @@ def random_features(pixels: int, width: int, rng: torch.Generator) -> torch.Tens
     return math.sqrt(2 / (pixels * width)) * torch.randn(pixels, width, generator=rng)
 
 
-class TwoLayerNetwork(Labeller):
+class TwoLayerNetwork(NetworkLearner, Labeller):
     """p(label | image) = softmax(B max(0, A x + a) + b), trained by its cross-entropy; the outputs are p.
 
     Args:
@@ -196,7 +181,12 @@ class TwoLayerNetwork(Labeller):
     ) -> None:
         super().__init__(shape, labeller)
         self._optimizer = optimizer
-        self._network = initialised(lambda: _perceptron(shape.pixels, width, shape.classes), rng)
+        self.network = initialised(
+            lambda: torch.nn.Sequential(
+                torch.nn.Linear(shape.pixels, width), torch.nn.ReLU(), torch.nn.Linear(width, shape.classes)
+            ),
+            rng,
+        )
 
     def fit(self, corpus: Corpus, training: FitConfig) -> FitReport:
         """Minimise the cross-entropy.
@@ -208,44 +198,24 @@ class TwoLayerNetwork(Labeller):
         images, labels = self.shape.checked(corpus)["image"], corpus["label"]
 
         def loss(rows: torch.Tensor) -> torch.Tensor:
-            return F.cross_entropy(self._network(_scaled(images[rows])), labels[rows])
+            return F.cross_entropy(self.network(_scaled(images[rows])), labels[rows])
 
         steps = training.steps_for(len(corpus))
-        return descend(self._network, self._optimizer, batches(corpus, training), steps, loss)
+        return descend(self.network, self._optimizer, batches(corpus, training), steps, loss)
 
     def outputs(self, images: torch.Tensor) -> torch.Tensor:
         """p(label | image)."""
         with torch.no_grad():
-            return torch.cat([self._network(_scaled(chunk)).softmax(1) for chunk in torch.split(images, CHUNK)])
+            return torch.cat([self.network(_scaled(chunk)).softmax(1) for chunk in torch.split(images, CHUNK)])
 
     def label_log_probs(self, outputs: torch.Tensor) -> torch.Tensor:
         """The logarithm of the outputs, which it keeps above the least positive number."""
         return outputs.clamp(min=torch.finfo(outputs.dtype).tiny).log()
 
-    def state(self) -> dict[str, torch.Tensor]:
-        """The network's weights, float32."""
-        return {name: value.detach().clone() for name, value in self._network.state_dict().items()}
-
-    def load(self, state: Mapping[str, torch.Tensor]) -> None:
-        """The inverse of `state`."""
-        self._network.load_state_dict(dict(state))
-
-
-def _perceptron(inputs: int, width: int, outputs: int) -> torch.nn.Sequential:
-    return torch.nn.Sequential(torch.nn.Linear(inputs, width), torch.nn.ReLU(), torch.nn.Linear(width, outputs))
-
 
 def _scaled(images: torch.Tensor) -> torch.Tensor:
     """Images of mean square 1 per pixel, float32 `[n, pixels]`; black ones stay black."""
     return math.sqrt(images.shape[1]) * F.normalize(images.float())
-
-
-def _drawn(log_probs: torch.Tensor, rng: torch.Generator, temperature: float, top_k: int | None) -> torch.Tensor:
-    """A label per row of log-probabilities `[n, classes]`, int64 `[n]`."""
-    logits = log_probs / temperature
-    if top_k is not None and top_k < logits.shape[1]:
-        logits = logits.masked_fill(logits < logits.topk(top_k, dim=1).values[:, -1:], -math.inf)
-    return torch.multinomial(logits.softmax(1), 1, generator=rng).squeeze(1)
 
 
 def _no_rows(width: int, classes: int) -> FeatureEquations:

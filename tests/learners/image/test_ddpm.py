@@ -48,8 +48,8 @@ def knowing(monkeypatch: pytest.MonkeyPatch) -> Callable[[float, float], Conditi
 
     def build(slope: float, bend: float = 0.0) -> ConditionalDDPM:
         learner = ConditionalDDPM(TINY, rng())
-        state = {name: torch.zeros_like(value) for name, value in learner.state().items() if "network" in name}
-        state["network.leave.bias"][:4], state["network.leave.bias"][4:] = slope, bend
+        state = {name: torch.zeros_like(value) for name, value in learner.network.state_dict().items()}
+        state["leave.bias"][:4], state["leave.bias"][4:] = slope, bend
         learner.load({**learner.state(), **state})
         return learner
 

@@ -119,7 +119,7 @@ class ConditionalDDPM(ImageGenerator):
         noise = torch.randn(SCORED, 1, self.shape.pixels, generator=generator(0))
         steps = self._at((torch.arange(SCORED) + 0.5).unsqueeze(1) / SCORED)
         scores = [
-            torch.stack([-self._divergence(chunk, of_one, steps, noise) for of_one in self._every_label(len(chunk))], 1)
+            torch.stack([-self._divergence(chunk, of_one, steps, noise) for of_one in self.every_label(len(chunk))], 1)
             for chunk, _ in self._chunks(images, images)
         ]
         return torch.cat(scores)
@@ -200,9 +200,6 @@ class ConditionalDDPM(ImageGenerator):
     def _at(self, places: torch.Tensor) -> torch.Tensor:
         """The normal step at each place in [0, 1): indices from 1."""
         return (places * (self._steps - 1)).long().clamp(max=self._steps - 2) + 1
-
-    def _every_label(self, n: int) -> list[torch.Tensor]:
-        return [torch.full((n,), label) for label in range(self.shape.classes)]
 
     def _chunks(self, *columns: torch.Tensor) -> Iterator[tuple[torch.Tensor, ...]]:
         size = max(1, CHUNK // (self.shape.pixels * (self.shape.levels + 1)))

@@ -7,23 +7,24 @@ from abc import abstractmethod
 from collections.abc import Mapping
 
 import torch
+from typing_extensions import override
 
 from ...core.corpus import Corpus
-from ...core.learner import Decoding, FitConfig, FitReport, Learner, Sites
-from ..gradient import Optimizer, batches, descend
+from ...core.learner import Decoding, FitConfig, FitReport
+from ..gradient import NetworkLearner, Optimizer, batches, descend
+from .labels import LabelledImages
 from .shape import ImageShape
 
 SMOOTHING = 0.01
 """Examples added to every label's count: a label that died out has a large but finite loss."""
 
 
-class ImageGenerator(Learner):
+class ImageGenerator(NetworkLearner, LabelledImages):
     """p(label) · p(image | label): the labels' frequencies, and a network trained by gradient steps.
 
-    Reads and writes the columns `image`, uint8 `[n, pixels]`, counts from 0 to `shape.levels`, and `label`,
-    int64 `[n]`. Pixel likelihoods are discrete, so a bound on them is at most 0 and a collapsed model's loss
-    is large but finite. Probabilities of an example are lower bounds (ELBO). The one site of an example is
-    its label, with p(label | image) ∝ p(label) · exp(the model's score of the image under the label).
+    Pixel likelihoods are discrete, so a bound on them is at most 0 and a collapsed model's loss is large but finite.
+    Probabilities of an example are lower bounds (ELBO), and p(label | image) ∝ p(label) · exp(the model's score of
+    the image under the label).
 
     Args:
         shape: of the images.
@@ -32,7 +33,8 @@ class ImageGenerator(Learner):
     """
 
     def __init__(self, shape: ImageShape, optimizer: Optimizer, network: torch.nn.Module) -> None:
-        self.shape, self._optimizer, self._network = shape, optimizer, network
+        super().__init__(shape)
+        self._optimizer, self.network = optimizer, network
         self._label_log_prob = torch.full((shape.classes,), -math.log(shape.classes))
 
     # -- what a model family fills in --------------------------------------------------------------
@@ -71,17 +73,15 @@ class ImageGenerator(Learner):
             return -self.objective(images[rows], labels[rows], training.rng).mean()
 
         steps = training.steps_for(len(corpus))
-        return descend(self._network, self._optimizer, batches(corpus, training), steps, loss)
+        return descend(self.network, self._optimizer, batches(corpus, training), steps, loss)
 
+    @override
     def state(self) -> dict[str, torch.Tensor]:
-        """The network's weights and the labels' log-probabilities, float32."""
-        weights = {f"network.{name}": value.detach().clone() for name, value in self._network.state_dict().items()}
-        return {**weights, "label_log_prob": self._label_log_prob.clone()}
+        return {**super().state(), "label_log_prob": self._label_log_prob.clone()}
 
+    @override
     def load(self, state: Mapping[str, torch.Tensor]) -> None:
-        """The inverse of `state`."""
-        weights = {name.removeprefix("network."): t for name, t in state.items() if name.startswith("network.")}
-        self._network.load_state_dict(weights)
+        super().load({name: value for name, value in state.items() if name != "label_log_prob"})
         self._label_log_prob = state["label_log_prob"].clone()
 
     # -- asking ----------------------------------------------------------------------------------
@@ -102,27 +102,10 @@ class ImageGenerator(Learner):
         """A lower bound on log p(image, label) with randomness from `rng`, nats, float `[n]`."""
         return self._label_log_prob[corpus["label"]] + self.image_bound(corpus, rng)
 
-    def sites(self, corpus: Corpus) -> Sites:
-        """The label of each example as its one editable site, with log p(label | image)."""
-        log_prob = self._label_posterior(corpus).gather(1, corpus["label"].unsqueeze(1))
-        return Sites(log_prob, torch.ones_like(log_prob, dtype=torch.bool))
+    @override
+    def label_posterior(self, images: torch.Tensor) -> torch.Tensor:
+        return (self._label_log_prob + self.label_scores(images)).log_softmax(1)
 
-    def resample(
-        self,
-        corpus: Corpus,
-        mask: torch.Tensor,
-        rng: torch.Generator,
-        top_k: int | None = None,
-        temperature: float = 1.0,
-    ) -> Corpus:
-        """The labels under the mask (bool `[n, 1]`) drawn anew from p(label | image)."""
-        logits = self._label_posterior(corpus) / temperature
-        if top_k is not None and top_k < self.shape.classes:
-            least = logits.topk(top_k, dim=1).values[:, -1:]
-            logits = logits.masked_fill(logits < least, -math.inf)
-        drawn = torch.multinomial(logits.softmax(1), 1, generator=rng)
-        label = corpus["label"]
-        return corpus.with_columns(label=torch.where(mask, drawn, label.unsqueeze(1)).squeeze(1))
-
-    def _label_posterior(self, corpus: Corpus) -> torch.Tensor:
-        return (self._label_log_prob + self.label_scores(corpus["image"])).log_softmax(1)
+    def every_label(self, n: int) -> list[torch.Tensor]:
+        """For each label, n times that label, int64 `[n]`."""
+        return [torch.full((n,), label) for label in range(self.shape.classes)]

@@ -78,7 +78,7 @@ class ConditionalVAE(ImageGenerator):
         chunks = torch.split(images, max(1, CHUNK // self.shape.pixels))
         with torch.no_grad():
             scores = [
-                torch.stack([self._vae.elbo(chunk, labels, noise) for labels in self._every_label(len(chunk))], 1)
+                torch.stack([self._vae.elbo(chunk, labels, noise) for labels in self.every_label(len(chunk))], 1)
                 for chunk in chunks
             ]
         return torch.cat(scores)
@@ -107,9 +107,6 @@ class ConditionalVAE(ImageGenerator):
         chunks = zip(torch.split(corpus["image"], size), torch.split(corpus["label"], size), strict=True)
         with torch.no_grad():
             return torch.cat([self._vae.elbo(images, labels, noise(len(labels))) for images, labels in chunks])
-
-    def _every_label(self, n: int) -> list[torch.Tensor]:
-        return [torch.full((n,), label) for label in range(self.shape.classes)]
 
 
 class _Network(torch.nn.Module):

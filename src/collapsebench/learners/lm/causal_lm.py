@@ -13,7 +13,7 @@ from ...core.errors import PluginError
 from ...core.learner import Decoding, FitConfig, FitReport, Learner, Sites
 from ..gradient import Optimizer
 from .device import accelerator
-from .model import build_model
+from .model import DEFAULTS, build_model
 from .sample import generate, resample
 from .score import log_probs, scored_places
 from .tokenizer import BOS, EOS, marks, vocabulary_size
@@ -33,7 +33,7 @@ class LMShape:
         width: hidden size.
         layers: number of blocks.
         heads: attention heads.
-        architecture: `gpt2` or `llama`.
+        architecture: Hugging Face's name of a decoder-only transformer, such as `gpt2` or `llama`.
         tied: whether input and output embeddings are one matrix.
         init: standard deviation of the initial weights.
     """
@@ -53,44 +53,20 @@ class LMShape:
         Raises:
             PluginError: unknown architecture.
         """
-        return build_model(self.config(), rng)
-
-    def config(self) -> dict[str, object]:
-        """The keys of its Hugging Face configuration.
-
-        Raises:
-            PluginError: unknown architecture.
-        """
-        shared = {
-            "model_type": self.architecture,
+        config = {
             "vocab_size": self.vocabulary,
+            "max_position_embeddings": self.context + 1,
+            "hidden_size": self.width,
+            "num_hidden_layers": self.layers,
+            "num_attention_heads": self.heads,
             "initializer_range": self.init,
             "tie_word_embeddings": self.tied,
             "bos_token_id": BOS,
             "eos_token_id": EOS,
         }
-        if self.architecture == "gpt2":
-            return {
-                **shared,
-                "n_positions": self.context + 1,
-                "n_embd": self.width,
-                "n_layer": self.layers,
-                "n_head": self.heads,
-                "resid_pdrop": 0.0,
-                "embd_pdrop": 0.0,
-                "attn_pdrop": 0.0,
-                "activation_function": "gelu_pytorch_tanh",  # the default, as one kernel
-            }
         if self.architecture == "llama":
-            return {
-                **shared,
-                "max_position_embeddings": self.context + 1,
-                "hidden_size": self.width,
-                "intermediate_size": 8 * self.width // 3,
-                "num_hidden_layers": self.layers,
-                "num_attention_heads": self.heads,
-            }
-        raise PluginError(f"Unknown architecture '{self.architecture}'.", "Choose gpt2 or llama.")
+            config["intermediate_size"] = 8 * self.width // 3
+        return build_model({"model_type": self.architecture, **DEFAULTS.get(self.architecture, {}), **config}, rng)
 
 
 class CausalLM(Learner):

@@ -21,6 +21,16 @@ from .device import seeded
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
+DEFAULTS: Mapping[str, Mapping[str, object]] = {
+    "gpt2": {
+        "resid_pdrop": 0.0,
+        "embd_pdrop": 0.0,
+        "attn_pdrop": 0.0,
+        "activation_function": "gelu_pytorch_tanh",  # the default, as one kernel
+    }
+}
+"""Keys of an architecture's configuration that differ from Hugging Face's unless a task sets them."""
+
 
 def build_model(config: Mapping[str, object], rng: torch.Generator) -> PreTrainedModel:
     """A causal language model of any Hugging Face architecture at initial weights drawn from `rng`.

@@ -65,7 +65,8 @@ class Packer:
             use_cache=False,
         ).logits
         packed = token_log_probs(logits, in_rows(tokens, self._marks.pad), self._marks.pad)
-        return packed.new_zeros(tokens.shape).masked_scatter(_widened(present, tokens), packed.flatten()[flat])
+        present = torch.nn.functional.pad(present, (0, tokens.shape[1] - width))
+        return packed.new_zeros(tokens.shape).masked_scatter(present, packed.flatten()[flat])
 
     @cached_property
     def _keeps_apart(self) -> bool:
@@ -81,11 +82,6 @@ class Packer:
             behind = model(input_ids=both, position_ids=places, use_cache=False).logits[:, 4:]
             model.train(training)
         return bool((alone - behind).abs().max() <= 1e-4 * alone.abs().max())
-
-
-def _widened(present: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
-    """The mask with columns of False added, to the width of `like`."""
-    return torch.nn.functional.pad(present, (0, like.shape[1] - present.shape[1]))
 
 
 def rows_of(lengths: list[int]) -> list[list[int]]:
