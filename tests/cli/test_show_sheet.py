@@ -32,7 +32,7 @@ def test_a_sheet_has_a_row_per_generation(cli, ran):
 def test_what_has_no_pictures_is_said(console, ran):
     shown = console("show", "gaussian/replace/0", "--sheet", "sheet.png", "--store", "store")
     assert shown.code == 2
-    assert "The examples of 'gaussian' are no pictures" in shown.err
+    assert "The examples of 'gaussian' are not pictures" in shown.err
 
 
 def test_a_run_leaves_a_sheet_of_every_entry_beside_its_board(cli, ran):

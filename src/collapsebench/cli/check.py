@@ -25,7 +25,7 @@ def check(
         str | None, typer.Option("--task", help="Run methods on these tasks alone, comma-separated; default: core.")
     ] = None,
 ) -> None:
-    """Check that a plug-in keeps its contract, on tiny tasks; a language model among them takes some seconds.
+    """Check on tiny tasks that a plug-in keeps its contract; it takes some seconds.
 
     The command exits with 0 if every check passes, with 3 if one fails or the plug-in cannot be imported.
     """
@@ -51,7 +51,7 @@ def _find(plugin: str) -> tuple[list[type[Method]], list[type[Task]]]:
     from ..core.registry import load_file
     from ..core.task import TASKS
 
-    # Discovery comes first, so that a file that takes an installed name is the one that is refused.
+    # Discovery comes first, so that a file with an installed name is refused.
     names = {*METHODS.names(), *METHODS.unavailable(), *TASKS.names(), *TASKS.unavailable()}
     if not (plugin.endswith(".py") or Path(plugin).is_file()):
         if plugin not in names:
@@ -76,7 +76,7 @@ def _defined_in(cls: type, path: Path) -> bool:
 
 
 def _report(title: str, results: Sequence[CheckResult]) -> bool:
-    """Print one plug-in's checks; whether all passed."""
+    """Print the checks of one plug-in; return whether all passed."""
     from rich import box
     from rich.console import Console
     from rich.table import Table

@@ -1,4 +1,4 @@
-"""`collapsebench list`: what can be run."""
+"""`collapsebench list`: the methods, tasks and protocols that can run."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def list_plugins(
     kind: Annotated[Kind, typer.Argument(help="What to list.")],
     plugin: PluginOption = None,
 ) -> None:
-    """List methods, tasks or protocols; what cannot be imported is listed with the reason."""
+    """List methods, tasks or protocols, and why one is unavailable."""
     from rich.console import Console
 
     if plugin:
@@ -63,7 +63,7 @@ def _methods() -> Table:
 
 
 def _track(cls: type[Method]) -> str:
-    """The track of a method with its default parameters, or of what its card declares if some must be given."""
+    """The track of a method at its defaults, or as its card says if it has parameters without one."""
     if cls.card.reference:
         return "reference"
     if MISSING in cls.parameters().values():

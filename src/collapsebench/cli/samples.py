@@ -1,4 +1,4 @@
-"""What the data of a cell looked like, generation by generation, and how its models go on with the same prompts."""
+"""The data of a cell, generation by generation, and how its models continue the same prompts."""
 
 from __future__ import annotations
 
@@ -27,20 +27,20 @@ SAMPLES = 4
 """Examples shown per generation."""
 
 PROMPTS = 3
-"""Texts of D_0 whose beginning the model of every generation continues."""
+"""Texts of D_0 whose beginning every model continues."""
 
 OPENING = 8
-"""Most tokens of such a beginning, where a task's texts have no prompts of their own."""
+"""Most tokens of a beginning, where texts have no prompt."""
 
 READ = 256
 """Texts per generation that M_0 reads for the histogram."""
 
 BINS = 32
-"""Of the histogram, over 0 to four times the median of D_0."""
+"""Bins of the histogram, from 0 to four times the median of D_0."""
 
 
 def print_samples(folder: CellFolder, store: Store, count: int) -> None:
-    """Go through the lineage again: stored stages are read, closed-form ones computed again."""
+    """Print each generation: read stored stages, compute the others again."""
     from ..core.seeds import generator
 
     lineage = lineage_of(folder, store)
@@ -52,7 +52,7 @@ def print_samples(folder: CellFolder, store: Store, count: int) -> None:
         for line in lineage.task.render(corpus.sample(min(SAMPLES, len(corpus)), generator(record.t))):
             typer.echo(f"    {line}")
         if record.t == 0 and (reader := TextReader.of(lineage)):
-            typer.echo("Models that the run did not keep (--keep-checkpoints) are trained again.", err=True)
+            typer.echo("The run kept no model here (--keep-checkpoints keeps them); they are trained again.", err=True)
         if reader is not None:
             typer.echo(f"    {reader.surprise(record.t)}")
             continued.append(reader.continuations())
@@ -61,7 +61,7 @@ def print_samples(folder: CellFolder, store: Store, count: int) -> None:
 
 
 def lineage_of(folder: CellFolder, store: Store) -> Lineage:
-    """The lineage of a cell that was started, before its first stage."""
+    """The lineage of a cell, before its first stage."""
     from ..loop.cell import CellSpec
     from ..loop.lineage import Lineage
     from ..loop.plan import build_cell
@@ -73,7 +73,7 @@ def lineage_of(folder: CellFolder, store: Store) -> Lineage:
 
 
 def write_sheet(folder: CellFolder, store: Store, count: int, path: Path) -> None:
-    """Write D_0 and what each model of a cell made as a sheet of pictures, one row per generation.
+    """Write a sheet of pictures with one row per generation: D_0, then the samples of each model.
 
     Raises:
         UsageError: the task's examples are no pictures.
@@ -85,15 +85,12 @@ def write_sheet(folder: CellFolder, store: Store, count: int, path: Path) -> Non
     lineage = lineage_of(folder, store)
     sheet = _drawn(lineage, count) if pictured(lineage.task) else None
     if sheet is None:
-        raise UsageError(f"The examples of '{lineage.task.name}' are no pictures.", "Use --samples to see them.")
+        raise UsageError(f"The examples of '{lineage.task.name}' are not pictures.", "Use --samples to see them.")
     write_atomic(path, png(sheet, lineage.cell.digest))
 
 
 def draw_sheets(cells: Iterable[Cell], store: Store) -> Iterator[Sheet]:
-    """Sheets for a board, of the cells that are done, from the stages in the store.
-
-    What a plug-in fails to draw is said and left out.
-    """
+    """Sheets for a board, of finished cells; a message names each that a plug-in fails to draw."""
     from ..loop.lineage import Lineage
     from ..loop.runner import finished
     from ..render.samples import SEED, Sheet
@@ -139,7 +136,7 @@ def bars(counts: Sequence[int]) -> str:
 
 
 class TextReader:
-    """What can be shown of a lineage of causal language models beyond its corpora.
+    """What a lineage of causal language models shows besides its corpora.
 
     Args:
         lineage: at t = 0 or later.
@@ -155,7 +152,7 @@ class TextReader:
 
     @classmethod
     def of(cls, lineage: Lineage) -> TextReader | None:
-        """A reader, or None where the task's learner is not one that continues texts."""
+        """A reader, or None if the task's learner does not continue texts."""
         if "tokens" not in lineage.history[0].value.names:
             return None
         from ..learners.lm.causal_lm import CausalLM
@@ -164,7 +161,7 @@ class TextReader:
         return cls(lineage, first) if isinstance(first, CausalLM) else None
 
     def surprise(self, t: int) -> str:
-        """The histogram of the NLL per token, under M_0, of D_0 or of what M_{t-1} wrote."""
+        """The histogram of the NLL per token under M_0, of D_0 or S_t."""
         from ..scoring.text import histogram
 
         values = self._read(t)
@@ -182,12 +179,12 @@ class TextReader:
         from ..core.seeds import generator
 
         model, texts = self._lineage.model.value, []
-        for i, prompt in enumerate(self._prompts):  # one by one, so that the end of one text moves no draw of another
+        for i, prompt in enumerate(self._prompts):  # one by one: the end of one text moves no draw of another
             texts += self._rendered(model.sample(1, generator(i), Decoding(), prompt))
         return texts
 
     def _openings(self, real: Corpus) -> list[Corpus]:
-        """The prompts of a few texts of D_0, else their first tokens: each one row of `tokens` `[1, k]`, `given` k."""
+        """One row of `tokens` `[1, k]` each: the prompts of a few texts of D_0, or else their first tokens."""
         from ..core.corpus import Corpus
         from ..core.seeds import generator
 
@@ -208,7 +205,7 @@ class TextReader:
         return nll_per_token(self._first, corpus.sample(min(READ, len(corpus)), generator(0)), self._pad)
 
     def _rendered(self, corpus: Corpus) -> list[str]:
-        """Texts as the task shows them, from the columns that it knows."""
+        """Texts as the task renders them, from the columns that it knows."""
         from ..core.corpus import Corpus
 
         return self._lineage.task.render(Corpus({name: corpus[name] for name in self._names}))

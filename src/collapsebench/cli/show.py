@@ -1,4 +1,4 @@
-"""`collapsebench show`: one cell's curves, costs, and what its data looked like."""
+"""`collapsebench show`: the curves, costs and data of one cell."""
 
 from __future__ import annotations
 
@@ -19,13 +19,15 @@ def show(
     cell: Annotated[
         str, typer.Argument(help="TASK/METHOD/SEED, e.g. arithmetic/token_edit/0, or part of a cell's path.")
     ],
-    samples: Annotated[bool, typer.Option("--samples", help="Show examples of every generation's corpus.")] = False,
+    samples: Annotated[
+        bool, typer.Option("--samples", help="Show examples of the corpus of every generation.")
+    ] = False,
     sheet: Annotated[
         Path | None, typer.Option("--sheet", help="Write a PNG with a row of samples per generation (image tasks).")
     ] = None,
     store: StoreOption = DEFAULT_STORE,
 ) -> None:
-    """Show a cell: metrics and costs by generation, and with --samples the data themselves."""
+    """Show the metrics and costs of a cell by generation, and its data with --samples."""
     from ..loop.store import Store
 
     folder = _find(Store(store), cell)
@@ -46,7 +48,7 @@ def show(
 
 
 def _find(store: Store, wanted: str) -> CellFolder:
-    """The newest cell whose path, below `cells/`, starts with TASK/METHOD/sSEED or contains what is wanted."""
+    """The newest cell whose path below `cells/` starts with TASK/METHOD/sSEED or contains `wanted`."""
     paths = {str(folder.path.relative_to(store.root / "cells")): folder for folder in store.cells()}
     task_method, _, seed = wanted.strip("/").rpartition("/")
     matches = [name for name in paths if seed.isdigit() and name.startswith(f"{task_method}/s{seed}-")]

@@ -1,4 +1,4 @@
-"""`collapsebench submit`: write the records of a method that is complete, for a pull request."""
+"""`collapsebench submit`: write the records of a complete method, for a pull request."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ def submit(
     ] = None,
     plugin: PluginOption = None,
     methods: Annotated[
-        Path, typer.Option("--methods", help="Folder that a plug-in file is copied to, if it is there.")
+        Path, typer.Option("--methods", help="Folder that a plug-in file is copied to, if the folder exists.")
     ] = Path("methods"),
     store: StoreOption = DEFAULT_STORE,
     boards: BoardsOption = DEFAULT_BOARDS,
 ) -> None:
-    """Write a method's records and the pages of its board, from finished cells; nothing is run.
+    """Write the records of a method and the pages of its board from finished cells; run nothing.
 
-    Every task and seed of the protocol must be there, and the references. Exits with 3 if they are not, with the
-    command that completes them. Records of other methods on the board stay as they are.
+    It needs every task and seed of the protocol, and the references. Without one it exits with 3 and names the
+    command that completes them. Records of other methods on the board stay.
     """
     from ..core.registry import load_plugins
     from ..loop.protocol import load_protocol
@@ -51,7 +51,7 @@ def submit(
     if target is not None:
         source, copy = target
         shutil.copyfile(source, copy)
-        typer.echo(f"Copied {source.name} to {copy}; work on it there from now on.")
+        typer.echo(f"Copied {source.name} to {copy}; edit it there from now on.")
 
 
 def _place_of_plugin(name: str, methods: Path) -> tuple[Path, Path] | None:
@@ -71,7 +71,7 @@ def _place_of_plugin(name: str, methods: Path) -> tuple[Path, Path] | None:
         return None
     copy = methods / source.name  # under its own name, which is part of the digest
     if copy.exists() and copy.read_bytes() != source.read_bytes():
-        raise UsageError(f"{copy} exists already and is another file.", "Rename the plug-in, or remove that file.")
+        raise UsageError(f"{copy} exists already and is another file.", "Rename the plug-in or remove that file.")
     return source, copy
 
 
@@ -81,4 +81,4 @@ def _report(entry: Submission, path: Path) -> None:
     typer.echo(f"Board: {path.parents[1] / 'README.md'}")
     if entry.references:
         names = sorted({result.cell.method.label for result in entry.references})
-        typer.echo(f"The board lacked reference cells, so those of this machine were added: {', '.join(names)}.")
+        typer.echo(f"The board lacked reference cells; this machine's were added: {', '.join(names)}.")

@@ -1,4 +1,4 @@
-"""`collapsebench validate`: hold the closed forms against the loop."""
+"""`collapsebench validate`: compare the loop with the closed forms of theory."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from .options import DEFAULT_BOARDS, BoardsOption
 
 def validate(
     laws: Annotated[
-        list[str] | None, typer.Argument(metavar="[LAW]...", help="Laws, or families of laws; all by default.")
+        list[str] | None, typer.Argument(metavar="[LAW]...", help="Laws or families of laws; by default all.")
     ] = None,
-    fast: Annotated[bool, typer.Option("--fast", help="Few seeds, in under 3 minutes; writes no page.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="Use few seeds (under 3 minutes); write no page.")] = False,
     workers: Annotated[
         int | None,
         typer.Option("--workers", min=0, help="Worker processes; 0: this process; default: all cores."),
     ] = None,
     boards: BoardsOption = DEFAULT_BOARDS,
 ) -> None:
-    """Hold closed forms from theory against the loop; exit 1 if any fails.
+    """Compare the loop with closed forms from theory; exit with 1 if a claim fails.
 
     A full run over all laws writes validation/README.md and its figures among the leaderboards.
 

@@ -1,4 +1,4 @@
-"""Command lines that messages and pages offer to be pasted."""
+"""Command lines that messages and pages offer to paste."""
 
 from __future__ import annotations
 
