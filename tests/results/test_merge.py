@@ -64,20 +64,20 @@ def of_another(part, result):
 
 
 @pytest.mark.parametrize(
-    ("part", "known", "new"),
+    ("part", "known", "seeds"),
     [
-        ("protocol", ["replace"], ["replace"]),  # even if the run would replace all
-        ("task", ["replace", "frozen"], ["replace"]),
-        ("method", ["replace"], ["replace"]),
+        ("protocol", ["replace"], (0, 1)),  # even if the run would replace all
+        ("task", ["replace", "frozen"], (0, 1)),
+        ("method", ["replace"], (0,)),
     ],
 )
 def test_a_record_of_another_version_that_no_result_replaces_is_refused_and_stays(
-    make_result, tmp_path, part, known, new
+    make_result, tmp_path, part, known, seeds
 ):
     merge_records([of_another(part, make_result(name, seed=seed)) for name in known for seed in (0, 1)], tmp_path)
     before = contents(tmp_path)
     with pytest.raises(RecordError, match=rf"records.{known[-1]}\.jsonl: {part}\.digest: ") as caught:
-        merge_records([make_result(name) for name in new], tmp_path)
+        merge_records([make_result("replace", seed=seed) for seed in seeds], tmp_path)
     assert "pass another folder with --boards" in caught.value.hint
     assert contents(tmp_path) == before
 

@@ -1,6 +1,6 @@
 """Records against the code that is installed: their digests, and all that a record says of protocol, task and method.
 
-`record_reader` has asked whether a run can have written a file; here it is asked whether this code would have.
+`reader` asks whether a run can have written a file; this module asks whether the installed code would have.
 """
 
 from __future__ import annotations

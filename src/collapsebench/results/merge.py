@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -83,19 +83,18 @@ def _records_beside(folder: Path, new: Mapping[Place, Version]) -> dict[Place, C
     """The records of a board, once all may stand beside new ones."""
     paths = sorted((folder / "records").glob("*.jsonl"))
     known = {result.place: result for path in paths for result in read_results(path)}
-    current = {
-        key: digest
-        for (label, task, _), version in new.items()
-        for key, digest in zip((("protocol", ""), ("task", task), ("method", label)), version, strict=True)
-    }
-    for (label, task, seed), result in known.items():
-        replaced = (label, task, seed) in new
-        for kind, group, digest in zip(
-            ("protocol", "task", "method"), ("", task, label), _version(result), strict=True
-        ):
-            if current.get((kind, group), digest) != digest and (kind == "protocol" or not replaced):
-                raise _mixture(_file(folder, result.cell.method.name), result, kind, group)
+    current = {part: digest for place, version in new.items() for part, digest in _parts(place, version)}
+    for place, result in known.items():
+        for part, digest in _parts(place, _version(result)):
+            if current.get(part, digest) != digest and (part[0] == "protocol" or place not in new):
+                raise _mixture(_file(folder, result.cell.method.name), result, *part)
     return known
+
+
+def _parts(place: Place, version: Version) -> Iterator[tuple[tuple[str, str], str]]:
+    """What must have one digest on a board, as kind and name: the protocol, each task and each entry."""
+    label, task, _ = place
+    return zip((("protocol", ""), ("task", task), ("method", label)), version, strict=True)
 
 
 def _mixture(path: Path, result: CellResult, kind: str, name: str) -> RecordError:
