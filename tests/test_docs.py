@@ -1,0 +1,79 @@
+"""The pages are true: links lead somewhere, commands and options exist, shown numbers are those of the board."""
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from collapsebench.cli import app
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").glob("*.md")) + [ROOT / "benchmarks" / "README.md"]
+
+
+def of_page(page):
+    return str(page.relative_to(ROOT))
+
+
+def commands(text):
+    """The words after `collapsebench` in code of a page, with lines that end in a backslash joined."""
+    blocks = re.findall(r"```\w*\n(.*?)```", text, re.DOTALL)
+    lines = [line for block in blocks for line in block.replace("\\\n", " ").splitlines()]
+    spans = re.findall(r"`(collapsebench [^`]+)`", re.sub(r"```.*?```", "", text, flags=re.DOTALL))
+    for line in [*lines, *spans]:
+        found = re.match(r"\s*(?:\$ )?(?:.* -m )?collapsebench (.+)", line)
+        if found and re.match(r"[a-z-]", found[1]):
+            yield shlex.split(found[1], comments=True)
+
+
+def anchors(page):
+    """The fragments that a Markdown page offers: headings, and explicit ids."""
+    text = page.read_text(encoding="utf-8")
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    slugs = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    return slugs | set(re.findall(r'id="([^"]+)"', text))
+
+
+@pytest.mark.parametrize("page", PAGES, ids=of_page)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text(encoding="utf-8")):
+        if target.startswith(("http://", "https://")):
+            continue
+        path, _, fragment = target.partition("#")
+        file = page.parent / path if path else page
+        assert file.exists(), target
+        if fragment and file.suffix == ".md":
+            assert fragment in anchors(file), target
+
+
+@pytest.mark.parametrize("page", PAGES, ids=of_page)
+def test_commands_and_their_options_exist(page):
+    top = get_command(app)
+    for words in commands(page.read_text(encoding="utf-8")):
+        command, path = top, []
+        while words and words[0] in getattr(command, "commands", {}):
+            path.append(words[0])
+            command = command.commands[words.pop(0)]
+        assert path or words[0].startswith("-"), words
+        known = {name for parameter in command.params for name in parameter.opts} | {"--help"}
+        used = {word.partition("=")[0] for word in words if word.startswith("--")}
+        assert used <= known, f"{' '.join(path)}: {sorted(used - known)}"
+
+
+def test_a_page_with_a_wrong_option_is_noticed():
+    (words,) = commands("```sh\n$ collapsebench run --metod replace  # a comment\n```")
+    assert words == ["run", "--metod", "replace"]
+    assert list(commands("The option of `collapsebench verify --sign` marks.")) == [["verify", "--sign"]]
+
+
+def test_the_scores_of_the_readme_are_those_of_the_board():
+    board = (ROOT / "leaderboards" / "quick" / "README.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\|.*README\.md#(entry-[\w-]+)\)(.*)\|$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    assert len(rows) >= 17
+    for entry, cells in rows:
+        (line,) = [line for line in board.splitlines() if f"(#{entry})" in line and "/7" in line][:1]
+        shown = [cell.strip() for cell in cells.strip("|* ").split("|")]
+        on_board = [cell.strip() for cell in line.split("|")]
+        assert set(filter(None, shown)) <= set(on_board), entry
