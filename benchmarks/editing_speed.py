@@ -9,7 +9,7 @@ import time
 
 import torch
 
-from collapsebench import FitConfig
+from collapsebench import Decoding, FitConfig
 from collapsebench.loop.plugins import make_method, make_task
 
 RUNS, STEPS, STORIES = 7, 400, 1000
@@ -48,7 +48,7 @@ for _ in range(RUNS):
         edits = corpus if name == "own work" else corpus.select(torch.arange(STORIES))  # the same rows, not scored
         forward.seconds, start = 0.0, time.process_time()
         mask = method._chosen(log_prob, editable, ctx=None)
-        edited = learner.resample(edits, mask, stream(4), method.top_k, method.temperature)
+        edited = learner.resample(edits, mask, stream(4), Decoding(method.temperature, method.top_k))
         spent.append((time.process_time() - start - forward.seconds, forward.seconds))
 changed = (edited["tokens"] != corpus["tokens"]).sum() / editable.sum()
 print(

@@ -38,9 +38,7 @@ class FreshMix(Method):
         fresh = round(alpha * n) if self.draws == "counts" else self._coins(n, alpha, ctx.rng)
         ctx.log("fresh", fresh)
         parts = [ctx.fresh_real(fresh)] if fresh else []
-        if extra := max(0, n - fresh - len(synthetic)):
-            synthetic = Corpus.concat([synthetic, ctx.model.generate(extra)])
-        return Corpus.concat([*parts, synthetic.sample(n - fresh, ctx.rng)])
+        return Corpus.concat([*parts, ctx.candidates(n - fresh).sample(n - fresh, ctx.rng)])
 
     def _coins(self, n: int, alpha: float, rng: torch.Generator) -> int:
         return int((torch.rand(n, generator=rng, dtype=torch.float64) < alpha).sum())

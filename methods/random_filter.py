@@ -14,6 +14,4 @@ class RandomFilter(Method):
     card = MethodCard(title="Random filter")
 
     def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
-        extra = round(self.candidates * ctx.n) - len(synthetic)
-        pool = Corpus.concat([synthetic, ctx.model.generate(extra)]) if extra > 0 else synthetic
-        return pool.sample(ctx.n, ctx.rng)
+        return ctx.candidates(round(self.candidates * ctx.n)).sample(ctx.n, ctx.rng)

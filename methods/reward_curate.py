@@ -26,13 +26,11 @@ class RewardCurate(Method):
 
     def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
         real = round(ctx.n / (1 + self.lam))
-        curated = self._choices(synthetic, ctx.n - real, ctx)
+        curated = self._choices(ctx.n - real, ctx)
         return Corpus.concat([ctx.history[0].sample(real, ctx.rng), curated]) if real else curated
 
-    def _choices(self, synthetic: Corpus, picks: int, ctx: Context) -> Corpus:
-        extra = self.k * picks - len(synthetic)
-        pool = Corpus.concat([synthetic, ctx.model.generate(extra)]) if extra > 0 else synthetic
-        pool = pool.sample(self.k * picks, ctx.rng)
+    def _choices(self, picks: int, ctx: Context) -> Corpus:
+        pool = ctx.candidates(self.k * picks).sample(self.k * picks, ctx.rng)
         rewards = ctx.reward(pool)
         chance = rewards.view(picks, self.k).softmax(1)
         chosen = torch.multinomial(chance, 1, generator=ctx.rng).squeeze(1) + torch.arange(picks) * self.k

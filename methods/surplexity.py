@@ -22,8 +22,7 @@ class Surplexity(Method):
         return f"{task.title} has no log-probabilities of single tokens" if lacks else None
 
     def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
-        extra = round(self.candidates * ctx.n) - len(synthetic)
-        pool = Corpus.concat([synthetic, ctx.model.generate(extra)]) if extra > 0 else synthetic
+        pool = ctx.candidates(round(self.candidates * ctx.n))
         surprise = self._surprise(pool, ctx)
         chosen = surprise.topk(min(ctx.n, len(pool))).indices
         ctx.log("surprise_before", surprise.mean().item())

@@ -5,7 +5,7 @@ from typing import Literal
 
 import torch
 
-from collapsebench import Context, Corpus, Count, Method, MethodCard, Positive, PositiveShare, method
+from collapsebench import Context, Corpus, Count, Decoding, Method, MethodCard, Positive, PositiveShare, method
 
 PRIORS = {"fixed": "initial_model", "self": "model", "external": "prior"}
 """Value of the hyper-parameter -> the model's name in the context."""
@@ -46,7 +46,7 @@ class TokenEdit(Method):
         before = ctx.previous
         log_prob, editable = prior.sites(before)
         mask = self._chosen(log_prob, editable, ctx)
-        after: Corpus = prior.resample(before, mask, self.top_k, self.temperature)
+        after: Corpus = prior.resample(before, mask, Decoding(self.temperature, self.top_k))
         changed = sum((after[name] != before[name]).sum().item() for name in before)
         ctx.log("sites_selected", mask.sum().item() / editable.sum().item())
         ctx.log("sites_changed", changed / editable.sum().item())

@@ -1,4 +1,3 @@
-from dataclasses import dataclass, field
 from itertools import islice
 
 import pytest
@@ -22,25 +21,19 @@ def ask(toy, make_protocol):
     Gives the answer and what it added to the costs.
     """
 
-    def ask(question, access=EVERYTHING, task=None, name="asking", t=1, rules=None, seed=0, **params):
+    def ask(question, access=EVERYTHING, task=None, name="asking", t=1, rules=None, seed=0):
         answers = {}
 
-        @dataclass(frozen=True)
         class Asking(Method):
-            phi: float = 1.0
-            psi: float = 0.0
-            card: MethodCard = field(default=MethodCard(title="Asking", access=access), repr=False)
+            card = MethodCard(title="Asking", access=set(access))
 
             def curate(self, synthetic, ctx):
                 answers[ctx.t] = question(ctx)
                 answers["costs"] = ctx._costs
                 return synthetic
 
-            def params(self):
-                return {"phi": self.phi, "psi": self.psi}
-
         Asking.name = name
-        cell = Cell(make_protocol(rules, generations=t), task or toy.Toy(noise=1.0), Asking(**params), seed)
+        cell = Cell(make_protocol(rules, generations=t), task or toy.Toy(noise=1.0), Asking(), seed)
         for _ in Lineage(cell, None).generations():
             pass
         return answers[t], answers["costs"]
@@ -60,9 +53,9 @@ def normal(toy):
 
 
 def test_what_needs_no_access(ask):
-    seen, cost = ask(lambda ctx: (ctx.t, ctx.n, ctx.params, len(ctx.pool), ctx.rng.initial_seed()), access=())
-    assert seen[:4] == (1, 4, {"phi": 1.0, "psi": 0.0}, 8)
-    assert cost == Costs()
+    seen, cost = ask(lambda ctx: (ctx.t, ctx.n, len(ctx.pool), len(ctx.candidates(5))), access=())
+    assert seen == (1, 4, 8, 5)
+    assert cost == Costs(synthetic_examples=1)
 
 
 # -- metering ------------------------------------------------------------------------------------
@@ -266,14 +259,14 @@ def test_a_perfect_verifier_keeps_what_is_right(ask):
 
 def test_phi_and_psi_are_the_shares_of_right_and_wrong_rows_kept(ask):
     rows = Corpus({"x": torch.tensor([2.0, 1.0]).repeat_interleave(4000)})
-    kept, _ = ask(lambda ctx: ctx.verify(rows), phi=0.9, psi=0.2)
+    kept, _ = ask(lambda ctx: ctx.verify(rows, phi=0.9, psi=0.2))
     assert kept[:4000].double().mean().item() == pytest.approx(0.9, abs=0.02)
     assert kept[4000:].double().mean().item() == pytest.approx(0.2, abs=0.02)
 
 
 def test_a_noisy_verifier_tosses_new_coins_at_each_call(ask):
     rows = Corpus({"x": torch.full((50,), 2.0)})
-    (first, second), _ = ask(lambda ctx: [ctx.verify(rows).tolist() for _ in "ab"], phi=0.5)
+    (first, second), _ = ask(lambda ctx: [ctx.verify(rows, phi=0.5).tolist() for _ in "ab"])
     assert first != second
 
 
@@ -288,13 +281,13 @@ def test_a_noisy_verifier_tosses_new_coins_at_each_call(ask):
         lambda ctx: ctx.pool["x"].tolist(),
         lambda ctx: torch.rand(3, generator=ctx.rng).tolist(),
         lambda ctx: ctx.history[-1]["x"].tolist(),
-        lambda ctx: ctx.verify(Corpus({"x": torch.full((50,), 2.0)})).tolist(),
+        lambda ctx: ctx.verify(Corpus({"x": torch.full((50,), 2.0)}), phi=0.5).tolist(),
     ],
 )
 def test_draws_are_the_same_whatever_the_method_and_differ_between_seeds(ask, normal, question):
-    ours, theirs = (ask(question, task=normal, name=name, phi=0.5)[0] for name in ("ours", "theirs"))
+    ours, theirs = (ask(question, task=normal, name=name)[0] for name in ("ours", "theirs"))
     assert ours == theirs
-    assert ask(question, task=normal, seed=1, phi=0.5)[0] != ours
+    assert ask(question, task=normal, seed=1)[0] != ours
 
 
 def test_what_a_method_draws_does_not_move_what_the_harness_draws(ask):
@@ -304,3 +297,14 @@ def test_what_a_method_draws_does_not_move_what_the_harness_draws(ask):
         return ctx.history[-1]["x"].tolist()
 
     assert ask(greedy, t=2)[0] == ask(lambda ctx: ctx.history[-1]["x"].tolist(), t=2)[0]
+
+
+# -- candidates ----------------------------------------------------------------------------------
+
+
+def test_candidates_are_s_t_and_as_many_more_as_are_missing(ask, toy):
+    few, cost = ask(lambda ctx: ctx.candidates(3)["x"].tolist(), task=toy.Toy())
+    assert (sorted(few), cost) == ([2, 3, 4, 5], Costs())
+    more, cost = ask(lambda ctx: ctx.candidates(6), task=toy.Toy())
+    assert (len(more), cost) == (6, Costs(synthetic_examples=2))
+    assert sorted(more["x"][:4].tolist()) == [2, 3, 4, 5]

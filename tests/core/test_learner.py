@@ -52,7 +52,7 @@ def test_an_epoch_budget_never_rounds_to_no_step():
 
 @pytest.mark.parametrize("capability", ["log_prob", "sites", "resample"])
 def test_a_capability_that_a_learner_lacks_is_named(capability):
-    more = {"resample": (torch.ones(1, 1, dtype=torch.bool), generator(0))}.get(capability, ())
+    more = {"resample": (torch.ones(1, 1, dtype=torch.bool), generator(0), Decoding())}.get(capability, ())
     with pytest.raises(PluginError, match=f"Mean has no '{capability}'") as error:
         getattr(Mean(), capability)(ROWS, *more)
     assert "needs" in error.value.hint

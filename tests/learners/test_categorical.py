@@ -101,6 +101,6 @@ def test_decoding_by_hand(decoding, expected):
 def test_resample_changes_only_masked_tokens():
     learner = fitted(PAIRS)
     rows = corpus([(0, 1), (0, 1)]).with_origin(0)
-    edited = learner.resample(rows, torch.tensor([[True], [False]]), rng(), top_k=1)
+    edited = learner.resample(rows, torch.tensor([[True], [False]]), rng(), Decoding(top_k=1))
     assert edited["token"].tolist() == [0, 1]
     assert edited.real_share() == 0.5

@@ -93,7 +93,7 @@ def test_resample_redraws_the_masked_sites_given_the_original_ones():
     corpus = Corpus({"x": torch.tensor([[1.0, 0.0]]).double().repeat(20_000, 1)}).with_origin(0)
     mask = torch.tensor([[True, True]]).repeat(20_000, 1)
     mask[0] = False
-    edited = learner.resample(corpus, mask, rng(1), top_k=8, temperature=0.25)
+    edited = learner.resample(corpus, mask, rng(1), Decoding(0.25, top_k=8))
     assert edited["x"][0].tolist() == [1.0, 0.0]
     assert edited.real_share() == pytest.approx(1 / 20_000)
     x = edited["x"][1:]
@@ -121,7 +121,7 @@ def test_a_determined_coordinate_is_certain_and_stays():
     assert learner.sites(drawn).log_prob[:, 1:].tolist() == [[0.0, 0.0]] * 5
     off = drawn.with_columns(x=drawn["x"] + torch.tensor([0.0, 1.0, 0.0]))
     assert learner.sites(off).log_prob[:, 1].tolist() == [-math.inf] * 5
-    edited = learner.resample(off, torch.tensor([[False, True, True]] * 5), rng())
+    edited = learner.resample(off, torch.tensor([[False, True, True]] * 5), rng(), Decoding())
     torch.testing.assert_close(edited["x"], drawn["x"])
 
 

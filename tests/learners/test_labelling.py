@@ -100,7 +100,7 @@ def test_samples_keep_their_images_and_get_labels(learner):
 def test_only_labels_under_the_mask_are_drawn_anew(learner):
     wrong = quadrants(40).with_columns(label=(quadrants(40)["label"] + 1) % 4)
     mask = torch.arange(40).unsqueeze(1) < 20
-    edited = learner.resample(wrong, mask, rng(), top_k=1)["label"]
+    edited = learner.resample(wrong, mask, rng(), Decoding(top_k=1))["label"]
     assert torch.equal(edited[20:], wrong["label"][20:])
     assert torch.equal(edited[:20], learner.outputs(wrong["image"]).argmax(1)[:20])
 

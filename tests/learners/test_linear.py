@@ -117,7 +117,7 @@ def test_resample_writes_labels_under_the_mask():
     learner = LinearLearner(1, 1e-12)
     learner.fit(rows([[1.0]], [2.0]), FitConfig(rng()))
     corpus = rows([[1.0], [3.0], [4.0]], [9.0, 9.0, 9.0]).with_origin(0)
-    edited = learner.resample(corpus, torch.tensor([[False], [True], [True]]), rng())
+    edited = learner.resample(corpus, torch.tensor([[False], [True], [True]]), rng(), Decoding())
     assert edited["y"].tolist() == pytest.approx([9.0, 6.0, 8.0], abs=1e-4)
     assert edited.real_share() == pytest.approx(1 / 3)
 

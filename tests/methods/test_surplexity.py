@@ -27,7 +27,7 @@ def test_texts_are_compared_per_token(given):
     log_prob = torch.tensor([[-9.0, -1.0, -1.0], [-9.0, -2.0, 0.0], [0.0, -1.0, -2.0]])
     counted = torch.tensor([[False, True, True], [False, True, False], [False, True, True]])
     texts = Corpus({"tokens": torch.tensor([[1, 2, 3], [4, 5, 0], [6, 7, 8]])})
-    ctx = given(n=2, model=SimpleNamespace(sites=lambda corpus: Sites(log_prob, counted)))
+    ctx = given(n=2, candidates=lambda k: texts, model=SimpleNamespace(sites=lambda corpus: Sites(log_prob, counted)))
     kept = METHODS.get("surplexity")(candidates=1.0).curate(texts, ctx)
     assert kept["tokens"].tolist() == [[4, 5, 0], [6, 7, 8]]
     assert ctx.logged == {"surprise_before": 1.5, "surprise_after": 1.75}

@@ -8,13 +8,13 @@ import pytest
 import torch
 
 from collapsebench import Context, Corpus, DataError, Decoding, FitConfig, PluginError, Start, data, scoring
+from collapsebench.core.access import Access
+from collapsebench.core.context import RealSource, Sizes, Stand
 from collapsebench.core.costs import Costs
 from collapsebench.core.files import cache_folder
-from collapsebench.core.method import METHODS
 from collapsebench.core.task import TASKS
 from collapsebench.data import FOLDER, DataFile, mnist
 from collapsebench.learners import ConditionalDDPM, ConditionalVAE, ImageGenerator, ImageShape, Optimizer
-from collapsebench.loop.protocol import TaskRules
 from collapsebench.testing import task_results, tiny
 
 SHAPE = ImageShape(side=28, levels=4)
@@ -151,16 +151,15 @@ def test_a_verifier_that_wants_confidence_keeps_what_the_classifier_is_sure_of(f
 def test_a_noisy_verifier_keeps_right_ones_at_phi_and_wrong_ones_at_psi(fake):
     real = task().real(600, rng())
     wrong = real.with_columns(label=(real["label"] + 1) % 10)
-    ctx = context(METHODS.get("verify_filter")(phi=0.8, psi=0.3))
-    shares = [ctx.verify(rows).double().mean().item() for rows in (real, wrong)]
+    ctx = context()
+    shares = [ctx.verify(rows, phi=0.8, psi=0.3).double().mean().item() for rows in (real, wrong)]
     assert shares == pytest.approx([0.8, 0.3], abs=4 * math.sqrt(0.24 / 600))
 
 
-def context(method) -> Context:
+def context() -> Context:
     """What a method sees of this task, as far as it needs no model."""
-    absent = dict.fromkeys(("source", "history", "pool", "previous", "model", "initial_model"))
-    rules = TaskRules(n=600, generations=1, synthetic=600)
-    return Context(t=1, seed=0, task=task(), method=method, rules=rules, costs=Costs(), **absent)
+    source, access = RealSource(task(), 600, seed=0), Access("judging", {"verifier"})
+    return Context(Stand(1, *[None] * 5), Sizes(600, 600, 600), source, access, Costs())
 
 
 def test_the_reward_is_the_favourites_probability_times_gamma(fake, module):

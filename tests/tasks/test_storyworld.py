@@ -124,9 +124,9 @@ def test_the_prior_edits_like_any_model() -> None:
     log_prob, editable = prior.sites(stories)
     certain = (log_prob >= math.log(0.99)) & editable
     assert 0.6 < certain.sum() / editable.sum() < 0.75
-    assert prior.resample(stories, certain, rng(), top_k=8).real_share() == stories.real_share()
-    assert torch.equal(prior.resample(stories, certain, rng(), top_k=8)["tokens"], stories["tokens"])
-    assert not torch.equal(prior.resample(stories, editable, rng(), top_k=8)["tokens"], stories["tokens"])
+    assert prior.resample(stories, certain, rng(), Decoding(top_k=8)).real_share() == stories.real_share()
+    assert torch.equal(prior.resample(stories, certain, rng(), Decoding(top_k=8))["tokens"], stories["tokens"])
+    assert not torch.equal(prior.resample(stories, editable, rng(), Decoding(top_k=8))["tokens"], stories["tokens"])
 
 
 def test_cool_sampling_is_less_diverse() -> None:

@@ -142,14 +142,7 @@ class Learner(ABC):
         """Log-probability of every site, and which sites may be edited."""
         raise _lacks(self, "sites")
 
-    def resample(
-        self,
-        corpus: Corpus,
-        mask: torch.Tensor,
-        rng: torch.Generator,
-        top_k: int | None = None,
-        temperature: float = 1.0,
-    ) -> Corpus:
+    def resample(self, corpus: Corpus, mask: torch.Tensor, rng: torch.Generator, decoding: Decoding) -> Corpus:
         """The corpus with the sites under `mask` (bool `[n, s]`) drawn anew, given the *original* sites before them.
 
         Build the result with `corpus.with_columns` so that untouched rows keep their origin.

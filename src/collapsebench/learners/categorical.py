@@ -94,16 +94,9 @@ class CategoricalLearner(Learner):
         log_prob = self.log_prob(corpus).unsqueeze(1)
         return Sites(log_prob, torch.ones_like(log_prob, dtype=torch.bool))
 
-    def resample(
-        self,
-        corpus: Corpus,
-        mask: torch.Tensor,
-        rng: torch.Generator,
-        top_k: int | None = None,
-        temperature: float = 1.0,
-    ) -> Corpus:
+    def resample(self, corpus: Corpus, mask: torch.Tensor, rng: torch.Generator, decoding: Decoding) -> Corpus:
         """The tokens under the mask (bool `[n, 1]`) drawn anew given their contexts."""
-        tables = decoded(self.tables, Decoding(temperature, top_k))
+        tables = decoded(self.tables, decoding)
         drawn = draw_outcomes(tables, corpus["context"], rng)
         return corpus.with_columns(token=torch.where(mask.squeeze(1), drawn, corpus["token"]))
 

@@ -150,23 +150,16 @@ class GaussianLearner(Learner):
         exact = torch.where(z.abs() > self._off_support, -math.inf, 0.0)
         return Sites(torch.where(spread > 0, -0.5 * z.square(), exact), torch.ones_like(z, dtype=torch.bool))
 
-    def resample(
-        self,
-        corpus: Corpus,
-        mask: torch.Tensor,
-        rng: torch.Generator,
-        top_k: int | None = None,
-        temperature: float = 1.0,
-    ) -> Corpus:
+    def resample(self, corpus: Corpus, mask: torch.Tensor, rng: torch.Generator, decoding: Decoding) -> Corpus:
         """Coordinates under the mask drawn anew, each given the original coordinates before it.
 
-        `temperature` multiplies the conditional variance. A continuous site has no k most probable
-        outcomes, so `top_k` does not apply.
+        The temperature multiplies the conditional variance. A continuous site has no k most probable
+        outcomes, so top-k does not apply.
         """
         x = corpus["x"]
         z, unit, spread = self._conditionals(x)
         noise = torch.randn(x.shape, dtype=torch.float64, generator=rng)
-        drawn = x - unit * z + spread * noise * math.sqrt(temperature)
+        drawn = x - unit * z + spread * noise * math.sqrt(decoding.temperature)
         return corpus.with_columns(x=torch.where(mask, drawn, x))
 
     def _conditionals(self, x: torch.Tensor) -> Conditionals:

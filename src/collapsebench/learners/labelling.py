@@ -47,7 +47,7 @@ class Labeller(LabelledImages):
         if conditions is None:
             raise PluginError("A model of labels samples only with conditions.", "Pass a corpus with images.")
         writer = self._labeller or self
-        labels = writer.drawn_labels(conditions["image"], rng, decoding.temperature, decoding.top_k)
+        labels = writer.drawn_labels(conditions["image"], rng, decoding)
         return Corpus({"image": conditions["image"], "label": labels})
 
     @override

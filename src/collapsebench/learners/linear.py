@@ -176,20 +176,13 @@ class LinearLearner(Learner):
         log_prob = (residual.square() / (-2 * self._sigma2)).unsqueeze(1)
         return Sites(log_prob, torch.ones_like(log_prob, dtype=torch.bool))
 
-    def resample(
-        self,
-        corpus: Corpus,
-        mask: torch.Tensor,
-        rng: torch.Generator,
-        top_k: int | None = None,
-        temperature: float = 1.0,
-    ) -> Corpus:
+    def resample(self, corpus: Corpus, mask: torch.Tensor, rng: torch.Generator, decoding: Decoding) -> Corpus:
         """Labels under the mask (bool `[n, 1]`) replaced by ŵ's prediction plus fresh noise.
 
-        `temperature` multiplies the noise variance. A continuous site has no k most probable outcomes, so
-        `top_k` does not apply.
+        The temperature multiplies the noise variance. A continuous site has no k most probable outcomes, so
+        top-k does not apply.
         """
-        drawn = self._drawn(corpus["x"], self._weights, rng, temperature)
+        drawn = self._drawn(corpus["x"], self._weights, rng, decoding.temperature)
         return corpus.with_columns(y=torch.where(mask.squeeze(1), drawn, corpus["y"]))
 
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeAlias, TypeVar
 import torch
 from pydantic import ValidationError
 
-from ..core.context import Context, RealSource, check_decoding
+from ..core.access import Access
+from ..core.context import Context, RealSource, Sizes, Stand, check_decoding
 from ..core.corpus import Corpus
 from ..core.costs import Costs
 from ..core.errors import PluginError
@@ -75,7 +76,9 @@ class Lineage:
     def __init__(self, cell: Cell, store: Store | None, keep_checkpoints: bool = False) -> None:
         self.cell, self.rules, self.task, self.method = cell, cell.rules, cell.prepared_task(), cell.method
         self._keep_checkpoints = keep_checkpoints
-        self._source = RealSource(self.task, self.rules.n, cell.seed)
+        n, limits = self.rules.n, self.rules.limits
+        self._sizes = Sizes(n, round(limits.fresh_real * n), round(limits.candidates * n))
+        self._source = RealSource(self.task, n, cell.seed)
         self._constant = {name: self._stream(name, 0) for name in ("init", "evaluate")}
         self._constant_seeds = {name: stream_seed(name, self.task.name, cell.seed) for name in self._constant}
         learner = self._new_learner()
@@ -124,20 +127,8 @@ class Lineage:
     def curate(self, history: tuple[Data, ...], previous: Data, model: Model, initial_model: Model, t: int) -> Data:
         """D_t, made by the method of D_0, S_1..S_t, D_{t-1}, M_{t-1} and M_0."""
         costs, synthetic = Costs(), history[-1].value
-        ctx = Context(
-            t=t,
-            seed=self.cell.seed,
-            task=self.task,
-            method=self.method,
-            rules=self.rules,
-            source=self._source,
-            history=lambda: tuple([corpus.value for corpus in history]),
-            pool=lambda: self._pool(history),
-            previous=lambda: previous.value,
-            model=lambda: model.value,
-            initial_model=lambda: initial_model.value,
-            costs=costs,
-        )
+        stand = Stand(t, history, lambda: self._pool(history), previous, model, initial_model)
+        ctx = Context(stand, self._sizes, self._source, Access(self.method.name, self.method.access()), costs)
         ctx.guard(synthetic)
         corpus = self.method.curate(synthetic, ctx)
         ctx.check_inputs()

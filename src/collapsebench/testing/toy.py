@@ -70,16 +70,9 @@ class EditableMean(Mean):
         """One site per row."""
         return Sites(self.log_prob(corpus).unsqueeze(1), (corpus["x"] != 1).unsqueeze(1))
 
-    def resample(
-        self,
-        corpus: Corpus,
-        mask: torch.Tensor,
-        rng: torch.Generator,
-        top_k: int | None = None,
-        temperature: float = 1.0,
-    ) -> Corpus:
-        """Samples in place of the rows under the mask; with `top_k = 1` each is the mean plus `drift`."""
-        drawn = self.sample(len(corpus), rng, Decoding(temperature, top_k))["x"]
+    def resample(self, corpus: Corpus, mask: torch.Tensor, rng: torch.Generator, decoding: Decoding) -> Corpus:
+        """Samples in place of the rows under the mask; with `top_k=1` each is the mean plus `drift`."""
+        drawn = self.sample(len(corpus), rng, decoding)["x"]
         return corpus.with_columns(x=torch.where(mask.squeeze(1), drawn, corpus["x"]))
 
 

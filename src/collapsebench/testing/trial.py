@@ -10,7 +10,7 @@ import torch
 
 from ..core.context import Context
 from ..core.corpus import REAL, Corpus
-from ..core.learner import Decoding, FitConfig, Learner
+from ..core.learner import PLAIN, Decoding, FitConfig, Learner
 from ..core.method import Method, MethodCard
 from ..core.seeds import stream
 from ..core.task import Start, Task
@@ -97,7 +97,7 @@ class TaskTrial:
 
     def resample(self, mask: torch.Tensor) -> Corpus:
         """D_0 with sites drawn anew, from the same stream each time."""
-        return self.fitted.resample(self.real, mask, self.stream("resample"))
+        return self.fitted.resample(self.real, mask, self.stream("resample"), PLAIN)
 
     @cached_property
     def traces(self) -> dict[str, tuple[bool, bool]]:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from ..core.context import MeteredModel
 from ..core.corpus import Corpus
 from ..core.errors import Diverged, PluginError
-from ..core.learner import PLAIN, Decoding
 from ..core.method import ACCESSES, Method
 from ..core.records import GenerationRecord
 from ..loop.cell import Cell
@@ -21,46 +17,6 @@ from .random_state import global_random_state
 
 if TYPE_CHECKING:
     from ..core.context import Context
-
-
-class _Granted(frozenset[str]):
-    """Every access is granted, and those that were asked for are remembered."""
-
-    asked: set[str]
-
-    def __contains__(self, access: object) -> bool:
-        self.asked.add(str(access))
-        return True
-
-
-_TOUCHES = {"log_prob": {"log_prob"}, "sites": {"sites", "log_prob"}, "resample": {"sites"}}
-"""Questions to a model and the capabilities of which one is enough to ask them."""
-
-
-@contextmanager
-def _watched_models(touched: set[str]) -> Iterator[None]:
-    """Remember which capabilities the method's models are asked for."""
-    originals = {name: getattr(MeteredModel, name) for name in (*_TOUCHES, "generate")}
-
-    def ask(name: str) -> Callable[..., Any]:
-        def asked(model: MeteredModel, *args: Any, **options: Any) -> Any:
-            touched.update(_TOUCHES[name])
-            return originals[name](model, *args, **options)
-
-        return asked
-
-    def generate(model: MeteredModel, k: int, decoding: Decoding | None = None) -> Corpus:
-        touched.update((decoding or PLAIN).features)
-        corpus: Corpus = originals["generate"](model, k, decoding)
-        return corpus
-
-    for name, watched in {**{name: ask(name) for name in _TOUCHES}, "generate": generate}.items():
-        setattr(MeteredModel, name, watched)
-    try:
-        yield
-    finally:
-        for name, original in originals.items():
-            setattr(MeteredModel, name, original)
 
 
 class Observation:
@@ -83,9 +39,10 @@ class Observation:
         self._run()
 
     def _run(self) -> None:
-        granted = _Granted(ACCESSES)
-        granted.asked = self.asked
-        hooks = {"access": lambda _: granted, "curate": lambda _, synthetic, ctx: self._curate(synthetic, ctx)}
+        hooks = {
+            "access": lambda _: frozenset(ACCESSES),
+            "curate": lambda _, synthetic, ctx: self._curate(synthetic, ctx),
+        }
         cls = type(self._cell.method)
         watched: Method = type(cls.__name__, (cls,), hooks)(**self._cell.method.params())
         cell = Cell(self._cell.protocol, self._cell.task, watched, self._cell.seed)
@@ -100,12 +57,13 @@ class Observation:
     def _curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
         inputs, state = self._inputs(synthetic, ctx), global_random_state()
         try:
-            with _watched_models(self.touched):
-                corpus = self._cell.method.curate(synthetic, ctx)
+            corpus = self._cell.method.curate(synthetic, ctx)
         except Exception as error:
             self._note("runs", f"Generation {ctx.t}: {said(error)}")
             raise
         finally:
+            self.asked |= ctx._access.asked
+            self.touched |= ctx._access.touched
             if self._inputs(synthetic, ctx) != inputs:
                 self._note("inputs_unchanged", f"A corpus was written to in generation {ctx.t}.")
             if global_random_state() != state:

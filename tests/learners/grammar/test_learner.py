@@ -50,11 +50,11 @@ def test_sites_by_hand() -> None:
 def test_resampling_is_given_the_original_words() -> None:
     many = MIXED.select(torch.zeros(4000, dtype=torch.int64))
     everywhere = many["tokens"] != 0
-    edited = TWICE.lexicon.decode(TWICE.resample(many, everywhere, rng())["tokens"])
+    edited = TWICE.lexicon.decode(TWICE.resample(many, everywhere, rng(), Decoding())["tokens"])
     assert all(words[2] == "red" for words in edited)  # whatever was drawn before it
     blue = sum(words[1] == "blue" for words in edited) / 4000
     assert abs(blue - 1 / 4) < 4 * math.sqrt(3 / 16 / 4000)
-    greedy = TWICE.resample(many, everywhere, rng(), top_k=1)
+    greedy = TWICE.resample(many, everywhere, rng(), Decoding(top_k=1))
     assert torch.equal(greedy["tokens"], many["tokens"])
 
 

@@ -169,7 +169,7 @@ def test_resampling_corrects_wrong_labels_under_the_mask_only() -> None:
     learner, corpus = fitted(halves()), halves()
     wrong = corpus.with_columns(label=1 - corpus["label"]).with_origin(0)
     mask = (torch.arange(40) < 10).unsqueeze(1)
-    edited = learner.resample(wrong, mask, rng(), top_k=1)
+    edited = learner.resample(wrong, mask, rng(), Decoding(top_k=1))
     assert edited["label"][:10].equal(corpus["label"][:10])
     assert edited["label"][10:].equal(wrong["label"][10:])
     assert edited.real_share() == 0.75
@@ -178,6 +178,6 @@ def test_resampling_corrects_wrong_labels_under_the_mask_only() -> None:
 def test_temperature_flattens_the_labels() -> None:
     learner, corpus = fitted(halves()), halves()
     mask = torch.ones(40, 1, dtype=torch.bool)
-    assert learner.resample(corpus, mask, rng())["label"].equal(corpus["label"])
-    hot = learner.resample(corpus, mask, rng(), temperature=1e6)["label"]
+    assert learner.resample(corpus, mask, rng(), Decoding())["label"].equal(corpus["label"])
+    hot = learner.resample(corpus, mask, rng(), Decoding(temperature=1e6))["label"]
     assert 0.2 < hot.ne(corpus["label"]).double().mean() < 0.8

@@ -51,17 +51,17 @@ def test_the_cache_does_not_change_the_model(fitted: CausalLM) -> None:
     """Greedy text by text with a cache is, at every place, the likeliest token given the text before it."""
     greedy = fitted.sample(1, rng(), Decoding(top_k=1))
     everywhere = greedy["tokens"] != PAD
-    assert torch.equal(fitted.resample(greedy, everywhere, rng(), top_k=1)["tokens"], greedy["tokens"])
+    assert torch.equal(fitted.resample(greedy, everywhere, rng(), Decoding(top_k=1))["tokens"], greedy["tokens"])
 
 
 def test_editing_looks_at_the_original_prefix(fitted: CausalLM) -> None:
     """After A comes B; after the B of the original row comes A, whatever the first token was changed to."""
     row = Corpus({"tokens": torch.tensor([[A, B, C, EOS], [B, A, EOS, PAD]])}).with_origin(0)
     mask = torch.tensor([[False, True, False, False], [True, True, False, False]])
-    edited = fitted.resample(row, mask, rng(), top_k=1)
+    edited = fitted.resample(row, mask, rng(), Decoding(top_k=1))
     assert edited["tokens"][0].tolist() == [A, B, C, EOS]
     assert edited["tokens"][1, 1:].tolist() == [A, EOS, PAD]
-    nothing = fitted.resample(row, torch.zeros_like(mask), rng())
+    nothing = fitted.resample(row, torch.zeros_like(mask), rng(), Decoding())
     assert torch.equal(nothing["tokens"], row["tokens"])
     assert nothing.real_share() == 1
 
@@ -175,10 +175,10 @@ def test_editing_after_scoring_is_editing_without_it() -> None:
     model = learner()
     model.fit(TEXTS, FitConfig(rng(1), steps=60, batch=16))
     mask = model.sites(TEXTS).editable
-    for decoding in ({"top_k": 2}, {"temperature": 0.7}, {"temperature": 1.5}, {}):
-        scored = model.resample(TEXTS, mask, rng(5), **decoding)["tokens"]
+    for decoding in (Decoding(top_k=2), Decoding(0.7), Decoding(1.5), Decoding()):
+        scored = model.resample(TEXTS, mask, rng(5), decoding)["tokens"]
         again = Corpus({"tokens": TEXTS["tokens"]})
-        assert torch.equal(model.resample(again, mask, rng(5), **decoding)["tokens"], scored)
+        assert torch.equal(model.resample(again, mask, rng(5), decoding)["tokens"], scored)
         assert not torch.equal(scored, TEXTS["tokens"])
 
 

@@ -111,16 +111,9 @@ class GrammarLearner(Learner):
             editable[row, 1 : len(nodes)] = True
         return Sites(log_prob, editable)
 
-    def resample(
-        self,
-        corpus: Corpus,
-        mask: torch.Tensor,
-        rng: torch.Generator,
-        top_k: int | None = None,
-        temperature: float = 1.0,
-    ) -> Corpus:
+    def resample(self, corpus: Corpus, mask: torch.Tensor, rng: torch.Generator, decoding: Decoding) -> Corpus:
         """Words under `mask` drawn anew given the *original* words before them; unknown sites stay as they are."""
-        numbers, decoding = uniforms(rng), Decoding(temperature=temperature, top_k=top_k)
+        numbers = uniforms(rng)
         tokens = corpus["tokens"].clone()
         for row, (_, (nodes, _)) in enumerate(self._derivations(corpus)):
             places = mask[row, : len(nodes)].nonzero().squeeze(1)

@@ -9,7 +9,7 @@ import torch
 from typing_extensions import override
 
 from ...core.corpus import Corpus
-from ...core.learner import Learner, Sites
+from ...core.learner import Decoding, Learner, Sites
 from .shape import ImageShape
 
 
@@ -36,22 +36,13 @@ class LabelledImages(Learner):
         return Sites(log_prob, torch.ones_like(log_prob, dtype=torch.bool))
 
     @override
-    def resample(
-        self,
-        corpus: Corpus,
-        mask: torch.Tensor,
-        rng: torch.Generator,
-        top_k: int | None = None,
-        temperature: float = 1.0,
-    ) -> Corpus:
-        drawn = self.drawn_labels(corpus["image"], rng, temperature, top_k)
+    def resample(self, corpus: Corpus, mask: torch.Tensor, rng: torch.Generator, decoding: Decoding) -> Corpus:
+        drawn = self.drawn_labels(corpus["image"], rng, decoding)
         return corpus.with_columns(label=torch.where(mask.squeeze(1), drawn, corpus["label"]))
 
-    def drawn_labels(
-        self, images: torch.Tensor, rng: torch.Generator, temperature: float, top_k: int | None
-    ) -> torch.Tensor:
-        """A label for each image from p(label | image) to the power 1/temperature, int64 `[n]`."""
-        logits = self.label_posterior(images) / temperature
-        if top_k is not None and top_k < self.shape.classes:
-            logits = logits.masked_fill(logits < logits.topk(top_k, dim=1).values[:, -1:], -math.inf)
+    def drawn_labels(self, images: torch.Tensor, rng: torch.Generator, decoding: Decoding) -> torch.Tensor:
+        """A label for each image from p(label | image) after temperature, then top-k, int64 `[n]`."""
+        logits = self.label_posterior(images) / decoding.temperature
+        if decoding.top_k is not None and decoding.top_k < self.shape.classes:
+            logits = logits.masked_fill(logits < logits.topk(decoding.top_k, dim=1).values[:, -1:], -math.inf)
         return torch.multinomial(logits.softmax(1), 1, generator=rng).squeeze(1)

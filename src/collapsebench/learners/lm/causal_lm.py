@@ -151,17 +151,9 @@ class CausalLM(Learner):
         editable[:, 0] = False
         return Sites(self._log_probs(corpus), editable)
 
-    def resample(
-        self,
-        corpus: Corpus,
-        mask: torch.Tensor,
-        rng: torch.Generator,
-        top_k: int | None = None,
-        temperature: float = 1.0,
-    ) -> Corpus:
+    def resample(self, corpus: Corpus, mask: torch.Tensor, rng: torch.Generator, decoding: Decoding) -> Corpus:
         """Tokens under `mask` drawn anew given the *original* tokens before them (Zhu et al., arXiv:2412.14689)."""
         known = self._scored[1] if self._scored is not None and self._scored[0] is corpus else None
-        decoding = Decoding(temperature=temperature, top_k=top_k)
         tokens = resample(self.model, corpus["tokens"], mask, rng, decoding, self._marks, known)
         return corpus.with_columns(tokens=tokens)
 
