@@ -178,7 +178,7 @@ def test_an_interrupted_run_says_how_to_resume_and_resumes(cli, run_toys, monkey
         (["--set", "share=1"], "--set is given without a method.", "Name the method with --method."),
         (["--task", ""], "--task names nothing.", "Leave it out, or write names with commas between them."),
         (["--method", " ,"], "--method names nothing.", "Leave it out, or write names with commas between them."),
-        (["--plugin", "missing.py"], "No plug-in file ", "Pass the path of a Python file."),
+        (["--plugin", "missing.py"], "No plug-in file ", "Pass the path of a Python file, NAME.py."),
     ],
 )
 def test_an_unknown_name_ends_with_2_one_message_and_one_hint(console, run_toys, words, message, hint):

@@ -78,6 +78,9 @@ def test_a_name_of_a_built_in_method_is_taken(plugin):
 def test_a_file_that_is_not_there_is_a_users_mistake(tmp_path):
     with pytest.raises(UsageError, match="No plug-in file"):
         load_plugins([tmp_path / "missing.py"])
+    (tmp_path / "protocol.yaml").write_text("name: mine")
+    with pytest.raises(UsageError, match="No plug-in file"):
+        load_plugins([tmp_path / "protocol.yaml"])
 
 
 @pytest.mark.parametrize(

@@ -137,8 +137,8 @@ def load_file(path: Path) -> ModuleType:
         PluginError: the file raises while it is imported.
     """
     path = path.resolve()
-    if not path.is_file():
-        raise UsageError(f"No plug-in file {path}.", "Pass the path of a Python file.")
+    if path.suffix != ".py" or not path.is_file():
+        raise UsageError(f"No plug-in file {path}.", "Pass the path of a Python file, NAME.py.")
     name = f"{_package(path.parent)}.task" if path.name == "task.py" else _module_name(path.stem, path)
     if name in sys.modules:
         return sys.modules[name]
