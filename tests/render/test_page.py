@@ -88,7 +88,7 @@ def test_every_word_of_the_markdown_page_outside_its_tables_is_on_the_html_page(
         "###",
         "-",
         "Leaderboard:",
-        f"v{document.version}",
+        f"v{view.board.protocol.version}",
         *standing,
     }
 
@@ -97,8 +97,8 @@ def table(document, name):
     """The rows of a table of a document by entry, each by the heading of its columns."""
     blocks = [inner for block in document.blocks for inner in getattr(block, "blocks", [block])]
     found = next(block for block in blocks if getattr(block, "name", "").startswith(name))
-    heads = [terminal.words(column.heading) for column in found.columns]
-    return {row.entry: dict(zip(heads, row.cells, strict=True)) for row in found.rows}
+    heads = [column.heading for column in found.columns]
+    return {row.entry.label: dict(zip(heads, row.cells, strict=True)) for row in found.rows}
 
 
 def test_the_terminal_says_of_every_entry_what_the_page_says_in_less_detail(view):
@@ -131,7 +131,7 @@ def test_the_terminal_says_of_every_entry_what_the_page_says_in_less_detail(view
 
 
 def test_a_new_column_is_one_object_and_stands_everywhere(fabricated, monkeypatch):
-    cells = columns.Column("cells", lambda _, entry: float(1000 + len(entry.cells)), "count", "what it has")
+    cells = columns.Column("cells", "count", "what it has", value=lambda _, entry: float(1000 + len(entry.cells)))
     monkeypatch.setattr(columns, "SCORES", (*columns.SCORES, cells))
     monkeypatch.setattr(columns, "COSTS", (*columns.COSTS, cells))
     for document in (page.readme(fabricated), page.track_page(fabricated, "blind")):

@@ -19,10 +19,12 @@ MISSING = "—"
 OUTSIDE = "n/a"
 """Stands for a task outside an entry's scope."""
 
-Format = Literal[
-    "words", "entry", "rank", "coverage", "score", "interval", "span", "drawn", "count", "share", "against"
-]
-"""How values are written: R as `score`, `[low, high]` as `span`, both intervals of R in a small plot as `drawn`."""
+Format = Literal["words", "name", "rank", "coverage", "score", "interval", "span", "drawn", "count", "share", "against"]
+"""How values are written: what a row is about as `name`, R as `score`, `[low, high]` as `span`, both intervals of R in
+a small plot as `drawn`, which a page that cannot draw leaves out."""
+
+TEXT: tuple[Format, ...] = ("words", "name", "rank", "drawn")
+"""Formats of columns that are no numbers."""
 
 
 class Noted(NamedTuple):
@@ -32,42 +34,40 @@ class Noted(NamedTuple):
     note: str
 
 
-class Place(NamedTuple):
-    """Where an entry is ranked: its track, "" for references, and its rank, None where it has none."""
-
-    track: str
-    rank: int | None
-
-
 @dataclass(frozen=True)
-class Column:
-    """A column with a row for each entry.
+class Head:
+    """The head of a column.
 
     Args:
         heading: its name.
-        value: what it says of an entry; a string stands for itself, NaN and None for what is missing.
-        format: how other values are written.
+        format: how its values are written.
         about: what it says, in a line.
-        explanation: what a reader of the table has to know, one or more sentences in the markup of `marked`.
         falling: whether less is better.
         task: the task that it is about, if it is about one.
     """
 
     heading: str
-    value: Callable[[Board, Entry], Any]
-    format: Format
+    format: Format = "interval"
     about: str = ""
-    explanation: str = ""
     falling: bool = False
     task: str = ""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Column(Head):
+    """A column with a row for each entry.
+
+    Args:
+        value: what it says of an entry; a string stands for itself, NaN and None for what is missing.
+        explanation: what a reader of the table has to know, one or more sentences in the markup of `marked`.
+    """
+
+    value: Callable[[Board, Entry], Any]
+    explanation: str = ""
+
+
 def _count(heading: str, *counts: str) -> Column:
-    return Column(heading, lambda board, entry: board.costs.counted(entry, counts), "count", falling=True)
-
-
-def _coverage(board: Board, entry: Entry) -> tuple[int, int]:
-    return len(board.scope.of(entry)), len(board.counting or board.tasks)
+    return Column(heading, "count", falling=True, value=lambda board, entry: board.costs.counted(entry, counts))
 
 
 def _scored(value: Callable[[Board, Entry], Any]) -> Callable[[Board, Entry], Any]:
@@ -75,45 +75,45 @@ def _scored(value: Callable[[Board, Entry], Any]) -> Callable[[Board, Entry], An
     return lambda board, entry: value(board, entry) if board.scores.has(entry) else None
 
 
-ENTRY = Column("entry", lambda _, entry: entry, "entry")
-TRACK = Column("track", lambda _, entry: entry.track, "words")
+ENTRY = Column("entry", "name", value=lambda _, entry: entry)
+TRACK = Column("track", "words", value=lambda _, entry: entry.track)
 RANK = Column(
     "rank",
-    lambda board, entry: Place(entry.track, board.scores.ranks.get(entry.label)),
     "rank",
     "within its track; shared unless told apart",
-    "**Rank** is within a track. Entries share it unless a paired t-test over (task, seed), after Holm over all pairs "
-    "of the track, puts one behind the first. References, in *italics*, are never ranked.",
+    value=lambda board, entry: (entry.track, board.scores.ranks.get(entry.label)),
+    explanation="**Rank** is within a track. Entries share it unless a paired t-test over (task, seed), after Holm "
+    "over all pairs of the track, puts one behind the first. References, in *italics*, are never ranked.",
 )
 COVERAGE = Column(
     "tasks",
-    _coverage,
     "coverage",
     "of the scored tasks, those that the entry covers",
-    f"**Tasks**: how many of the scored tasks the entry covers. {OUTSIDE}: the task lacks what the method needs, and "
-    f"has no weight. {MISSING} is missing.",
+    value=lambda board, entry: (len(board.scope.of(entry)), len(board.counting or board.tasks)),
+    explanation=f"**Tasks**: how many of the scored tasks the entry covers. {OUTSIDE}: the task lacks what the method "
+    f"needs, and has no weight. {MISSING} is missing.",
 )
 OVERALL = Column(
     "overall R",
-    _scored(lambda board, entry: board.scores.overall(entry).seed_interval.centre),
     "score",
     "interquartile mean of R over all (task, seed)",
-    "**Overall R** is the interquartile mean over (task, seed). Its 95 % intervals are for new seeds on *these tasks* "
-    "and for the mean over new *tasks like these*; ± is a 95 % Student-t half-width over seeds.",
+    value=_scored(lambda board, entry: board.scores.overall(entry).seed_interval.centre),
+    explanation="**Overall R** is the interquartile mean over (task, seed). Its 95 % intervals are for new seeds on "
+    "*these tasks* and for the mean over new *tasks like these*; ± is a 95 % Student-t half-width over seeds.",
 )
 AGAINST = Column(
     "against frozen",
-    lambda board, entry: board.scores.against(entry),
     "against",
     "better, level or worse by a paired t-test, and the probability of improvement",
-    "**Against frozen**: better, level or worse by the same test, and how often the loss is lower than `frozen`'s: "
-    "share of seeds, mean over tasks, ties half (the probability of improvement).",
+    value=lambda board, entry: board.scores.against(entry),
+    explanation="**Against frozen**: better, level or worse by the same test, and how often the loss is lower than "
+    "`frozen`'s: share of seeds, mean over tasks, ties half (the probability of improvement).",
 )
-SECONDS = Column("seconds", lambda board, entry: board.costs.seconds(entry), "count", falling=True)
+SECONDS = Column("seconds", "count", falling=True, value=lambda board, entry: board.costs.seconds(entry))
 REAL = Column(
     "real rows trained on",
-    lambda board, entry: board.costs.real_share(entry) if board.scope.state(entry) == "done" else None,
     "share",
+    value=lambda board, entry: board.costs.real_share(entry) if board.scope.state(entry) == "done" else None,
     explanation="Real rows: share of the rows trained on after generation 0; the rest is synthetic.",
 )
 
@@ -123,18 +123,22 @@ SCORES: tuple[Column, ...] = (
     ENTRY,
     COVERAGE,
     OVERALL,
-    Column("R and its intervals, drawn", _scored(lambda board, entry: board.scores.overall(entry)), "drawn"),
+    Column(
+        "R and its intervals, drawn",
+        "drawn",
+        value=_scored(lambda board, entry: board.scores.overall(entry)),
+    ),
     Column(
         "these tasks",
-        _scored(lambda board, entry: board.scores.overall(entry).seed_interval),
         "span",
         "95 % interval of overall R for new seeds on these tasks",
+        value=_scored(lambda board, entry: board.scores.overall(entry).seed_interval),
     ),
     Column(
         "tasks like these",
-        _scored(lambda board, entry: board.scores.overall(entry).task_interval),
         "span",
         "95 % interval of the mean of R over new tasks like these",
+        value=_scored(lambda board, entry: board.scores.overall(entry).task_interval),
     ),
     AGAINST,
 )
@@ -166,10 +170,10 @@ def summary_columns(board: Board) -> tuple[Column, ...]:
     """A table for the terminal, in which incomplete entries stand with what they have."""
     return (
         TRACK,
-        Column("rank", _standing, "words"),
+        Column("rank", "words", value=_standing),
         ENTRY,
-        Column("R", lambda board, entry: board.scores.overall(entry).seed_interval.centre, "score"),
-        *(replace(_of_task(task), value=_brief(task), format="score") for task in board.counting),
+        Column("R", "score", value=lambda board, entry: board.scores.overall(entry).seed_interval.centre),
+        *(Column(task.name, "score", value=_brief(task)) for task in board.counting),
         replace(REAL, heading="real"),
         replace(SECONDS, heading="sec."),
     )
@@ -185,7 +189,7 @@ def _of_task(task: BoardTask) -> Column:
             return Noted(score, words)
         return score
 
-    return Column(task.name, value, "interval", f"R on {task.title}", task=task.name)
+    return Column(task.name, about=f"R on {task.title}", task=task.name, value=value)
 
 
 def _brief(task: BoardTask) -> Callable[[Board, Entry], Any]:

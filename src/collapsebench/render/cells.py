@@ -7,11 +7,10 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from ..board.columns import MISSING, Format, Noted, Place
-from ..board.scores import Against
+from ..board.columns import MISSING, Format, Noted
 from ..board.stats import Interval
 from ..core.method import TRACKS
-from .document import Cell, Plot, Span
+from .document import Cell, Span
 from .numbers import count, measured, score, share, span
 
 
@@ -43,32 +42,20 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _rank(place: Place) -> Cell:
+def _rank(track: str, rank: int | None) -> Cell:
     """Sorted by track and rank, so that sorting brings back the order of the board."""
-    if not place.track:
-        return Cell("")
-    text = MISSING if place.rank is None else str(place.rank)
-    return Cell(text, f"{TRACKS.index(place.track)}.{place.rank or 999:03}")
-
-
-def _against(found: Against) -> Cell:
-    """`worse, 5 %`."""
-    return Cell(f"{found.verdict}, {100 * found.improvement:.0f} %", found.improvement)
-
-
-def _span(value: Interval) -> Cell:
-    text = span(value)
-    return Cell(Span(text, "number"), None if text == MISSING else value.low)
+    text = "" if not track else MISSING if rank is None else str(rank)
+    return Cell(text, f"{TRACKS.index(track)}.{rank or 999:03}" if track else None)
 
 
 _FORMATS: Mapping[Format, Callable[[Any], Cell]] = {
-    "rank": _rank,
+    "rank": lambda place: _rank(*place),
     "coverage": lambda of: Cell(f"{of[0]}/{of[1]}", float(of[0])),
     "score": partial(numbered, score),
     "interval": interval,
-    "span": _span,
-    "drawn": lambda overall: Cell(Plot(overall)),
+    "span": lambda value: Cell(Span(span(value), "number"), _finite(value.low)),
+    "drawn": lambda overall: Cell("", plot=overall),
     "count": partial(numbered, count),
     "share": partial(numbered, share),
-    "against": _against,
+    "against": lambda it: Cell(f"{it.verdict}, {100 * it.improvement:.0f} %", it.improvement),
 }

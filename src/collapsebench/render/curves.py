@@ -24,10 +24,7 @@ _WIDTH, _MAIN, _SMALL = 8.6, 3.6, 2.0  # inches: of a figure, and high the prima
 
 @dataclass(frozen=True)
 class Curve:
-    """One line: mean over seeds and Student-t half-width at t = 0, 1, ..., and a closed form where there is one.
-
-    `style` is the entry's place among the board's methods, so that it looks the same on every task.
-    """
+    """One line: mean over seeds and Student-t half-width at t = 0, 1, ..., and a closed form where there is one."""
 
     label: str
     reference: bool
@@ -68,15 +65,19 @@ def curves(board: Board, task: str) -> Curves:
     )
 
 
+def style_of(entry: Entry, board: Board) -> int:
+    """An entry's place among the methods of its board, so that it looks the same on every task; 0 for references."""
+    return 0 if entry.reference else [e.label for e in board.entries if not e.reference].index(entry.label)
+
+
 def _started(board: Board, task: str) -> list[tuple[Entry, list[CellResult], int]]:
     """Entries that have a line, references first, with their cells and their style."""
-    methods = [entry.label for entry in board.entries if not entry.reference]
     lines = []
     for entry in sorted(board.entries, key=lambda entry: not entry.reference):
         # A failed cell is no result, and must not cut the others short.
         cells = [result for result in entry.results(task) if result.generations and result.cell.status != "failed"]
         if cells:
-            lines.append((entry, cells, 0 if entry.reference else methods.index(entry.label)))
+            lines.append((entry, cells, style_of(entry, board)))
     return lines
 
 

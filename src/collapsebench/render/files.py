@@ -75,11 +75,11 @@ def _files(view: View) -> dict[str, Document | Curves | CostPlot]:
     """What the files of a board show, by name: `README.md` first, then the tracks, then the figures."""
     whole = page.readme(view)
     tracks = [track for track in TRACKS if view.board.competitors(track)]
-    figures = sorted(whole.figures(), key=lambda found: isinstance(found[1].shown, CostPlot))
+    figures = sorted(whole.figures(), key=lambda figure: isinstance(figure.shown, CostPlot))
     return {
         "README.md": whole,
         **{f"{track}.md": page.track_page(view, track) for track in tracks},
-        **{figure.path: figure.shown for _, figure in figures},
+        **{figure.path: figure.shown for figure in figures},
     }
 
 

@@ -19,10 +19,7 @@ from .curves import Curves, curves
 from .document import (
     Block,
     Commands,
-    Description,
-    Descriptions,
     Document,
-    Entrant,
     Figure,
     Fold,
     Items,
@@ -70,64 +67,51 @@ def readme(view: View) -> Document:
     board = view.board
     tracks = [track for track in TRACKS if board.competitors(track)]
     entries = board.competitors(*tracks)
-    everyone = (*entries, *board.references)
     links = [(Span(track, to=To("track", track)), f": {SEES[track]}") for track in tracks]
-    error = f"{GAP_FACTOR:.0f} of its standard errors; others are left out of every score."
-    gap = f"L<sub>replace</sub> − L<sub>frozen</sub> exceeds {error}"
-    about = f"Losses as scored, mean over seeds ± Student-t half-width. A task counts where the paired gap {gap}"
-    return _document(
-        view,
-        "Leaderboard",
-        Prose(board.protocol.description, aside=False),
-        *_head(board),
-        *_results(view, tracks, columns.score_columns(board), everyone),
-        _section("Tracks", Items(links)),
-        Section(
-            "What was measured",
-            [tables.measured(board), Prose(marked(about)), *_tasks(view, entries, whole=True)],
-        ),
-        _entries(view, everyone),
+    about = (
+        "Losses as scored, mean over seeds ± Student-t half-width. A task counts where the paired gap "
+        f"L<sub>replace</sub> − L<sub>frozen</sub> exceeds {GAP_FACTOR:.0f} of its standard errors; others are left "
+        "out of every score."
+    )
+    return Document(
+        board,
+        _title(board, "Leaderboard"),
+        [
+            Prose(board.protocol.description, aside=False),
+            *_head(board),
+            *_results(view, tracks, columns.score_columns(board), (*entries, *board.references)),
+            *([Section("Tracks", [Items(links)])] if links else []),
+            Section("What was measured", [tables.measured(board), Prose(marked(about)), *_tasks(view, entries, True)]),
+            _entries(view, entries),
+        ],
     )
 
 
 def track_page(view: View, track: str) -> Document:
     """`<track>.md`: the entries of one track beside the references."""
-    board = view.board
-    entries = board.competitors(track)
+    board, entries = view.board, view.board.competitors(track)
     shown = [column for column in columns.score_columns(board) if column is not columns.TRACK]
-    return _document(
-        view,
-        f"{track.capitalize()} track",
-        Prose((f"A method of this track sees {SEES[track]}. ", Span("All tracks", to=To("track", "README")))),
-        *_head(board),
-        *_results(view, [track], shown, entries),
-        Section("Tasks", _tasks(view, entries, whole=False)),
-        _entries(view, (*entries, *board.references)),
+    all_tracks = Span("All tracks", to=To("track", "README"))
+    return Document(
+        board,
+        _title(board, f"{track.capitalize()} track"),
+        [
+            Prose((f"A method of this track sees {SEES[track]}. ", all_tracks)),
+            *_head(board),
+            *_results(view, [track], shown, entries),
+            Section("Tasks", _tasks(view, entries, False)),
+            _entries(view, entries),
+        ],
     )
 
 
 def summary(board: Board) -> Document:
     """One table for the terminal."""
-    return _document(View(board), "", tables.summary(board, tables.ranked(board, TRACKS, everyone=True)))
+    return Document(board, _title(board, "Leaderboard"), [tables.summary(board, TRACKS)])
 
 
-def _document(view: View, title: str, *blocks: Block | None) -> Document:
-    board = view.board
-    name, version = board.protocol.name, board.protocol.version
-    methods = [entry.label for entry in board.entries if not entry.reference]
-    return Document(
-        name,
-        version,
-        f"{title}: {name} v{version}",
-        [Entrant(e.label, e.track, 0 if e.reference else methods.index(e.label)) for e in board.entries],
-        [block for block in blocks if block is not None],
-    )
-
-
-def _section(name: str, *blocks: Block | None) -> Section | None:
-    """A section; None where it would be empty."""
-    kept = [block for block in blocks if block is not None and block not in (Prose(""), Items([]))]
-    return Section(name, kept) if kept else None
+def _title(board: Board, about: str) -> str:
+    return f"{about}: {board.protocol.name} v{board.protocol.version}"
 
 
 def _head(board: Board) -> tuple[Block, Block]:
@@ -146,42 +130,39 @@ def _head(board: Board) -> tuple[Block, Block]:
         "never using it. It does not depend on who else entered."
     )
     lines = [recovered, *(column.explanation for column in columns.EXPLAINED)]
-    return Prose(joined(" · ", facts)), Fold("How to read this", [Items([marked(line) for line in lines])], open=True)
+    return Prose(joined(" · ", facts)), Fold("How to read this", [Items(list(map(marked, lines)))], open=True)
 
 
 def _results(
     view: View, tracks: Sequence[str], shown: Sequence[columns.Column], entries: Sequence[Entry]
-) -> tuple[Block | None, ...]:
+) -> Iterable[Block]:
     """Scores and costs of some tracks, and what of `entries` is not ranked."""
-    board = view.board
-    rows = tables.ranked(board, tracks)
+    board, rows = view.board, tables.ranked(view.board, tracks)
+    table, notes = tables.scores(board, shown, rows, view.verified), _score_notes(view, tracks)
+    yield Section("Scores", [table, *map(Prose, notes), Prose(_resolution(board, tracks))])
     explained = [column.explanation for column in columns.COSTS if column not in columns.EXPLAINED]
-    plot = cost_plot(board)
+    note = Prose(joined(" ", [ABOUT_COSTS, *map(marked, filter(None, explained))]))
+    yield Section("Costs", [tables.costs(board, rows), note, *([_cost_plot(board)] if board.scores.complete else [])])
+    if waiting := [entry for entry in entries if board.scope.waits(entry)]:
+        yield Section("Incomplete", _incomplete(board, waiting))
+    for state in ("diverged", "skipped"):
+        if ended := tables.ended(board, entries, state):
+            yield Section(state.capitalize(), [ended])
+
+
+def _cost_plot(board: Board) -> Figure:
+    shown = cost_plot(board)
     by_label = {entry.label: board.scores.overall(entry).seed_interval for entry in board.entries}
-    points = [f"{score(by_label[dot.label].centre)} {span(by_label[dot.label])}" for dot in plot.dots]
-    return (
-        _section(
-            "Scores",
-            tables.scores(board, shown, rows, view.verified),
-            *map(Prose, _score_notes(view, (*board.competitors(*tracks), *board.references))),
-            Prose(_resolution(board, tracks)),
-        ),
-        _section(
-            "Costs",
-            tables.costs(board, rows),
-            Prose(joined(" ", [ABOUT_COSTS, *map(marked, filter(None, explained))])),
-            Figure(COST_PLOT, "recovered gap against cost", plot, points=points) if board.scores.complete else None,
-        ),
-        _incomplete(board, entries),
-        *(_section(state.capitalize(), tables.ended(board, entries, state)) for state in ("diverged", "skipped")),
-    )
+    points = [f"{score(by_label[dot.label].centre)} {span(by_label[dot.label])}" for dot in shown.dots]
+    return Figure(COST_PLOT, "recovered gap against cost", shown, points=points)
 
 
-def _score_notes(view: View, entries: Sequence[Entry]) -> Iterable[Text]:
+def _score_notes(view: View, tracks: Sequence[str]) -> Iterable[Text]:
     """What a reader of the table of scores has to know besides."""
     board = view.board
+    entries = (*board.competitors(*tracks), *board.references)
     if any(entry.label in view.verified for entry in entries):
-        yield ("✓ verified: a maintainer ran a sample of exactly these records again. Without a mark: self-reported.")
+        yield "✓ verified: a maintainer ran a sample of exactly these records again. Without a mark: self-reported."
     if not board.counting:
         yield "No task is scored yet, so that R is missing; the losses stand under the tasks."
     for reference, tasks in board.scope.missing_references().items():
@@ -202,11 +183,8 @@ def _resolution(board: Board, tracks: Sequence[str]) -> str:
     return f"{about}: {known}." if known else ""
 
 
-def _incomplete(board: Board, entries: Sequence[Entry]) -> Section | None:
+def _incomplete(board: Board, waiting: Sequence[Entry]) -> list[Block]:
     """How far the entries are that lack cells, why some failed, and the commands that complete them."""
-    waiting = [entry for entry in entries if board.scope.waits(entry)]
-    if not waiting:
-        return None
     reasons = [
         (tables.linked(board, entry), f" on {task}, seed {seed}: ", entry.cells[task, seed].cell.reason)
         for entry in waiting
@@ -214,29 +192,23 @@ def _incomplete(board: Board, entries: Sequence[Entry]) -> Section | None:
         for seed in seeds
     ]
     hint = "To complete them (a protocol of your own goes by its path, a method of your own needs `--plugin`):"
-    return _section(
-        "Incomplete",
-        tables.incomplete(board, waiting),
-        Items(reasons),
-        Prose(marked(hint), aside=False),
-        Commands([board.scope.command(entry) for entry in waiting]),
-    )
+    commands = Commands([board.scope.command(entry) for entry in waiting])
+    return [tables.incomplete(board, waiting), Items(reasons), Prose(marked(hint), aside=False), commands]
 
 
 def _tasks(view: View, entries: Sequence[Entry], whole: bool) -> list[Block]:
     """A section for each task; on the page with all entries what is long is folded, and curves stand as numbers."""
-    board = view.board
-    sections: list[Block] = []
+    board, sections = view.board, list[Block]()
     for task in board.tasks:
         if not task.primary:
             continue
-        detail = _detail(board, task, entries)
-        shown = view.curves[task.name]
+        shown, words = view.curves[task.name], f"{task.primary} over generations"
         values = tables.by_generation(board, task, shown) if whole else None
-        words = f"{task.primary} over generations"
+        verdict = "" if task.counts else (" ", Span(f"{task.verdict.capitalize()}: not scored.", "emphasis"))
+        detail = _detail(board, task, entries)
         blocks = [
-            Prose((f"{task.title} (version {task.version}).", _not_scored(task))),
-            Figure(f"{CURVES}/{task.name}.svg", words, shown, task.unit, values=values),
+            Prose((f"{task.title} (version {task.version}).", verdict)),
+            Figure(f"{CURVES}/{task.name}.svg", words, shown, task.name, task.unit, values),
             *_samples(view, task, entries),
             *([Fold("Every entry at the last generation", detail)] if whole else detail),
         ]
@@ -244,20 +216,15 @@ def _tasks(view: View, entries: Sequence[Entry], whole: bool) -> list[Block]:
     return sections
 
 
-def _not_scored(task: BoardTask) -> Text:
-    return "" if task.counts else (" ", Span(f"{task.verdict.capitalize()}: not scored.", "emphasis"))
-
-
 def _detail(board: Board, task: BoardTask, entries: Sequence[Entry]) -> list[Block]:
     """The metrics of every entry, and what they are."""
-    limits = " or ".join(map(str, board.lm_eval_limits(task)))
     about = task.metrics or {}
     names = [name for name in (task.primary, *task.shown) if name in about]
     detail: list[Block] = [tables.last_generation(board, task, entries)]
     if board.lm_eval(task):
-        detail.append(tables.lm_eval(board, task, entries))
-        if limits:
-            detail.append(Prose(f"Of each lm-eval task, {limits} items drawn at random."))
+        limits = " or ".join(map(str, board.lm_eval_limits(task)))
+        note = f"Of each lm-eval task, {limits} items drawn at random." if limits else ""
+        detail += [tables.lm_eval(board, task, entries), Prose(note)]
     return [*detail, Items([(Span(name, "code"), ": ", about[name]) for name in names])]
 
 
@@ -265,23 +232,28 @@ def _samples(view: View, task: BoardTask, entries: Sequence[Entry]) -> list[Bloc
     """Links to the sheets of a task and, folded, the sheets themselves; nothing where there are none."""
     everyone = (*view.board.references, *entries)
     shown = [(entry, path) for entry in everyone if (path := view.sheets.get((task.name, entry.label)))]
-    links = [Span(entry.label, to=To("sheet", f"{path.parent.name}/{path.name}")) for entry, path in shown]
+    links = [Span(entry.label, to=To("sheet", path.as_posix())) for entry, path in shown]
     all_of_them = "All of them: the first row is real, the next what generation 0 drew, and so on"
     about = Prose(("Samples by generation, seed 0: ", joined(" · ", links)))
     return [about, Fold(all_of_them, [tables.samples(view.board, task, shown)])] if shown else []
 
 
 def _entries(view: View, entries: Sequence[Entry]) -> Section:
-    return Section("Entries", [Descriptions([_description(view, entry) for entry in entries])])
+    everyone = (*entries, *view.board.references)
+    return Section("Entries", [Items([_description(view, entry) for entry in everyone], everyone)])
 
 
-def _description(view: View, entry: Entry) -> Description:
+def _description(view: View, entry: Entry) -> Text:
     """Title, description, paper and parameters of an entry."""
-    facts: list[Text] = [f"{entry.method.title}.", entry.method.description, papers(entry.method.paper)]
-    facts.append(joined("; ", [Span(f"{key} = {value}", "code") for key, value in entry.method.params.items()]))
-    if same := view.board.scores.identical_reference(entry):
-        identical = ": the same loss on every task and seed, to the last bit."
-        facts.append(("Here a copy of ", Span(same, "emphasis"), identical))
+    method, same = entry.method, view.board.scores.identical_reference(entry)
     standing = "verified" if entry.label in view.verified else "self-reported"
-    name = Span(entry.label, "emphasis" if entry.reference else "strong")
-    return Description(entry.label, name, standing, joined(" ", facts))
+    identical = ": the same loss on every task and seed, to the last bit."
+    facts: list[Text] = [
+        (Span(method.label, "emphasis" if method.reference else "strong"), f" ({standing}):"),
+        f"{method.title}.",
+        method.description,
+        papers(method.paper),
+        joined("; ", [Span(f"{key} = {value}", "code") for key, value in method.params.items()]),
+        ("Here a copy of ", Span(same, "emphasis"), identical) if same else "",
+    ]
+    return joined(" ", facts)

@@ -169,7 +169,7 @@ def test_verified_entries_are_marked(views):
     text = page([readme(replace(views[0], verified=frozenset(["accumulate"])))])
     assert text.count('<abbr class="sign" title="verified">✓</abbr>') == 1
     assert "Without a mark: self-reported" in text
-    assert "blind, verified" in text and "anchored, self-reported" in text
+    assert "<b>accumulate</b> (verified): " in text and "<em>frozen</em> (self-reported): " in text
 
 
 def test_how_entries_stand_against_frozen_and_when_they_ran_is_on_the_page(boards, text):

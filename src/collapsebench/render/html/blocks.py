@@ -8,35 +8,14 @@ import math
 import re
 import struct
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from ...board.columns import TEXT, Head
 from ...board.scores import Overall
+from .. import document as doc
 from ..cost_plot import CostPlot
-from ..document import (
-    Block,
-    Cell,
-    Column,
-    Commands,
-    Description,
-    Descriptions,
-    Document,
-    Entrant,
-    Figure,
-    Fold,
-    Items,
-    Mark,
-    Picture,
-    Plot,
-    Prose,
-    Row,
-    Section,
-    Span,
-    Style,
-    Table,
-    Text,
-    To,
-)
 
-_TAGS: Mapping[Style, str] = {"strong": "b", "emphasis": "em", "code": "code", "sub": "sub"}
+_TAGS: Mapping[doc.Style, str] = {"strong": "b", "emphasis": "em", "code": "code", "sub": "sub"}
 
 _SCALE = (-0.5, 1.25)
 """What part of R the small plot beside a score shows."""
@@ -45,149 +24,125 @@ _SCALE = (-0.5, 1.25)
 class Writer:
     """Writes the blocks of one document; the addresses of all its parts begin with the name of its board."""
 
-    def __init__(self, document: Document) -> None:
-        self.document = document
-        self.entrants = {entrant.label: (place, entrant) for place, entrant in enumerate(document.entrants)}
+    def __init__(self, document: doc.Document) -> None:
+        self.document, self.board = document, document.board
+        self.places = {entry.label: place for place, entry in enumerate(document.board.entries)}
+
+    def place(self, *parts: str) -> str:
+        """The id of a part of the board: letters, digits and hyphens."""
+        names = (self.board.protocol.name, *parts)
+        return "-".join(re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") for name in names)
 
     def section(self) -> str:
         """The document as a section, with links to its parts and room for the script's controls."""
-        board, blocks = self.document, list(self.document.blocks)
-        parts = [block for block in blocks if isinstance(block, Section)]
+        parts = [block for block in self.document.blocks if isinstance(block, doc.Section)]
         links = "".join(f'<li><a href="#{self.place(part.name.lower())}">{plain(part.name)}</a></li>' for part in parts)
-        identity = self.place()
+        identity, rules = self.place(), self.board.protocol
         return (
             f'<section class="board" id="{identity}" aria-labelledby="{identity}-title">\n'
-            f'<h2 id="{identity}-title">{plain(board.board)} <small>version {board.version}</small></h2>\n'
-            f"{self.blocks([block for block in blocks if block not in parts])}\n"
+            f'<h2 id="{identity}-title">{plain(rules.name)} <small>version {rules.version}</small></h2>\n'
+            f"{self.blocks([block for block in self.document.blocks if block not in parts])}\n"
             f'<nav class="parts" aria-label="Parts of this board"><ul>{links}</ul></nav>\n'
             f'<div class="controls"></div>\n{self.blocks(parts)}\n</section>'
         )
 
-    def place(self, *parts: str) -> str:
-        """The id of a part of the board: letters, digits and hyphens."""
-        return "-".join(re.sub(r"[^A-Za-z0-9]+", "-", part).strip("-") for part in (self.document.board, *parts))
-
-    def blocks(self, blocks: Sequence[Block], depth: int = 3) -> str:
+    def blocks(self, blocks: Sequence[doc.Block], depth: int = 3) -> str:
         """Blocks, one after the other; `depth` is the level of the headings of sections among them."""
         return "\n".join(filter(None, (self._block(block, depth) for block in blocks)))
 
-    def _block(self, block: Block, depth: int) -> str:
+    def _block(self, block: doc.Block, depth: int) -> str:
         match block:
-            case Section():
+            case doc.Section():
                 return self._section(block, depth)
-            case Fold():
-                inner = self.blocks(block.blocks)
-                shape = ' class="how" open' if block.open else ""
-                return f"<details{shape}><summary>{plain(block.name)}</summary>\n{inner}\n</details>" if inner else ""
-            case Prose():
-                return element("p", self.text(block.text), "note" if block.aside else "lead")
-            case Items():
-                return element("ul", "\n".join(f"<li>{self.text(item)}</li>" for item in block.items), "notes")
-            case Table():
+            case doc.Fold():
+                inner, shape = self.blocks(block.blocks), ' class="how" open' if block.open else ""
+                return f"<details{shape}><summary>{plain(block.name)}</summary>\n{inner}\n</details>"
+            case doc.Prose():
+                return _element("p", self.text(block.text), "note" if block.aside else "lead")
+            case doc.Items():
+                about = [{"id": self.place("entry", e.label), "data-track": e.track} for e in block.entries]
+                opened = [f"<li{_attributes(one)}>" for one in about] or ["<li>"] * len(block.items)
+                items = [f"{tag}{self.text(item)}</li>" for tag, item in zip(opened, block.items, strict=True)]
+                return _element("ul", "\n".join(items), "entries" if about else "notes")
+            case doc.Table():
                 return self._table(block)
-            case Figure():
+            case doc.Figure():
                 place = f'<div class="{"cost-plot" if isinstance(block.shown, CostPlot) else "charts"}"></div>'
-                values = self.blocks([Fold(block.values.name, [block.values])]) if block.values else ""
-                return f"{place}\n{values}"
-            case Commands():
-                lines = (f'<pre class="command" tabindex="0"><code>{plain(line)}</code></pre>' for line in block.lines)
-                return "\n".join(lines)
-            case Descriptions():
-                return f'<dl class="entries">\n{"".join(map(self._description, block.items))}</dl>'
+                values = [doc.Fold(block.values.name, [block.values])] if block.values else []
+                return f"{place}\n{self.blocks(values)}"
+            case doc.Commands():
+                tag = '<pre class="command" tabindex="0">'
+                return "\n".join(f"{tag}<code>{plain(line)}</code></pre>" for line in block.lines)
 
-    def _section(self, section: Section, depth: int) -> str:
+    def _section(self, section: doc.Section, depth: int) -> str:
         """A part of the board, or, below that, a task."""
         task = depth > 3
         identity = self.place("task", section.name) if task else self.place(section.name.lower())
-        about = attributes({"class": "task", "data-task": section.name}) if task else ""
+        about = _attributes({"class": "task", "data-task": section.name}) if task else ""
         return (
             f'<section{about} id="{identity}" aria-labelledby="{identity}-title">\n'
             f'<h{depth} id="{identity}-title">{plain(section.name)}</h{depth}>\n'
             f"{self.blocks(section.blocks, depth + 1)}\n</section>"
         )
 
-    def _description(self, item: Description) -> str:
-        track = self.entrants[item.entry][1].track
-        kind = element("span", f"{plain(track) or 'reference'}, {plain(item.standing)}", "track")
-        about = attributes({"id": self.place("entry", item.entry), "data-track": track})
-        return f"<div{about}><dt>{self.text(item.name)} {kind}</dt><dd>{self.text(item.text)}</dd></div>\n"
-
-    def text(self, text: Text, links: bool = True) -> str:
+    def text(self, text: doc.Text) -> str:
         """Text with its markup."""
-        match text:
-            case str():
-                return html.escape(re.sub(r"\s+", " ", text))
-            case tuple():
-                return "".join(self.text(part, links) for part in text)
-            case Mark():
-                return f'<abbr class="sign" title="{plain(text.words)}">{text.sign}</abbr>'
-            case Picture():
-                return _image(text)
-            case Plot():
-                return _small_plot(text.overall)
-        words = self.text(text.text)
-        if text.to and text.to.kind == "entry":
-            words = re.sub("([_(,=])", r"\1<wbr>", words)
-        if links and text.to and (address := self._address(text.to)):
-            words = f"<a{address}>{words}</a>"
+        if isinstance(text, tuple):
+            return "".join(map(self.text, text))
+        if isinstance(text, str):
+            return html.escape(re.sub(r"\s+", " ", text))
+        words, to = self.text(text.text), text.to
+        if text.style == "picture" and to:
+            return _image(Path(to.name), text.text)
         if text.style == "error":
             return f" <small>{words.strip()}</small>"
-        return element(_TAGS[text.style], words) if text.style in _TAGS else words
+        if text.about:
+            return f'<abbr class="sign" title="{plain(text.about)}">{words}</abbr>'
+        if to and to.kind in ("entry", "task"):
+            broken = re.sub("([_(,=])", r"\1<wbr>", words)
+            words = f'<a href="#{self.place(*to)}">{broken}</a>'
+        elif to and to.kind == "paper":
+            words = f'<a href="https://arxiv.org/abs/{to.name}" rel="noreferrer">{words}</a>'
+        return _element(_TAGS[text.style], words) if text.style in _TAGS else words
 
-    def _address(self, to: To) -> str:
-        """The attributes of a link; "" where it leads to a file beside the Markdown pages."""
-        if to.kind in ("entry", "task"):
-            return f' href="#{self.place(to.kind, to.name)}"'
-        return f' href="https://arxiv.org/abs/{to.name}" rel="noreferrer"' if to.kind == "paper" else ""
-
-    def _table(self, table: Table) -> str:
-        """A table in a box of its own that scrolls, and below it what has to be said about its cells."""
+    def _table(self, table: doc.Table) -> str:
+        """A table in a box of its own that scrolls, and below it the notes on its cells."""
         notes = list(dict.fromkeys(cell.note for row in table.rows for cell in row.cells if cell.note))
         paired = [any(_has_error(row.cells[i].text) for row in table.rows) for i in range(len(table.columns))]
-        head = "".join(map(self._header, table.columns))
         rows = []
         for row in table.rows:
             cells = zip(table.columns, row.cells, paired, strict=True)
             rows.append(f"<tr{self._about(row)}>{''.join(self._cell(*parts, notes) for parts in cells)}</tr>")
-        body = "\n".join(rows)
-        noted = [f"{place}: {note}." for place, note in enumerate(notes, start=1)]
-        below = self.blocks([Fold("Notes on single scores", [Items(noted)])])
+        below = doc.Items([f"{place}: {note}." for place, note in enumerate(notes, start=1)])
+        folded = self.blocks([doc.Fold("Notes on single scores", [below])]) if notes else ""
+        name, head, body = plain(table.name), "".join(map(_header, table.columns)), "\n".join(rows)
         return (
-            f'<div class="scroll" role="region" aria-label="{plain(table.name)}" tabindex="0">\n'
-            f"<table{attributes({'class': table.kind})}><caption><span>{plain(table.name)}</span></caption>\n"
-            f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>"
-        ) + (below and f"\n{below}")
+            f'<div class="scroll" role="region" aria-label="{name}" tabindex="0">\n'
+            f"<table{_attributes({'class': table.kind})}><caption><span>{name}</span></caption>\n"
+            f"<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>{folded}"
+        )
 
-    def _about(self, row: Row) -> str:
-        place, entrant = self.entrants.get(row.entry, ("", Entrant("", "", 0)))
-        of_reference = bool(row.entry) and entrant.reference
-        names = {"data-entry": str(place), "data-track": entrant.track, "data-task": row.task}
-        return attributes({"class": "reference" if of_reference else "", **names})
+    def _about(self, row: doc.Row) -> str:
+        about = {"data-task": row.task}
+        if row.entry:
+            kind = "reference" if row.entry.reference else ""
+            about |= {"class": kind, "data-entry": str(self.places[row.entry.label]), "data-track": row.entry.track}
+        return _attributes(about)
 
-    def _header(self, column: Column) -> str:
-        rising = column.falling or column.kind != "number"
+    def _cell(self, column: Head, cell: doc.Cell, paired: bool, notes: Sequence[str]) -> str:
+        number = column.format not in TEXT
+        kinds = {"number": number, "pair": paired, "missing": number and cell.order is None, "drawn": cell.plot}
         about = {
-            "class": "number" if column.kind == "number" else "",
+            "class": " ".join(kind for kind, is_one in kinds.items() if is_one),
             "data-task": column.task,
-            "data-first": "ascending" if rising else "descending",
-            "title": column.about,
+            "data-value": f"{cell.order:.6g}" if isinstance(cell.order, float) else cell.order or "",
         }
-        words = self.text(column.heading, links=False)
-        heading = f'<span class="sr">{words}</span>{_SCALE_MARKS}' if column.kind == "drawn" else words
-        return f'<th scope="col"{attributes(about)}>{heading}</th>'
-
-    def _cell(self, column: Column, cell: Cell, paired: bool, notes: Sequence[str]) -> str:
-        order = f"{cell.order:.6g}" if isinstance(cell.order, float) else cell.order or ""
-        missing = column.kind == "number" and cell.order is None
-        kind = column.kind if column.kind in ("number", "drawn") else ""
-        kinds = " ".join(filter(None, (kind, paired * "pair", missing * "missing")))
-        about = attributes({"class": kinds, "data-task": column.task, "data-value": order})
-        words = self.text(cell.text)
+        words = self.text(cell.text) + (_small_plot(cell.plot) if cell.plot else "")
         if cell.note:
             words += f' <abbr class="sign" title="{plain(cell.note)}">{notes.index(cell.note) + 1}</abbr>'
-        if column.kind != "name":
-            return f"<td{about}>{words}</td>"
-        return f'<th scope="row"{about}><span class="who">{words}</span></th>'
+        if column.format != "name":
+            return f"<td{_attributes(about)}>{words}</td>"
+        return f'<th scope="row"{_attributes(about)}><span class="who">{words}</span></th>'
 
 
 def plain(text: str) -> str:
@@ -195,26 +150,41 @@ def plain(text: str) -> str:
     return html.escape(" ".join(text.split()))
 
 
-def element(tag: str, content: str, kind: str = "") -> str:
+def _element(tag: str, content: str, kind: str = "") -> str:
     """`<tag class="kind">content</tag>`, or nothing where there is no content."""
-    return f"<{tag}{attributes({'class': kind})}>{content}</{tag}>" if content else ""
+    return f"<{tag}{_attributes({'class': kind})}>{content}</{tag}>" if content else ""
 
 
-def attributes(values: Mapping[str, str]) -> str:
+def _attributes(values: Mapping[str, str]) -> str:
     """Attributes that are not empty, their values as plain text."""
     return "".join(f' {name}="{html.escape(value)}"' for name, value in values.items() if value)
 
 
-def _has_error(text: Text) -> bool:
-    return isinstance(text, tuple) and any(isinstance(part, Span) and part.style == "error" for part in text)
+def _header(column: Head) -> str:
+    number, heading = column.format not in TEXT, plain(column.heading)
+    about = {
+        "class": "number" if number else "",
+        "data-task": column.task,
+        "data-first": "descending" if number and not column.falling else "ascending",
+        "title": column.about,
+    }
+    if column.format == "drawn":
+        scale = "".join(f'<text x="{_at(r):.1f}" y="11">{r:.0f}</text>' for r in (0.0, 1.0))
+        drawn = f'<svg class="scale" aria-hidden="true" width="120" height="14">{scale}</svg>'
+        heading = f'<span class="sr">{heading}</span>{drawn}'
+    return f'<th scope="col"{_attributes(about)}>{heading}</th>'
 
 
-def _image(picture: Picture) -> str:
+def _has_error(text: doc.Text) -> bool:
+    return isinstance(text, tuple) and any(isinstance(part, doc.Span) and part.style == "error" for part in text)
+
+
+def _image(path: Path, words: str) -> str:
     """The picture itself, not its address: the page has to stand alone. Its size keeps the table from jumping."""
-    content = picture.path.read_bytes()
+    content = path.read_bytes()
     width, height = struct.unpack(">II", content[16:24])  # the header chunk, which always comes first
     address = f"data:image/png;base64,{base64.b64encode(content).decode()}"
-    return f'<img src="{address}" width="{width}" height="{height}" alt="{plain(picture.words)}" loading="lazy">'
+    return f'<img src="{address}" width="{width}" height="{height}" alt="{plain(words)}" loading="lazy">'
 
 
 def _small_plot(overall: Overall) -> str:
@@ -234,10 +204,3 @@ def _small_plot(overall: Overall) -> str:
 def _at(value: float) -> float:
     low, high = _SCALE
     return 4 + 112 * (min(max(value, low), high) - low) / (high - low)
-
-
-_SCALE_MARKS = (
-    '<svg class="scale" aria-hidden="true" width="120" height="14">'
-    + "".join(f'<text x="{_at(r):.1f}" y="11">{r:.0f}</text>' for r in (0.0, 1.0))
-    + "</svg>"
-)

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...board.stats import Interval
 from ..cost_plot import FLOOR, KINDS, CostPlot
-from ..curves import Curve, Curves
+from ..curves import Curve, Curves, style_of
 from ..numbers import measured, number
 from .blocks import Writer
 
@@ -18,19 +18,19 @@ def figures(writer: Writer) -> dict[str, Any]:
 
     Entries are given by their position in `entries`.
     """
-    tasks: list[dict[str, Any]] = []
+    board, tasks = writer.board, list[dict[str, Any]]()
     costs: list[dict[str, Any]] = []
-    for section, figure in writer.document.figures():
+    for figure in writer.document.figures():
         if isinstance(figure.shown, CostPlot):
             costs = _points(writer, figure.shown, figure.points)
         else:
-            place = writer.place("task", section)
-            tasks.append({"name": section, "id": place, "charts": _charts(writer, figure.shown, figure.unit)})
+            charts = _charts(writer, figure.shown, figure.unit)
+            tasks.append({"name": figure.task, "id": writer.place("task", figure.task), "charts": charts})
     return {
         "id": writer.place(),
         "entries": [
-            {"label": entry.label, "track": entry.track, "reference": entry.reference, "style": entry.style}
-            for entry in writer.document.entrants
+            {"label": entry.label, "track": entry.track, "reference": entry.reference, "style": style_of(entry, board)}
+            for entry in board.entries
         ],
         "tasks": tasks,
         "costs": {"names": list(KINDS), "floor": FLOOR, "points": costs},
@@ -48,7 +48,7 @@ def _charts(writer: Writer, shown: Curves, unit: str) -> list[dict[str, Any]]:
 
 def _line(writer: Writer, line: Curve) -> dict[str, Any]:
     return {
-        "entry": writer.entrants[line.label][0],
+        "entry": writer.places[line.label],
         "points": [_point(Interval(*pair)) for pair in zip(line.mean, line.half_width, strict=True)],
         "theory": [[_finite(value), number(value)] for value in line.theory],
         "diverged": line.diverged,
@@ -59,7 +59,7 @@ def _points(writer: Writer, shown: CostPlot, words: Sequence[str]) -> list[dict[
     """R of every complete entry with its interval for these tasks, over costs as multiples of what `replace` spends."""
     return [
         {
-            "entry": writer.entrants[dot.label][0],
+            "entry": writer.places[dot.label],
             "r": _finite(dot.recovered),
             "words": said,
             "costs": [[_finite(cost), f"×{number(cost)}"] for cost in dot.costs],

@@ -35,7 +35,7 @@ def page(documents: Sequence[Document]) -> str:
         theme=theme,
         script=script,
         links="\n".join(
-            f'<li><a href="#{writer.place()}">{plain(writer.document.board)}</a></li>' for writer in writers
+            f'<li><a href="#{writer.place()}">{plain(writer.board.protocol.name)}</a></li>' for writer in writers
         ),
         boards="\n".join(writer.section() for writer in writers),
         figures=_json([figures(writer) for writer in writers]),
