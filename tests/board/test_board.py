@@ -72,7 +72,7 @@ def test_the_score_does_not_depend_on_who_else_entered(board_of):
 
 def test_ranks_are_within_a_track_and_shared_by_ties(board_of):
     board = board_of(fabricate.everything())
-    assert [(s.rank, s.entry.label) for s in board.scores.standings("blind")] == [
+    assert [(board.scores.ranks[e.label], e.label) for e in board.scores.ranked("blind")] == [
         (1, "accumulate"),
         (1, "accumulate_subsample"),
         (3, "tempered(temperature=0.9, top_p=0.9)"),
@@ -84,7 +84,7 @@ def test_only_complete_entries_are_ranked(board_of):
     board = board_of(fabricate.everything())
     states = {label: board.scope.state(entry(board, label)) for label in ("token_edit", "fresh_mix", "reward_curate")}
     assert states == {"token_edit": "missing", "fresh_mix": "diverged", "reward_curate": "skipped"}
-    ranked = {s.entry.label for track in ("anchored", "fresh", "assisted") for s in board.scores.standings(track)}
+    ranked = {e.label for track in ("anchored", "fresh", "assisted") for e in board.scores.ranked(track)}
     assert ranked == {"real_mix", "verify_filter"}
 
 
@@ -104,7 +104,7 @@ def test_an_entry_without_a_task_in_its_scope_is_not_ranked(board_of):
     nowhere = [r for task in ("gaussian", "arithmetic") for r in fabricate.unsupported("verify_filter", task, "luck")]
     board = board_of(references + nowhere)
     assert not board.scores.has(entry(board, "verify_filter"))
-    assert board.scores.standings("assisted") == []
+    assert board.scores.ranked("assisted") == []
 
 
 def test_entries_of_different_scope_are_compared_where_both_have_scores(board_of):
@@ -115,8 +115,7 @@ def test_entries_of_different_scope_are_compared_where_both_have_scores(board_of
         wide = fabricate.cells("reward_curate", ["gaussian"], recovered=0.1)
         wide += fabricate.cells("reward_curate", ["arithmetic"], recovered=recovered, exact=True)
         references = [r for name in ("replace", "frozen") for r in fabricate.cells(name)]
-        standings = board_of(references + narrow + wide).scores.standings("assisted")
-        return {standing.entry.label: standing.rank for standing in standings}
+        return board_of(references + narrow + wide).scores.ranks
 
     assert ranks(recovered=0.5) == {"verify_filter": 1, "reward_curate": 1}
     assert ranks(recovered=0.4) == {"verify_filter": 1, "reward_curate": 2}
@@ -170,7 +169,7 @@ def test_without_references_nothing_is_scored(board_of):
     board = board_of(fabricate.cells("accumulate", tasks=["gaussian"]))
     assert [task.verdict for task in board.tasks] == ["references incomplete", "not run", "not run"]
     assert not board.scores.by_cell
-    assert not board.scores.standings("blind")
+    assert not board.scores.ranked("blind")
     assert board.scope.missing_references()["replace"] == ["gaussian", "kde", "arithmetic"]
 
 

@@ -12,7 +12,9 @@ import pytest
 from rich.console import Console
 
 from collapsebench.core.records import write_results
-from collapsebench.render.files import stale_pages, summary_table, write_board
+from collapsebench.render import terminal
+from collapsebench.render.files import load_view, stale_pages, write_board
+from collapsebench.render.page import summary
 from collapsebench.results.signature import sign
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "board"
@@ -65,9 +67,8 @@ def test_same_records_same_bytes_whatever_their_order(folder, tmp_path):
         with (records / f"{result.cell.method.name}.jsonl").open("a", encoding="utf-8") as file:
             file.write(write_results([result]))
     shutil.copytree(folder / "verified", tmp_path / "verified")
-    for path in write_board(tmp_path):
-        name = path.relative_to(tmp_path)
-        assert path.read_bytes() == (folder / name).read_bytes(), name
+    for name in write_board(tmp_path).files:
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
 
 
 def test_incomplete_diverged_and_skipped_are_said(folder):
@@ -158,8 +159,7 @@ def test_links_on_a_page_lead_somewhere(folder):
 
 def test_nothing_is_stale_until_something_changes(tmp_path):
     fabricate.board(tmp_path, fabricate.cells("accumulate", tasks=["kde"]))
-    pages = write_board(tmp_path)
-    assert pages[0] == tmp_path / "README.md"
+    assert list(write_board(tmp_path).files) == ["README.md", "blind.md", "curves/kde.svg"]
     assert stale_pages(tmp_path) == []
     (tmp_path / "README.md").write_text("edited")
     assert stale_pages(tmp_path) == [tmp_path / "README.md"]
@@ -223,7 +223,7 @@ def test_a_pairing_across_machines_is_marked(tmp_path):
 
 def test_the_terminal_table_has_every_entry(folder):
     console = Console(width=200, record=True, file=io.StringIO())
-    console.print(summary_table(folder))
+    console.print(*terminal.write(summary(load_view(folder).board)))
     text = console.export_text()
     assert re.search(r"blind\s+1\s+accumulate\s", text)
     assert re.search(r"anchored\s+incomplete\s+token_edit", text)

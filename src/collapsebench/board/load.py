@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -26,14 +26,23 @@ def load_board(folder: Path) -> Board:
     found = [(path, result) for path in sorted((folder / "records").glob("*.jsonl")) for result in read_results(path)]
     if not found:
         raise StoreError(f"No records in {folder / 'records'}.", "`collapsebench run` writes them.")
-    found.sort(key=lambda item: (item[1].cell.task.name, item[1].cell.method.label, item[1].cell.seed))
-    _require_one_source(found)
+    found.sort(key=lambda item: (item[1].cell.task.name, *item[1].place))
     _require_distinct(found)
+    _require_one_source(found)
     results = [result for _, result in found]
     protocol = results[0].cell.protocol
-    losses = {_key(result): scored_loss(result) for result in results if result.cell.status == "done"}
-    tasks = tuple(_board_task(name, results, losses) for name in protocol.tasks)
-    return Board(protocol, tasks, _entries(results), losses)
+    losses = {result.place: scored_loss(result) for result in results if result.cell.status == "done"}
+    cards = {result.cell.task.name: result.cell.task for result in results}
+    methods = {result.cell.method.label: result.cell.method for result in results}
+    return Board(
+        protocol,
+        tuple(_board_task(name, cards.get(name), losses) for name in protocol.tasks),
+        tuple(
+            Entry(method, {result.place[1:]: result for result in results if result.cell.method.label == label})
+            for label, method in sorted(methods.items())
+        ),
+        losses,
+    )
 
 
 def scored_loss(result: CellResult) -> float:
@@ -42,62 +51,45 @@ def scored_loss(result: CellResult) -> float:
     return float(np.mean([generation.metrics[result.cell.task.primary] for generation in last]))
 
 
-def _key(result: CellResult) -> Key:
-    cell = result.cell
-    return cell.method.label, cell.task.name, cell.seed
+def _require_distinct(found: Iterable[tuple[Path, CellResult]]) -> None:
+    seen: dict[Key, Path] = {}
+    for path, result in found:
+        label, task, seed = result.place
+        if result.place in seen:
+            raise RecordError(
+                f"The cell of {label} on {task} with seed {seed} stands twice, in {seen[result.place]} and in {path}.",
+                "Keep one of them.",
+            )
+        seen[result.place] = path
 
 
-def _require_one_source(found: list[tuple[Path, CellResult]]) -> None:
+def _require_one_source(found: Iterable[tuple[Path, CellResult]]) -> None:
     """Refuse to pair cells that were run under different rules, or that say different things of the same ones."""
     first: dict[tuple[str, str], tuple[ProtocolRecord | TaskRecord | MethodRecord, Path]] = {}
     for path, result in found:
-        cell = result.cell
-        parts: tuple[tuple[str, str, str, ProtocolRecord | TaskRecord | MethodRecord], ...] = (
-            ("protocol", "", cell.protocol.name, cell.protocol),
-            ("task", cell.task.name, cell.task.name, cell.task),
-            ("method", cell.method.label, cell.method.label, cell.method),
-        )
-        for kind, group, name, content in parts:
-            known, other = first.setdefault((kind, group), (content, path))
-            if known.digest != content.digest:
-                digests = f"{known.digest[:8]} and {content.digest[:8]}"
+        label, task, _ = result.place
+        for kind, group in (("protocol", ""), ("task", task), ("method", label)):
+            part = getattr(result.cell, kind)
+            known, other = first.setdefault((kind, group), (part, path))
+            where = f"{path} holds" if path == other else f"{other} and {path} hold"
+            what = f"{kind} '{group or part.name}'"
+            if known.digest != part.digest:
                 raise RecordError(
-                    f"{_where(path, other)} records of different versions of {kind} '{name}' ({digests}).",
+                    f"{where} records of different versions of {what} ({known.digest[:8]} and {part.digest[:8]}).",
                     "Delete the older records and run their cells again.",
                 )
-            if differing := differing_keys(known, content):
+            if differing := differing_keys(known, part):
                 raise RecordError(
-                    f"{_where(path, other)} records that differ in {kind}.{differing[0]} of {kind} '{name}'.",
+                    f"{where} records that differ in {kind}.{differing[0]} of {what}.",
                     "`collapsebench verify` says which of them is not what the installed code gives.",
                 )
 
 
-def _where(path: Path, other: Path) -> str:
-    return f"{path} holds" if path == other else f"{other} and {path} hold"
-
-
-def _require_distinct(found: list[tuple[Path, CellResult]]) -> None:
-    seen: dict[Key, Path] = {}
-    for path, result in found:
-        label, task, seed = key = _key(result)
-        if key in seen:
-            raise RecordError(
-                f"The cell of {label} on {task} with seed {seed} stands twice, in {seen[key]} and in {path}.",
-                "Keep one of them.",
-            )
-        seen[key] = path
-
-
-def _board_task(name: str, results: list[CellResult], losses: Mapping[Key, float]) -> BoardTask:
-    card = next((result.cell.task for result in results if result.cell.task.name == name), None)
+def _board_task(name: str, card: TaskRecord | None, losses: Mapping[Key, float]) -> BoardTask:
     if card is None:
         return BoardTask(name)
-    by_seed = [
-        {seed: loss for (label, task, seed), loss in losses.items() if (label, task) == (reference, name)}
-        for reference in ("replace", "frozen")
-    ]
-    replace, frozen = by_seed
-    seeds = [seed for seed in replace if seed in frozen]
+    seeds = [seed for label, task, seed in losses if (label, task) == ("replace", name)]
+    pairs = [(losses["replace", name, s], losses["frozen", name, s]) for s in seeds if ("frozen", name, s) in losses]
     return BoardTask(
         name=name,
         title=card.title,
@@ -107,15 +99,5 @@ def _board_task(name: str, results: list[CellResult], losses: Mapping[Key, float
         generations=card.generations,
         shown=card.shown,
         metrics=card.metrics,
-        gap=paired_gap([replace[s] for s in seeds], [frozen[s] for s in seeds]) if seeds else None,
-    )
-
-
-def _entries(results: list[CellResult]) -> tuple[Entry, ...]:
-    by_label: dict[str, list[CellResult]] = {}
-    for result in results:
-        by_label.setdefault(result.cell.method.label, []).append(result)
-    return tuple(
-        Entry(own[0].cell.method, {(result.cell.task.name, result.cell.seed): result for result in own})
-        for _, own in sorted(by_label.items())
+        gap=paired_gap(*zip(*pairs, strict=True)) if pairs else None,
     )

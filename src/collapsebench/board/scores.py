@@ -37,14 +37,6 @@ class Overall:
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A ranked entry."""
-
-    rank: int
-    entry: Entry
-
-
-@dataclass(frozen=True)
 class Against:
     """How an entry stands to a reference over the tasks that count for it.
 
@@ -105,22 +97,21 @@ class Scores:
         """Entries with an overall score, references included."""
         return tuple(filter(self.has, self.cells.entries))
 
-    def standings(self, track: str) -> list[Standing]:
-        """Complete entries of a track, best first, with ranks that two entries share unless told apart."""
+    def ranked(self, track: str) -> list[Entry]:
+        """Complete entries of a track, best first."""
         complete = filter(self.has, self.cells.competitors(track))
-        best_first = sorted(complete, key=lambda entry: -self.overall(entry).seed_interval.centre)
-        ranks = rank_groups(self._paired(best_first))
-        return [Standing(rank, entry) for rank, entry in zip(ranks, best_first, strict=True)]
+        return sorted(complete, key=lambda entry: -self.overall(entry).seed_interval.centre)
 
     @cached_property
     def ranks(self) -> Mapping[str, int]:
-        """Rank of every ranked entry within its track, by label."""
-        tracks = {entry.track for entry in self.cells.entries}
-        return {standing.entry.label: standing.rank for track in tracks for standing in self.standings(track)}
+        """Rank of every ranked entry within its track, by label; two entries share it unless told apart."""
+        tracks = [self.ranked(track) for track in {entry.track for entry in self.cells.entries}]
+        ranks = ((entries, rank_groups(self._paired(entries))) for entries in tracks)
+        return {entry.label: rank for track in ranks for entry, rank in zip(*track, strict=True)}
 
     def resolution(self, track: str) -> float:
         """Median half-width of the paired differences between the ranked entries of a track."""
-        return resolution_floor(self._paired([standing.entry for standing in self.standings(track)]))
+        return resolution_floor(self._paired(self.ranked(track)))
 
     def _paired(self, entries: list[Entry]) -> list[list[float]]:
         """Scores `[entries, pairs]` over every (task, seed); NaN where an entry has none."""

@@ -47,36 +47,31 @@ def _write(folders: list[Path]) -> None:
 
     for folder in folders:
         with board_lock(folder):
-            pages = write_board(folder)
-        for page in pages:
-            typer.echo(str(page))
+            files = write_board(folder).files
+        for name in files:
+            typer.echo(str(folder / name))
 
 
 def _check(folders: list[Path]) -> None:
-    from ..render.files import stale_pages
+    """Pages against records; then, of methods that ship, records against the installed source."""
+    from ..render.files import load_view, stale_pages
+    from ..results.audit import source_changed
 
-    for folder in folders:
-        if stale := stale_pages(folder):
+    views = {folder: load_view(folder) for folder in folders}
+    for folder, view in views.items():
+        if stale := stale_pages(folder, view):
             raise StaleBoard(
                 f"{', '.join(str(page) for page in stale)} differ from what the records give.",
                 "Run `collapsebench leaderboard` and commit the pages with the records.",
             )
-    for folder in folders:
-        if changed := _changed_entries(folder):
+    for folder, view in views.items():
+        entries = view.board.entries
+        if changed := [e.label for e in entries if any(source_changed(result.cell) for result in e.cells.values())]:
             raise StaleBoard(
                 f"{folder / 'records'}: protocol, task or method changed after the records of {', '.join(changed)}.",
                 f"`collapsebench verify {folder} --cells 0` says what; run these cells again.",
             )
     typer.echo("Boards are up to date.")
-
-
-def _changed_entries(folder: Path) -> list[str]:
-    """Entries that the installed source would not have made; of a method that does not ship, nobody here can say."""
-    from ..board import load_board
-    from ..results.audit import source_changed
-
-    entries = load_board(folder).entries
-    return [entry.label for entry in entries if any(source_changed(result.cell) for result in entry.cells.values())]
 
 
 def _write_html(folders: list[Path], path: Path) -> None:

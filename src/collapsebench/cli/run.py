@@ -174,7 +174,9 @@ def _publish(protocol: Protocol, results: Sequence[CellResult], sheets: Sequence
     from rich.console import Console
     from rich.measure import Measurement
 
-    from ..render.files import summary_table, write_board
+    from ..render import terminal
+    from ..render.files import write_board
+    from ..render.page import summary
     from ..render.samples import write_sheets
     from ..results.merge import board_lock, merge_records
 
@@ -182,8 +184,8 @@ def _publish(protocol: Protocol, results: Sequence[CellResult], sheets: Sequence
     with board_lock(folder):
         merge_records(results, folder)
         write_sheets(folder, sheets)
-        write_board(folder)
-    table = summary_table(folder)
+        view = write_board(folder)
+    (table,) = terminal.write(summary(view.board))
     console = Console()
     needed = Measurement.get(console, console.options.update(max_width=1000), table).maximum
     Console(width=max(console.width, needed)).print(table)  # a narrow terminal wraps lines rather than figures

@@ -7,7 +7,7 @@ which covers few tasks does not look cheap; `replace` does nothing but train on 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -70,17 +70,11 @@ def cost_plot(board: Board) -> CostPlot:
     return CostPlot(tuple(sorted(dots, key=lambda dot: -dot.recovered)))
 
 
-def _relative(board: Board, entry: Entry, replace: Entry, counts: Sequence[str]) -> float:
+def _relative(board: Board, entry: Entry, replace: Entry, counts: Collection[str]) -> float:
     """Geometric mean over the tasks that an entry covers of its cost over that of `replace`."""
-    pairs = [(_spent(entry, task.name, counts), _spent(replace, task.name, counts)) for task in board.scope.of(entry)]
+    pairs = [[board.costs.on(one, task, counts) for one in (entry, replace)] for task in board.scope.of(entry)]
     ratios = [own / usual for own, usual in pairs if own > 0 and usual > 0]
     return float(np.exp(np.mean(np.log(ratios)))) if ratios else math.nan
-
-
-def _spent(entry: Entry, task: str, counts: Sequence[str]) -> float:
-    cells = [result for result in entry.results(task) if result.cell.status == "done"]
-    totals = [sum(result.generations[-1].costs.get(name, 0) for name in counts) for result in cells]
-    return float(np.mean(totals)) if totals else 0.0
 
 
 def draw(figure: CostPlot) -> str:

@@ -57,6 +57,11 @@ def count(value: float | None) -> str:
     return f"{value:.0f}" if value == int(value) or value >= 100 else number(value)
 
 
+def plural(number_of: int, noun: str) -> str:
+    """`1 seed`, `2 seeds`."""
+    return f"{number_of} {noun}" if number_of == 1 else f"{number_of} {noun}s"
+
+
 def share(value: float | None) -> str:
     """A share in per cent."""
     return MISSING if value is None or math.isnan(value) else f"{100 * value:.3g} %"

@@ -14,7 +14,7 @@ from ..board.stats import GAP_FACTOR
 from ..core.commands import run_command
 from ..core.method import TRACKS
 from . import tables
-from .cost_plot import cost_plot
+from .cost_plot import CostPlot, cost_plot
 from .curves import Curves, curves
 from .document import (
     Block,
@@ -32,11 +32,24 @@ from .document import (
     marked,
     papers,
 )
-from .numbers import number, score, span
-from .words import ABOUT_COSTS, SEES, lineage_length, plural, scored_window
+from .numbers import number, plural, score, span
 
 if TYPE_CHECKING:
     from ..board import Board, BoardTask, Entry
+
+ABOUT_COSTS = (
+    "Counts at the last generation, mean over seeds, summed over the scored tasks that the entry covers. Seconds are "
+    "wall time under the load that the machine had, so they compare roughly."
+)
+"""Under the table of costs."""
+
+SEES = {
+    "blind": "nothing but the pool, shuffled: it does not know which rows are real",
+    "anchored": "the pool with its history: it knows which rows are real",
+    "fresh": "new real data in every generation",
+    "assisted": "a verifier, a reward or a prior model from outside the loop",
+}
+"""What a method of each track may see."""
 
 COST_PLOT, CURVES = "cost.svg", "curves"
 """The plot of a board, and the folder of its tasks' figures, in which a task may have any name."""
@@ -60,6 +73,18 @@ class View:
     def curves(self) -> Mapping[str, Curves]:
         """The curves of every task that has run."""
         return {task.name: curves(self.board, task.name) for task in self.board.tasks if task.primary}
+
+    @cached_property
+    def files(self) -> Mapping[str, Document | Curves | CostPlot]:
+        """What the files of the board show, by name: `README.md` first, then the tracks, then the figures."""
+        whole = readme(self)
+        tracks = [track for track in TRACKS if self.board.competitors(track)]
+        figures = sorted(whole.figures(), key=lambda figure: isinstance(figure.shown, CostPlot))
+        return {
+            "README.md": whole,
+            **{f"{track}.md": track_page(self, track) for track in tracks},
+            **{figure.path: figure.shown for figure in figures},
+        }
 
 
 def readme(view: View) -> Document:
@@ -118,19 +143,32 @@ def _head(board: Board) -> tuple[Block, Block]:
     """Facts of the protocol, and how to read the scores."""
     rules = board.protocol
     facts: list[Text] = [
-        lineage_length(board),
+        _lineage_length(board),
         plural(rules.seeds, "seed"),
-        f"scored {scored_window(board)}",
+        f"scored {_scored_window(board)}",
         ("protocol digest ", Span(rules.digest[:12], "code")),
         f"newest record {board.newest}" if board.newest else "",
     ]
     recovered = (
         "**R**, the recovered gap, is (L<sub>replace</sub> − L) / (L<sub>replace</sub> − L<sub>frozen</sub>) of the "
-        f"held-out real loss L {scored_window(board)}: 0 is as bad as training on synthetic data alone, 1 as good as "
+        f"held-out real loss L {_scored_window(board)}: 0 is as bad as training on synthetic data alone, 1 as good as "
         "never using it. It does not depend on who else entered."
     )
     lines = [recovered, *(column.explanation for column in columns.EXPLAINED)]
     return Prose(joined(" · ", facts)), Fold("How to read this", [Items(list(map(marked, lines)))], open=True)
+
+
+def _lineage_length(board: Board) -> str:
+    """`5 generations`, or `3 to 5 generations` where tasks differ."""
+    lengths = {task.generations for task in board.tasks if task.primary} or {board.protocol.generations}
+    shortest, longest = min(lengths), max(lengths)
+    return f"{shortest} to {longest} generations" if shortest < longest else plural(longest, "generation")
+
+
+def _scored_window(board: Board) -> str:
+    """Which generations the scored loss is taken from."""
+    last = board.protocol.average_last
+    return "at the last generation" if last == 1 else f"as a mean over the last {last} generations"
 
 
 def _results(

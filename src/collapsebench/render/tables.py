@@ -13,8 +13,7 @@ from ..board.stats import Interval, student_t_interval
 from .cells import cell, interval, numbered
 from .curves import Curves
 from .document import Cell, Row, Span, Table, Text, To
-from .numbers import number, share
-from .words import plural
+from .numbers import number, plural, share
 
 if TYPE_CHECKING:
     from ..board import Board, BoardTask, Entry, State
@@ -28,7 +27,7 @@ def ranked(board: Board, tracks: Iterable[str]) -> list[Entry]:
     """Ranked entries by track, each track's others that only lack skipped or diverged tasks, then the references."""
     rows: list[Entry] = []
     for track in tracks:
-        rows += [standing.entry for standing in board.scores.standings(track)]
+        rows += board.scores.ranked(track)
         others = (entry for entry in board.competitors(track) if entry.label not in board.scores.ranks)
         rows += [entry for entry in others if not board.scope.waits(entry)]
     return [*rows, *board.references]
@@ -49,7 +48,7 @@ def costs(board: Board, rows: Sequence[Entry]) -> Table:
 
 def summary(board: Board, tracks: Iterable[str]) -> Table:
     """R in brief, incomplete entries included."""
-    by_track = (([s.entry for s in board.scores.standings(track)], board.competitors(track)) for track in tracks)
+    by_track = ((board.scores.ranked(track), board.competitors(track)) for track in tracks)
     rows = [entry for first, every in by_track for entry in (*first, *(e for e in every if e not in first))]
     name = f"{board.protocol.name} v{board.protocol.version}: recovered gap R"
     return _of_entries(name, board, columns.summary_columns(board), [*rows, *board.references])
