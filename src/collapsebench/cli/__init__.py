@@ -6,11 +6,11 @@ import errno
 import logging
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, redirect_stdout, suppress
+from collections.abc import Callable
+from contextlib import redirect_stdout, suppress
 from io import TextIOWrapper
 from textwrap import shorten
-from typing import Annotated, Any, TextIO
+from typing import Annotated, Any, ParamSpec, TextIO, TypeVar
 
 import typer
 
@@ -26,6 +26,9 @@ from .show import show
 from .submit import submit
 from .validate import validate
 from .verify import verify
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 app = typer.Typer(
     name="collapsebench",
@@ -95,7 +98,7 @@ def _run() -> None:
 
 
 class _Output:
-    """Standard output that names itself when it cannot be written; typer and rich end without a word."""
+    """Standard output that says why it cannot be written; typer and rich exit without a word."""
 
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
@@ -105,35 +108,26 @@ class _Output:
         return getattr(self._stream, name)
 
     def write(self, text: str) -> int:
-        with self._failing():
-            return self._stream.write(text)
+        return self._call(self._stream.write, text)
 
     def flush(self) -> None:
-        with self._failing():
-            self._stream.flush()
+        self._call(self._stream.flush)
+
+    def _call(self, method: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return method(*args, **kwargs)
+        except OSError as error:
+            reason, hint = error.strerror or error, "Finished work is kept; send the output to a file or to /dev/null."
+            self._failure = StoreError(f"Cannot write to standard output: {reason}.", hint)
+            raise self._failure from error
 
     def finish(self) -> None:
-        """Write what is left.
-
-        Raises:
-            StoreError: something of what was printed is not written.
-        """
+        """Write what is left, or raise why something was not written."""
         with suppress(StoreError):
             self.flush()
         if self._failure is not None:
             os.dup2(os.open(os.devnull, os.O_WRONLY), self._stream.fileno())  # or Python tries again as it ends
             raise self._failure
-
-    @contextmanager
-    def _failing(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            self._failure = StoreError(
-                f"Cannot write to standard output: {error.strerror or error}.",
-                "Finished work is kept; send the output to a file or to /dev/null.",
-            )
-            raise self._failure from error
 
 
 def _unusable(error: OSError) -> CollapsebenchError:

@@ -22,8 +22,7 @@ Level = Literal["ok", "warn", "fail"]
 
 _STYLES = {"ok": "green", "warn": "yellow", "fail": "bold red"}
 _GIB = 2**30
-_LITTLE_MEMORY = 2 * _GIB
-_LITTLE_DISK, _NO_DISK = 2 * _GIB, 100 * 2**20
+_LITTLE, _NO_DISK = 2 * _GIB, 100 * 2**20
 
 
 @dataclass(frozen=True)
@@ -66,19 +65,7 @@ def doctor(store: StoreOption = DEFAULT_STORE) -> None:
 
 def examine(store: Path) -> list[Finding]:
     """Look at everything that a run depends on; `store` is the folder that it would write to."""
-    return [
-        *_versions(),
-        *_torch(),
-        _cores(),
-        _memory(),
-        _writable(store),
-        _disk(store),
-        _data(),
-        _cache(),
-        _hub(),
-        _git(),
-        *_plugins(),
-    ]
+    return [*_versions(), *_machine(), *_store(store), *_settings(), *_plugins()]
 
 
 def _versions() -> Iterator[Finding]:
@@ -91,9 +78,8 @@ def _versions() -> Iterator[Finding]:
         supported = metadata("collapsebench")["Requires-Python"]
         needed = [Requirement(text) for text in requires("collapsebench") or []]
     except PackageNotFoundError:
-        yield Finding(
-            "collapsebench", "fail", "not installed, only importable", "Run `pip install -e .` or `make setup`."
-        )
+        hint = "Run `pip install -e .` or `make setup`."
+        yield Finding("collapsebench", "fail", "not installed, only importable", hint)
         return
     yield Finding("collapsebench", "ok", version("collapsebench"))
     fits = SpecifierSet(supported).contains(platform.python_version(), prereleases=True)
@@ -108,8 +94,7 @@ def _package(requirement: Requirement) -> Iterator[Finding]:
     from importlib.metadata import PackageNotFoundError, version
 
     name, supported = requirement.name, requirement.specifier
-    extra = "extra" in str(requirement.marker or "")
-    hint = f"pip install '{name}{supported}'"
+    extra, hint = "extra" in str(requirement.marker or ""), f"pip install '{name}{supported}'"
     try:
         installed = version(name)
     except PackageNotFoundError:
@@ -122,57 +107,41 @@ def _package(requirement: Requirement) -> Iterator[Finding]:
         yield Finding(name, "ok", installed)
 
 
-def _torch() -> Iterator[Finding]:
+def _machine() -> Iterator[Finding]:
+    import psutil
     import torch
 
     try:
         threads = torch.get_num_threads()
+        omp = os.environ.get("OMP_NUM_THREADS", "not set")
+        yield Finding("threads", "ok", f"{threads} here (OMP_NUM_THREADS {omp}); each worker process uses one")
+        names = [torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count())]
+        yield Finding("GPU", "ok", ", ".join(names) or "none; core tasks need none")
     except (ImportError, OSError, AttributeError) as error:
         yield Finding("torch", "fail", f"cannot be loaded: {error}", "Install torch again for this platform.")
-        return
-    omp = os.environ.get("OMP_NUM_THREADS", "not set")
-    yield Finding("threads", "ok", f"{threads} here (OMP_NUM_THREADS {omp}); each worker process uses one")
-    if torch.cuda.is_available():
-        names = ", ".join(torch.cuda.get_device_name(i) for i in range(torch.cuda.device_count()))
-        yield Finding("GPU", "ok", names)
-    else:
-        yield Finding("GPU", "ok", "none; core tasks need none")
-
-
-def _cores() -> Finding:
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return Finding("cores", "ok", f"{usable} usable of {os.cpu_count()}")
-
-
-def _memory() -> Finding:
-    import psutil
-
+    yield Finding("cores", "ok", f"{usable} usable of {os.cpu_count()}")
     memory = psutil.virtual_memory()
-    found = f"{memory.available / _GIB:.1f} GiB available of {memory.total / _GIB:.1f}"
-    if memory.available < _LITTLE_MEMORY:
-        return Finding("memory", "warn", found, "Use fewer --workers.")
-    return Finding("memory", "ok", found)
+    little, found = (
+        memory.available < _LITTLE,
+        f"{memory.available / _GIB:.1f} GiB available of {memory.total / _GIB:.1f}",
+    )
+    yield Finding("memory", "warn" if little else "ok", found, "Use fewer --workers." if little else "")
 
 
-def _writable(store: Path) -> Finding:
+def _store(store: Path) -> Iterator[Finding]:
     hint = "Check the permissions, or pass another --store."
     folder = _nearest(store)
-    if not folder.is_dir():
-        return Finding("store", "fail", f"{store} cannot be made: {folder} is a file", hint)
     try:
         with tempfile.TemporaryFile(dir=folder):
-            pass
+            made = "" if store.is_dir() else " (the run makes it)"
+            yield Finding("store", "ok", f"{store} can be written{made}")
     except OSError as error:
-        return Finding("store", "fail", f"{store} cannot be written: {error.strerror}", hint)
-    return Finding("store", "ok", f"{store} can be written" + ("" if store.is_dir() else " (will be made)"))
-
-
-def _disk(store: Path) -> Finding:
-    free = shutil.disk_usage(_nearest(store)).free
-    found = f"{free / _GIB:.1f} GiB free for the store"
-    if free >= _LITTLE_DISK:
-        return Finding("disk", "ok", found)
-    return Finding("disk", "fail" if free < _NO_DISK else "warn", found, "Free some space, or pass another --store.")
+        yield Finding("store", "fail", f"{store} cannot be written: {error.strerror}", hint)
+    free = shutil.disk_usage(folder).free
+    level: Level = "ok" if free >= _LITTLE else "warn" if free >= _NO_DISK else "fail"
+    hint = "" if level == "ok" else "Free some space, or pass another --store."
+    yield Finding("disk", level, f"{free / _GIB:.1f} GiB free for the store", hint)
 
 
 def _nearest(path: Path) -> Path:
@@ -181,43 +150,32 @@ def _nearest(path: Path) -> Path:
     return next(above for above in (path, *path.parents) if above.exists())
 
 
-def _data() -> Finding:
-    folder = os.environ.get("COLLAPSEBENCH_DATA")
-    if not folder:
-        return Finding("COLLAPSEBENCH_DATA", "ok", "not set; only tasks on real data use it")
-    if not Path(folder).is_dir():
-        found = f"{folder} is no folder"
-        return Finding("COLLAPSEBENCH_DATA", "fail", found, "Set it to a folder of data sets, or unset it.")
-    return Finding("COLLAPSEBENCH_DATA", "ok", f"{folder}, {sum(1 for _ in Path(folder).iterdir())} entries")
-
-
-def _cache() -> Finding:
-    from ..core import files
-
-    folder, named = files.cache_folder(), "" if os.environ.get(files.CACHE_VARIABLE) else ", by default"
-    above = _nearest(folder)
-    if not above.is_dir() or not os.access(above, os.W_OK):
-        found = f"{folder} cannot be written"
-        return Finding(
-            files.CACHE_VARIABLE, "warn", found, "Image tasks keep a classifier there; set it to another folder."
-        )
-    return Finding(files.CACHE_VARIABLE, "ok", f"{folder}{named}; image tasks keep their fixed classifiers there")
-
-
-def _hub() -> Finding:
-    offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
-    return Finding(
-        "HF_HUB_OFFLINE", "ok", "set: nothing is downloaded" if offline else "not set: data may be downloaded"
-    )
-
-
-def _git() -> Finding:
+def _settings() -> Iterator[Finding]:
+    """Environment variables, and the checkout."""
+    from ..core.files import CACHE_VARIABLE, cache_folder
     from ..loop.environment import environment
 
+    data = os.environ.get("COLLAPSEBENCH_DATA")
+    if not data:
+        yield Finding("COLLAPSEBENCH_DATA", "ok", "not set; only tasks on real data use it")
+    elif not Path(data).is_dir():
+        hint = "Set it to a folder of data sets, or unset it."
+        yield Finding("COLLAPSEBENCH_DATA", "fail", f"{data} is not a folder", hint)
+    else:
+        yield Finding("COLLAPSEBENCH_DATA", "ok", f"{data}, {sum(1 for _ in Path(data).iterdir())} entries")
+    cache, default = cache_folder(), "" if os.environ.get(CACHE_VARIABLE) else ", by default"
+    if (above := _nearest(cache)).is_dir() and os.access(above, os.W_OK):
+        yield Finding(CACHE_VARIABLE, "ok", f"{cache}{default}; image tasks keep their fixed classifiers there")
+    else:
+        hint = "Image tasks keep a classifier there; set it to another folder."
+        yield Finding(CACHE_VARIABLE, "warn", f"{cache} cannot be written", hint)
+    offline = os.environ.get("HF_HUB_OFFLINE", "").upper() in {"1", "ON", "YES", "TRUE"}
+    downloads = "set: nothing is downloaded" if offline else "not set: tasks may download data"
+    yield Finding("HF_HUB_OFFLINE", "ok", downloads)
     here = environment()
-    if "git" not in here:
-        return Finding("git", "ok", "not a checkout; records carry the version")
-    return Finding("git", "ok", here["git"][:12] + (", with uncommitted changes" if here["dirty"] else ""))
+    changes = ", with uncommitted changes" if here.get("dirty") else ""
+    commit = here["git"][:12] + changes if "git" in here else "not a checkout; records carry the version"
+    yield Finding("git", "ok", commit)
 
 
 def _plugins() -> Iterator[Finding]:
