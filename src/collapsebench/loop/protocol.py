@@ -51,24 +51,6 @@ class Limits(_Rules):
     corpus_bytes: Count = 2 * 1024**3
 
 
-class TaskRules(_Rules):
-    """The rules of one task: sizes, training budget and the task's own parameters."""
-
-    generations: Count
-    n: Rows
-    synthetic: Count
-    start: Annotated[str, Field(pattern="^(scratch|pretrained|previous)$")] = "scratch"
-    budget: Budget = Budget()
-    limits: Limits = Limits()
-    params: dict[str, Any] = {}
-    lm_eval: tuple[str, ...] = ()
-    lm_eval_limit: Count | None = None
-
-    def digest(self) -> str:
-        """SHA-256 over every rule that can change a score; part of a cell's key."""
-        return digest(self.model_dump(mode="json", exclude=EXTRA_EVALS))
-
-
 class _TaskEntry(_Rules):
     """A task as a protocol file writes it; what is missing comes from the protocol."""
 
@@ -81,6 +63,18 @@ class _TaskEntry(_Rules):
     params: dict[str, Any] = {}
     lm_eval: tuple[str, ...] = ()
     lm_eval_limit: Count | None = None
+
+
+class TaskRules(_TaskEntry):
+    """The rules of one task: sizes, training budget and the task's own parameters."""
+
+    synthetic: Count
+    generations: Count
+    limits: Limits = Limits()
+
+    def digest(self) -> str:
+        """SHA-256 over every rule that can change a score; part of a cell's key."""
+        return digest(self.model_dump(mode="json", exclude=EXTRA_EVALS))
 
 
 class Protocol(_Rules):
@@ -117,16 +111,13 @@ class Protocol(_Rules):
         if task not in self.tasks:
             raise unknown_name("task", task, self.tasks, owner=f"protocol '{self.name}'")
         entry = self.tasks[task]
-        return TaskRules(
-            generations=entry.generations or self.generations,
-            n=entry.n,
-            synthetic=entry.synthetic or entry.n,
-            start=entry.start,
-            budget=entry.budget,
-            limits=entry.limits or self.limits,
-            params=entry.params,
-            lm_eval=entry.lm_eval,
-            lm_eval_limit=entry.lm_eval_limit,
+        return TaskRules.model_validate(
+            {
+                **dict(entry),
+                "generations": entry.generations or self.generations,
+                "synthetic": entry.synthetic or entry.n,
+                "limits": entry.limits or self.limits,
+            }
         )
 
     def with_lm_eval(self, tasks: Collection[str], names: Sequence[str], limit: int | None) -> Protocol:
