@@ -109,11 +109,6 @@ class Grammar:
         """Entropy of a text, nats; exact."""
         return self.expectations.entropy
 
-    @property
-    def entropy_rate(self) -> float:
-        """Entropy of a text over its expected number of words (`END` included), nats per word; exact."""
-        return self.expectations.entropy / self.expectations.words
-
     @cached_property
     def expectations(self) -> Expectations:
         """By enumeration of the choices that later ones depend on; the others add their own entropy."""

@@ -40,10 +40,6 @@ class LocalSet:
     read: Callable[[Record], Record] = dict
 
 
-def _passage(record: Record) -> Record:
-    return {**record, "query": record["query"].removeprefix("Passage: ")}
-
-
 def _sequel(record: Record) -> Record:
     """A cause or effect; lm-eval has a blank before each answer, and no comma."""
     query = re.sub(r", (because|therefore)$", r" \1", record["query"])
@@ -67,10 +63,6 @@ def _ending(record: Record) -> Record:
     return {"query": preprocess(context), "choices": endings, "gold": record["label"]}
 
 
-def _pair(record: Record) -> Record:
-    return {"context": "", "sentences": [record["sentence_good"], record["sentence_bad"]]}
-
-
 SETS: Mapping[str, LocalSet] = {
     "arc_challenge": LocalSet(
         "lm_eval_sets/arc_challenge.jsonl", "1ae3aeedf1951d881cbd5c2e3a31e78a1993d251479afbe4cb413b6707244636"
@@ -79,10 +71,14 @@ SETS: Mapping[str, LocalSet] = {
         "lm_eval_sets/arc_easy.jsonl", "d2d12e59543acf9a5ef6079634a72b30215e36c2fd4236fff3bc855d287b87f5"
     ),
     "blimp": LocalSet(
-        "blimp/blimp_67x1000.tar", "d1c2a15e01fd06aa82edb341727026199053c41157cc831aa30d0cc69f8f0345", _pair
+        "blimp/blimp_67x1000.tar",
+        "d1c2a15e01fd06aa82edb341727026199053c41157cc831aa30d0cc69f8f0345",
+        lambda record: {"context": "", "sentences": [record["sentence_good"], record["sentence_bad"]]},
     ),
     "boolq": LocalSet(
-        "lm_eval_sets/boolq.jsonl", "454ff101e614370bb1807fe7ebbda6fdb57e794b9662cc1ccae211bf1ff626c8", _passage
+        "lm_eval_sets/boolq.jsonl",
+        "454ff101e614370bb1807fe7ebbda6fdb57e794b9662cc1ccae211bf1ff626c8",
+        lambda record: {**record, "query": record["query"].removeprefix("Passage: ")},
     ),
     "commonsense_qa": LocalSet(
         "lm_eval_sets/commonsense_qa.jsonl", "2771f63f8127c0725b1f6b0ef2cd2ef6469168ae5875fc8d276b25b4f32c8c1a"
