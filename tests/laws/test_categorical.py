@@ -38,24 +38,6 @@ def test_constant_size_never_beats_the_first_fit_and_growing_size_can():
     assert laws.categorical_size_to_improve(p, 0.5, 5.0) == 0
 
 
-@pytest.mark.parametrize("draws", ["mixture", "counts"])
-def test_simulation(draws, rng, worst_z):
-    seeds, p = 40_000, laws.zipf(6)
-    sizes, fresh = [20, 30, 40], [None, 6, 20]
-    alphas = [6 / 30, 20 / 40]
-    model = rng.multinomial(20, p, size=seeds) / 20
-    errors, diversity = [((model - p) ** 2).sum(1)], [1 - (model**2).sum(1)]
-    for n, real, alpha in zip(sizes[1:], fresh[1:], alphas, strict=True):
-        if draws == "mixture":
-            counts = rng.multinomial(n, alpha * p + (1 - alpha) * model)
-        else:
-            counts = rng.multinomial(real, p, size=seeds) + rng.multinomial(n - real, model)
-        model = counts / n
-        errors.append(((model - p) ** 2).sum(1))
-    assert worst_z(np.transpose(errors), laws.categorical_error(p, sizes, alphas, draws)) < 4
-    assert worst_z(np.transpose(diversity), laws.categorical_diversity(p, 20, 0)) < 4
-
-
 def test_temperature_sharpens_below_one_and_flattens_above():
     np.testing.assert_allclose(laws.tempered([0.8, 0.2], 0.5, 1)[1], [0.64 / 0.68, 0.04 / 0.68])
     p = laws.zipf(20)

@@ -52,14 +52,6 @@ def test_curation_alone_ends_at_the_best_outcome():
     np.testing.assert_allclose(models[1], laws.curated(laws.zipf(5), np.arange(5.0), 4))
 
 
-def test_simulation(rng, worst_z):
-    p, r, k = laws.zipf(6), np.array([0.0, 1.0, -1.0, 2.0, 0.5, 0.0]), 4
-    drawn = rng.choice(6, size=(60_000, k), p=p)
-    chosen = np.argmax(r[drawn] + rng.gumbel(size=drawn.shape), axis=1)
-    kept = drawn[np.arange(len(drawn)), chosen]
-    assert worst_z(kept[:, None] == np.arange(6), laws.curated(p, r, k)) < 4
-
-
 def test_bad_arguments():
     with pytest.raises(ValueError, match="lambda"):
         laws.curated_divergence(4, 0.5)

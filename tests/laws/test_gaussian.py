@@ -35,20 +35,3 @@ def test_one_example_has_no_spread():
     assert laws.gaussian_accumulate_subsample(1, 2).tolist() == [0, 0, 0]
     with pytest.raises(ValueError, match="at least 1"):
         laws.gaussian_replace(0, 1)
-
-
-@pytest.mark.parametrize("rule", ["replace", "accumulate", "accumulate_subsample"])
-def test_simulation(rule, rng, worst_z):
-    seeds, n, generations = 40_000, 4, 3
-    pool = train = rng.standard_normal((seeds, n))
-    spread, mean_error = [], []
-    for _ in range(generations + 1):
-        mean, variance = train.mean(1), train.var(1)
-        spread.append(variance)
-        mean_error.append(mean**2)
-        synthetic = mean[:, None] + np.sqrt(variance)[:, None] * rng.standard_normal((seeds, n))
-        pool = np.concatenate([pool, synthetic], axis=1)
-        train = {"replace": synthetic, "accumulate": pool}.get(rule, rng.permuted(pool, axis=1)[:, :n])
-    theory = getattr(laws, f"gaussian_{rule}")(n, generations)
-    assert worst_z(np.transpose(spread), theory) < 4
-    assert worst_z(np.transpose(mean_error), laws.gaussian_mean_error(theory)) < 4

@@ -19,15 +19,3 @@ def test_quoted_values():
     assert pytest.approx(2.935, abs=5e-4) == laws.ACCUMULATE_SUBSAMPLE_LIMIT
     assert laws.regular_accumulate(10**5)[-1] == pytest.approx(laws.ACCUMULATE_LIMIT, rel=1e-4)
     assert laws.regular_accumulate_subsample(10**5)[-1] == pytest.approx(laws.ACCUMULATE_SUBSAMPLE_LIMIT, rel=1e-4)
-
-
-def test_simulation_of_an_exponential_mean(rng):
-    seeds, n, generations = 10_000, 50, 3
-    pool = train = rng.exponential(size=(seeds, n))
-    errors = []
-    for _ in range(generations + 1):
-        mean = train.mean(1)
-        errors.append(np.mean((mean - 1) ** 2) * n)
-        pool = np.concatenate([pool, mean[:, None] * rng.exponential(size=(seeds, n))], axis=1)
-        train = rng.permuted(pool, axis=1)[:, :n]
-    np.testing.assert_allclose(errors, laws.regular_accumulate_subsample(generations), rtol=0.05)

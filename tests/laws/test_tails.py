@@ -35,14 +35,6 @@ def test_a_generator_of_finite_training_acts_as_a_cut():
     assert laws.tail_generations(2, 10_000, 10_000, 3) == pytest.approx(4 * 0.01)
 
 
-def test_simulation(rng, worst_z):
-    p = laws.zipf(30, 1.5)
-    cut = np.where(np.arange(30) < 12, p, 0)
-    for q, k in [(p, None), (cut / cut.sum(), 12)]:
-        seen = rng.multinomial(40, q, size=20_000) > 0
-        assert worst_z((p * ~seen).sum(1, keepdims=True), [laws.memorising_error(1.5, 40, 30, k)]) < 4
-
-
 def test_bad_arguments():
     with pytest.raises(ValueError, match="beta"):
         laws.tail_scaling(1.0, 100)
