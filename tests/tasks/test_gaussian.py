@@ -4,7 +4,9 @@ import pytest
 import torch
 
 from collapsebench import Corpus, FitConfig, PluginError, Start
+from collapsebench.core.method import METHODS
 from collapsebench.core.task import TASKS
+from collapsebench.testing import tiny_run
 
 
 def rng(seed=0):
@@ -69,3 +71,10 @@ def test_reward_is_the_clipped_distance():
 def test_bad_sizes_are_named(bad):
     with pytest.raises(PluginError, match=next(iter(bad))):
         gaussian(**bad)
+
+
+@pytest.mark.parametrize("method", ["replace", "accumulate", "accumulate_subsample", "fresh_mix"])
+@pytest.mark.parametrize("n", [1, 4, 5])
+def test_with_no_more_rows_than_dimensions_every_generation_is_a_number(method, n):
+    run = tiny_run(METHODS.get(method)(), gaussian(d=5), generations=3, n=n)
+    assert all(math.isfinite(record.metrics[name]) for record in run.records for name in ("w2",))

@@ -1,8 +1,12 @@
+import math
+
 import pytest
 import torch
 
 from collapsebench import Corpus, FitConfig, PluginError, Start
+from collapsebench.core.method import METHODS
 from collapsebench.core.task import TASKS
+from collapsebench.testing import tiny_run
 
 
 def rng(seed=0):
@@ -111,3 +115,10 @@ def test_with_few_rows_the_fit_is_the_one_of_least_norm(n):
 def test_bad_sizes_are_named(bad):
     with pytest.raises(PluginError, match=next(iter(bad))):
         regression(**bad)
+
+
+@pytest.mark.parametrize("method", ["replace", "accumulate", "accumulate_subsample", "fresh_mix"])
+@pytest.mark.parametrize("n", [1, 4, 5])
+def test_with_no_more_rows_than_dimensions_every_generation_is_a_number(method, n):
+    run = tiny_run(METHODS.get(method)(), regression(d=5), generations=3, n=n)
+    assert all(math.isfinite(record.metrics[name]) for record in run.records for name in ("error", "train_mse"))
