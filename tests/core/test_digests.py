@@ -304,6 +304,12 @@ def test_a_change_in_a_plugin_makes_only_it_stale(tree, file, old, new, expected
     assert stale(tree) == expected
 
 
+def test_the_names_of_a_tasks_data_files_count(tree):
+    file = tree.root / "tasks" / "wikitext" / "sizes.yaml"
+    file.rename(file.with_name("other.yaml"))
+    assert stale(tree) == {"wikitext"}
+
+
 def layout(name, text):
     """No comments, other quotes, brackets and line breaks."""
     return ast.unparse(ast.parse(text))
@@ -421,14 +427,20 @@ print(json.dumps(tasks | {name: method_key(METHODS.get(name)()) for name in ("re
     return json.loads(ran.stdout)
 
 
-def test_tripling_a_learning_rate_makes_the_keys_of_tasks_trained_by_gradients_stale(tree):
+def test_the_keys_of_cells_are_stale_where_the_code_is(tree):
     before = keys_of(tree)
-    path = tree.package / "learners" / "gradient.py"
-    text, times = re.subn(r"(lr: float = )", r"\g<1>3 * ", path.read_text())
-    assert times == 1
-    path.write_text(text)
-    after = keys_of(tree)
-    assert {name for name in before if before[name] != after[name]} == {"digits", "arithmetic"}
+    for file, old, new, expected in (
+        ("collapsebench/learners/gradient.py", "lr: float = ", "lr: float = 3 * ", {"digits", "arithmetic"}),
+        ("collapsebench/loop/lineage.py", "self.t = -1", "self.t = -2", {"gaussian", "kde", "digits", "arithmetic"}),
+        ("methods/tempered.py", "0.9", "0.7", {"tempered"}),
+    ):
+        path = tree.root / file
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new))
+        after = keys_of(tree)
+        path.write_text(text)
+        assert {name for name in before if before[name] != after[name]} == expected
 
 
 @pytest.mark.parametrize("task", ["gaussian", "categorical", "kde", "regression", "mixture2d", "arithmetic"])
