@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..core.errors import StaleBoard, UsageError, unknown_name
 from .options import DEFAULT_BOARDS, BoardsOption
+
+if TYPE_CHECKING:
+    from ..board.cells import Entry
+    from ..core.records import CellRecord
 
 IN_FRONT = ("quick", "standard", "classic")
 """Boards in the order in which the HTML page shows them; others follow by name."""
@@ -65,13 +70,18 @@ def _check(folders: list[Path]) -> None:
                 "Run `collapsebench leaderboard` and commit the pages with the records.",
             )
     for folder, view in views.items():
-        entries = view.board.entries
-        if changed := [e.label for e in entries if any(source_changed(result.cell) for result in e.cells.values())]:
+        if changed := [entry.label for entry in view.board.entries if any(map(source_changed, _by_code(entry)))]:
             raise StaleBoard(
                 f"{folder / 'records'}: protocol, task or method changed after the records of {', '.join(changed)}.",
                 f"`collapsebench verify {folder} --cells 0` says what; run these cells again.",
             )
     typer.echo("Boards are up to date.")
+
+
+def _by_code(entry: Entry) -> Iterable[CellRecord]:
+    """One cell of each protocol, task and method of an entry: its seeds share them."""
+    cells = [result.cell for result in entry.cells.values()]
+    return {(cell.protocol.digest, cell.task.digest, cell.method.digest): cell for cell in cells}.values()
 
 
 def _write_html(folders: list[Path], path: Path) -> None:
