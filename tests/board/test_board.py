@@ -176,8 +176,7 @@ def test_without_references_nothing_is_scored(board_of):
 def test_a_command_names_parameters_and_what_is_missing(board_of):
     board = board_of(fabricate.cells("tempered", ["gaussian"], params={"temperature": 0.9, "note": "a b"}))
     assert board.scope.command(board.entries[0]) == (
-        "collapsebench run --method tempered --task kde,arithmetic "
-        "--set 'note=a b' --set temperature=0.9 --protocol quick"
+        "collapsebench run --method 'tempered(temperature=0.9, note=a b)' --task kde,arithmetic --protocol quick"
     )
 
 

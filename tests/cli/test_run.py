@@ -175,7 +175,7 @@ def test_an_interrupted_run_says_how_to_resume_and_resumes(cli, run_toys, monkey
             "Did you mean 'share'?",
         ),
         (["--set", "share"], "--set share is not NAME=VALUE.", "For example: --set threshold=0.999"),
-        (["--set", "share=1"], "--set is given without a method.", "Name the method with --method."),
+        (["--set", "share=1"], "--set share=1 is given without a method.", "Name the method with --method."),
         (["--task", ""], "--task names nothing.", "Leave it out, or write names with commas between them."),
         (["--method", " ,"], "--method names nothing.", "Leave it out, or write names with commas between them."),
         (["--plugin", "missing.py"], "No plug-in file ", "Pass the path of a Python file, NAME.py."),
@@ -256,3 +256,47 @@ def test_a_number_of_seeds_that_cannot_be_meant_is_refused_at_once(console, run_
     assert ran.code == 2
     assert "Invalid value for '--seeds': Input should be" in ran.err
     assert ran.out == ""
+
+
+# -- methods and their hyper-parameters ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("options", "labels"),
+    [
+        (["--method", "real_mix(alpha=0.2)"], ["real_mix(alpha=0.2)"]),
+        (["--method", "tempered,real_mix(alpha=0.2)", "--method", "tempered(temperature=0.5, top_k=2)"],
+         ["tempered", "real_mix(alpha=0.2)", "tempered(temperature=0.5, top_k=2)"]),
+        (["--method", "tempered", "--set", "top_k=2", "--method", "real_mix", "--set=alpha=0.2", "--set=alpha=0.2"],
+         ["tempered(top_k=2)", "real_mix(alpha=0.2)"]),
+        (["--set", "alpha=0.2", "--method", "real_mix"], ["real_mix(alpha=0.2)"]),
+        (["--method", "tempered", "--set", "real_mix.alpha=0.2", "--method", "real_mix"],
+         ["tempered", "real_mix(alpha=0.2)"]),
+        (["--method", "tempered(top_k=2)", "--set", "temperature=0.5"], ["tempered(temperature=0.5, top_k=2)"]),
+        (["--method", "token_edit(prior='self')"], ["token_edit(prior=self)"]),
+    ],
+)  # fmt: skip
+def test_a_method_is_named_by_its_label_or_by_set(console, run_toys, options, labels):
+    ran = console(*run_toys, *options, "--task", "toy", "--seeds", 1, "--dry-run")
+    assert ran.code == 0, ran.err
+    found = [line.partition(" on ")[0].rpartition("): ")[2].rpartition(": ")[2] for line in ran.out.splitlines()[3:-1]]
+    assert found == labels
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--method", "tempered,real_mix", "--set", "alpha=1"], "--set alpha=1 may belong to any of tempered, real"),
+        (["--method", "real_mix,real_mix(alpha=0.2)", "--set", "real_mix.alpha=1"], "may belong to any of real_mix"),
+        (["--set", "alpha=1"], "--set alpha=1 is given without a method."),
+        (["--method", "real_mix", "--set", "tempered.top_k=1"], "names 'tempered', which --method does not."),
+        (["--method", "real_mix(alpha=0.1)", "--set", "alpha=1"], "Parameter alpha of method 'real_mix' is set"),
+        (["--method", "real_mix(alpha"], "has a bracket or a quote without its partner."),
+        (["--method", "real_mix(alpha)"], "'real_mix(alpha)' is not NAME or NAME(PARAMETER=VALUE, ...)."),
+        (["--method", "real_mix", "--set", "alpha"], "--set alpha is not NAME=VALUE."),
+    ],
+)  # fmt: skip
+def test_a_hyper_parameter_of_no_one_method_is_a_wrong_command(console, run_toys, options, message):
+    ran = console(*run_toys, *options)
+    assert (ran.code, ran.out) == (2, "")
+    assert message in ran.err and len(ran.err.splitlines()) == 2

@@ -134,7 +134,7 @@ def test_each_entry_of_a_file_gets_the_command_that_completes_it(console, cli, r
     cli(*run_toys, "--method", "toy_blend", "--set", "share=0.25", "--task", "toy")
     error, hint = console(*verify, RECORDS / "toy_blend.jsonl").err.splitlines()
     assert error.endswith("is not complete: toy_blend(share=0.25) lacks seeds 0, 1 on toy_sgd.")
-    command = "collapsebench run --method toy_blend --task toy_sgd --set pause=0.0 --set share=0.25 --protocol"
+    command = "collapsebench run --method 'toy_blend(share=0.25)' --task toy_sgd --protocol"
     assert f"{command} {toys};" in hint
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from ..core.commands import completing_command
+from ..core.commands import run_command
 
 if TYPE_CHECKING:
     from .cells import BoardTask, Cells, Entry, State
@@ -71,9 +71,7 @@ class Scope:
         """The command line that runs what an entry lacks: cells that are missing or failed."""
         tasks = {*self.seeds(entry, "missing"), *self.seeds(entry, "failed")}
         in_order = [task.name for task in self.cells.tasks if task.name in tasks]
-        return completing_command(
-            entry.method.name, entry.label, entry.method.params, in_order, self.cells.protocol.name
-        )
+        return run_command(entry.label, in_order, self.cells.protocol.name)
 
     def missing_references(self) -> dict[str, list[str]]:
         """Tasks on which `replace` or `frozen` has no cell at all, by reference; its command brings them in."""

@@ -21,6 +21,7 @@ from .doctor import doctor
 from .leaderboard import leaderboard
 from .list import list_plugins
 from .new import new
+from .options import InOrder
 from .run import run
 from .show import show
 from .submit import submit
@@ -57,7 +58,7 @@ def _options(
         os.environ["COLLAPSEBENCH_DEBUG"] = "1"
 
 
-app.command()(run)
+app.command(cls=InOrder)(run)
 app.command("list")(list_plugins)
 app.command()(leaderboard)
 app.command()(show)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ..core.errors import PluginError, unknown_name
+from ..core.plugin import split_label
 
 if TYPE_CHECKING:
     from ..core.method import Method
@@ -20,7 +21,7 @@ _STYLES = {"passed": "green", "failed": "bold red", "warning": "yellow", "skippe
 
 
 def check(
-    plugin: Annotated[str, typer.Argument(help="A plug-in file, or the name of an installed method or task.")],
+    plugin: Annotated[str, typer.Argument(help="A plug-in file or an installed plug-in, e.g. 'real_mix(alpha=0.2)'.")],
     task: Annotated[
         str | None, typer.Option("--task", help="Run methods on these tasks alone, comma-separated; default: core.")
     ] = None,
@@ -37,31 +38,37 @@ def check(
         TASKS.get(name)
     methods, task_classes = _find(plugin)
     passed = True
-    for cls in methods:
-        passed &= _report(f"method {cls.name}", method_results(cls, tasks))
+    for cls, params in methods:
+        passed &= _report(f"method {cls.name}", method_results(cls, tasks, params))
     for task_cls in task_classes:
         passed &= _report(f"task {task_cls.name}", task_results(task_cls))
     if not passed:
         raise typer.Exit(PluginError.exit_code)
 
 
-def _find(plugin: str) -> tuple[list[type[Method]], list[type[Task]]]:
-    """The plug-ins of a file, or the installed ones of a name."""
+def _find(plugin: str) -> tuple[list[tuple[type[Method], Mapping[str, object]]], list[type[Task]]]:
+    """The plug-ins of a file or the installed ones of a name, methods with the hyper-parameters that are set."""
     from ..core.method import METHODS
     from ..core.registry import load_file
     from ..core.task import TASKS
+    from ..loop.plugins import read_method
 
     # Discovery comes first, so that a file with an installed name is refused.
     names = {*METHODS.names(), *METHODS.unavailable(), *TASKS.names(), *TASKS.unavailable()}
     if not (plugin.endswith(".py") or Path(plugin).is_file()):
-        if plugin not in names:
-            raise unknown_name("plug-in", plugin, names)
-        in_tasks = plugin in TASKS.names() or plugin in TASKS.unavailable()
-        in_methods = plugin in METHODS.names() or plugin in METHODS.unavailable()
-        return [METHODS.get(plugin)] if in_methods else [], [TASKS.get(plugin)] if in_tasks else []
+        name, texts = split_label(plugin)
+        if name not in names:
+            raise unknown_name("plug-in", name, names)
+        if texts:
+            method = read_method(name, texts)
+            return [(type(method), method.params())], []
+        in_tasks = name in TASKS.names() or name in TASKS.unavailable()
+        in_methods = name in METHODS.names() or name in METHODS.unavailable()
+        return [(METHODS.get(name), {})] if in_methods else [], [TASKS.get(name)] if in_tasks else []
     path = Path(plugin).resolve()
     load_file(path)
-    methods = [cls for cls in map(METHODS.get, METHODS.names()) if _defined_in(cls, path)]
+    methods: list[tuple[type[Method], Mapping[str, object]]]
+    methods = [(cls, {}) for cls in map(METHODS.get, METHODS.names()) if _defined_in(cls, path)]
     tasks = [cls for cls in map(TASKS.get, TASKS.names()) if _defined_in(cls, path)]
     if not methods and not tasks:
         raise PluginError(

@@ -13,7 +13,7 @@ import typer
 
 from ..core import processes
 from ..core.errors import UsageError
-from .options import DEFAULT_BOARDS, DEFAULT_STORE, BoardsOption, PluginOption, StoreOption, parse_settings
+from .options import DEFAULT_BOARDS, DEFAULT_STORE, BoardsOption, InOrder, PluginOption, StoreOption, parse_methods
 
 if TYPE_CHECKING:
     from ..core.records import CellResult
@@ -27,8 +27,10 @@ MOST_SEEDS = 10_000
 
 
 def run(
+    ctx: typer.Context,
     method: Annotated[
-        list[str] | None, typer.Option("--method", help="Method(s) to run, comma-separated or repeated; 'all' for all.")
+        list[str] | None,
+        typer.Option("--method", help="Methods, e.g. real_mix or 'real_mix(alpha=0.2),tempered'; repeatable; or all."),
     ] = None,
     task: Annotated[str | None, typer.Option("--task", help="Only these tasks, comma-separated.")] = None,
     protocol: Annotated[str, typer.Option("--protocol", help="A shipped protocol or a YAML file.")] = "quick",
@@ -37,7 +39,7 @@ def run(
     ] = None,
     settings: Annotated[
         list[str] | None,
-        typer.Option("--set", help="Hyper-parameter, e.g. threshold=0.999; repeatable."),
+        typer.Option("--set", help="Hyper-parameter of the method before it: NAME=VALUE; or METHOD.NAME=VALUE."),
     ] = None,
     plugin: PluginOption = None,
     workers: Annotated[
@@ -65,7 +67,6 @@ def run(
     """
     from ..core.registry import load_plugins
     from ..loop.plan import enumerate_cells
-    from ..loop.plugins import make_method
     from ..loop.protocol import load_protocol
     from ..loop.store import Store
     from ..results.merge import check_board
@@ -76,10 +77,8 @@ def run(
     plugins = [str(path.resolve()) for path in plugin or []]
     tasks = None if task is None else _names("--task", [task])
     rules = _with_lm_eval(rules, tasks, [] if lm_eval is None else _names("--lm-eval", [lm_eval]), lm_eval_limit)
-    names, params = _methods(method), parse_settings(settings or [])
-    if params and not names:
-        raise UsageError("--set is given without a method.", "Name the method with --method.")
-    cells = enumerate_cells(rules, [make_method(name, params) for name in names], tasks, seeds, plugins)
+    methods = parse_methods(InOrder.pairs(ctx, method=method, settings=settings))
+    cells = enumerate_cells(rules, methods, tasks, seeds, plugins)
     if dry_run or explain:
         _describe(cells, Store(store), explain)
         return
@@ -100,13 +99,6 @@ def _workers(wanted: int | None) -> int:
     if processes.count() > 1:
         return 0
     return (os.cpu_count() or 1) if wanted is None else wanted
-
-
-def _methods(options: Sequence[str] | None) -> list[str]:
-    from ..core.method import METHODS
-
-    names = [] if options is None else _names("--method", options)
-    return METHODS.names() if "all" in names else names
 
 
 def _names(option: str, values: Sequence[str]) -> list[str]:

@@ -9,20 +9,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..core.errors import UsageError
-from .options import DEFAULT_BOARDS, DEFAULT_STORE, BoardsOption, PluginOption, StoreOption, parse_settings
+from .options import DEFAULT_BOARDS, DEFAULT_STORE, BoardsOption, PluginOption, StoreOption, parse_methods
 
 if TYPE_CHECKING:
     from ..results.collect import Submission
 
 
 def submit(
-    name: Annotated[str, typer.Argument(help="Name of the method.")],
+    name: Annotated[str, typer.Argument(help="The method, e.g. real_mix or 'real_mix(alpha=0.2)'.")],
     protocol: Annotated[str, typer.Option("--protocol", help="A shipped protocol or a YAML file.")] = "quick",
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Hyper-parameter, as it was given to run; repeatable.")
     ] = None,
     plugin: PluginOption = None,
-    methods: Annotated[
+    copies: Annotated[
         Path, typer.Option("--methods", help="Folder that a plug-in file is copied to, if the folder exists.")
     ] = Path("methods"),
     store: StoreOption = DEFAULT_STORE,
@@ -41,20 +41,24 @@ def submit(
     from ..results.merge import board_lock, merge_records
 
     load_plugins(plugin or [])
+    given = [("method", name), *(("settings", setting) for setting in settings or [])]
+    if len(methods := parse_methods(given)) != 1:
+        raise UsageError(f"{name} names {len(methods)} methods.", "Submit one at a time.")
+    (method,) = methods
     folder = boards / load_protocol(protocol).name
-    entry = collect(protocol, name, parse_settings(settings or []), plugin or [], Store(store), folder)
-    target = _place_of_plugin(name, methods)
+    entry = collect(protocol, method, plugin or [], Store(store), folder)
+    target = _place_of_plugin(type(method), copies)
     with board_lock(folder):
         merge_records([*entry.own, *entry.references], folder)
         write_board(folder)
-    _report(entry, folder / "records" / f"{name}.jsonl")
+    _report(entry, folder / "records" / f"{method.name}.jsonl")
     if target is not None:
         source, copy = target
         shutil.copyfile(source, copy)
         typer.echo(f"Copied {source.name} to {copy}; edit it there from now on.")
 
 
-def _place_of_plugin(name: str, methods: Path) -> tuple[Path, Path] | None:
+def _place_of_plugin(cls: type, methods: Path) -> tuple[Path, Path] | None:
     """A plug-in file that is neither built in nor part of a package, and where it goes.
 
     Raises:
@@ -63,9 +67,6 @@ def _place_of_plugin(name: str, methods: Path) -> tuple[Path, Path] | None:
     import inspect
     import sys
 
-    from ..core.method import METHODS
-
-    cls = METHODS.get(name)
     source = Path(inspect.getfile(cls))
     if not methods.is_dir() or cls.__module__.partition(".")[0] in sys.modules or source.parent == methods.resolve():
         return None

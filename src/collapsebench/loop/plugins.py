@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
 from ..core.errors import BadParameter, CollapsebenchError, PluginError, ProtocolError, UsageError, describe
@@ -14,13 +14,22 @@ P = TypeVar("P", bound=Plugin)
 
 
 def make_method(name: str, params: Mapping[str, Any]) -> Method:
-    """A method with hyper-parameters, given as values or as text.
+    """A method with hyper-parameters, given as values.
 
     Raises:
         UsageError: an unknown method or hyper-parameter, or a value that its annotation does not allow.
         PluginError: values that the method itself refuses.
     """
-    return _instance(METHODS.get(name), params, UsageError)
+    return _instance(METHODS.get(name), lambda cls: cls.make(params), UsageError)
+
+
+def read_method(name: str, texts: Mapping[str, str]) -> Method:
+    """A method with hyper-parameters as a label or the command line writes them.
+
+    Raises:
+        UsageError, PluginError: as `make_method`.
+    """
+    return _instance(METHODS.get(name), lambda cls: cls.make(cls.values(texts)), UsageError)
 
 
 def make_task(name: str, params: Mapping[str, Any]) -> Task:
@@ -31,12 +40,12 @@ def make_task(name: str, params: Mapping[str, Any]) -> Task:
         ProtocolError: an unknown size, or a value that its annotation does not allow.
         PluginError: sizes that the task itself refuses.
     """
-    return _instance(TASKS.get(name), params, ProtocolError)
+    return _instance(TASKS.get(name), lambda cls: cls.make(params), ProtocolError)
 
 
-def _instance(cls: type[P], params: Mapping[str, Any], wrong: type[CollapsebenchError]) -> P:
+def _instance(cls: type[P], make: Callable[[type[P]], P], wrong: type[CollapsebenchError]) -> P:
     try:
-        return cls.make(params)
+        return make(cls)
     except BadParameter as error:
         raise wrong(error.message, error.hint) from None
     except CollapsebenchError:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from ..core.commands import completing_command, run_command
+from ..core.commands import run_command
 from ..core.errors import RecordError
+from ..core.method import Method
 from ..core.records import CellResult
 from ..loop.plan import enumerate_cells
-from ..loop.plugins import make_method
 from ..loop.protocol import Protocol, load_protocol
 from ..loop.runner import finished
 from ..loop.store import Store
@@ -33,15 +32,12 @@ class Submission:
     references: tuple[CellResult, ...]
 
 
-def collect(
-    protocol: str, name: str, params: Mapping[str, Any], plugins: Sequence[Path], store: Store, board: Path
-) -> Submission:
+def collect(protocol: str, method: Method, plugins: Sequence[Path], store: Store, board: Path) -> Submission:
     """The finished cells of one method, with what its plug-in says of it now.
 
     Args:
         protocol: shipped, or the path of a file; all its tasks and seeds have to be there.
-        name: of the method.
-        params: hyper-parameters that were set.
+        method: with its hyper-parameters.
         plugins: plug-in files.
         store: where `run` left the cells.
         board: the folder of the board that they go to.
@@ -51,8 +47,7 @@ def collect(
         RecordError: cells are missing, with the command that completes them; or the board holds records of another
             version of the protocol, of a task or of the method.
     """
-    rules, method = load_protocol(protocol), make_method(name, params)
-    label = method.label
+    rules, label = load_protocol(protocol), method.label
     cells = enumerate_cells(rules, [method], plugins=[str(path.resolve()) for path in plugins])
     there = {place: result.cell.cell for place, result in check_board(board, cells).items()}
     found: list[CellResult] = []
@@ -67,7 +62,7 @@ def collect(
             missing.append(place)
     if missing:
         missing.sort(key=lambda place: place[0] != label)
-        command = run_command(name, [task for _, task, _ in missing], protocol, params, plugins)
+        command = run_command(label, [task for _, task, _ in missing], protocol, plugins)
         raise RecordError(f"{label} is not complete: {in_words(missing)}.", f"These cells are run by: {command}")
     own = tuple(result for result in found if result.cell.method.label == label)
     return Submission(label, own, tuple(result for result in found if result.cell.method.label != label))
@@ -95,13 +90,9 @@ def in_words(places: Iterable[Place]) -> str:
     )
 
 
-def commands(results: Iterable[CellResult], places: Sequence[Place], protocol: str) -> list[str]:
+def commands(places: Sequence[Place], protocol: str) -> list[str]:
     """The command line for each entry of a file that lacks cells."""
-    methods = {result.cell.method.label: result.cell.method for result in results}
     tasks: dict[str, list[str]] = {}
     for label, task, _ in places:
         tasks.setdefault(label, []).append(task)
-    return [
-        completing_command(methods[label].name, label, methods[label].params, lacking, protocol)
-        for label, lacking in tasks.items()
-    ]
+    return [run_command(label, lacking, protocol) for label, lacking in tasks.items()]

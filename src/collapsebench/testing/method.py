@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import Any
 
 import torch
 
@@ -23,17 +24,20 @@ class MethodTrial:
     """A method under test; what several checks look at is run once.
 
     Args:
-        cls: the method, taken with its default hyper-parameters.
+        cls: the method.
         tasks: tasks to run it on, or None for the core tasks.
+        params: hyper-parameters that are not its defaults.
     """
 
-    def __init__(self, cls: type[Method], tasks: Sequence[str] | None = None) -> None:
-        self.cls, self._tasks = cls, tasks
+    def __init__(
+        self, cls: type[Method], tasks: Sequence[str] | None = None, params: Mapping[str, Any] | None = None
+    ) -> None:
+        self.cls, self._tasks, self._params = cls, tasks, params or {}
 
     @cached_property
     def method(self) -> Method:
-        """An instance with the default hyper-parameters."""
-        return self.cls()
+        """An instance with these hyper-parameters."""
+        return self.cls(**self._params)
 
     @cached_property
     def skipped(self) -> dict[str, str]:
@@ -68,14 +72,17 @@ class MethodTrial:
 METHOD_CHECKS: Checklist[MethodTrial] = Checklist()
 
 
-def method_results(cls: type[Method], tasks: Sequence[str] | None = None) -> list[CheckResult]:
+def method_results(
+    cls: type[Method], tasks: Sequence[str] | None = None, params: Mapping[str, Any] | None = None
+) -> list[CheckResult]:
     """Every check of a method.
 
     Args:
-        cls: the decorated class; checked with its default hyper-parameters.
+        cls: the decorated class.
         tasks: tasks to run it on, or None for the core tasks, at tiny sizes.
+        params: hyper-parameters that are not its defaults.
     """
-    return METHOD_CHECKS.run(MethodTrial(cls, tasks))
+    return METHOD_CHECKS.run(MethodTrial(cls, tasks, params))
 
 
 @METHOD_CHECKS.add()
