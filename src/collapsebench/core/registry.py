@@ -5,7 +5,6 @@ A plug-in that cannot be imported is kept with the reason, so that it can be lis
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import inspect
 import re
@@ -18,6 +17,7 @@ from types import ModuleType
 from typing import Any, Generic, TypeVar
 
 from .errors import PluginError, UsageError, describe, unknown_name
+from .files import sha256
 from .plugin import Plugin
 
 P = TypeVar("P", bound=Plugin)
@@ -161,7 +161,7 @@ def load_file(path: Path) -> ModuleType:
 
 
 def _module_name(stem: str, path: Path) -> str:
-    return f"collapsebench_plugins.{stem}_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+    return f"collapsebench_plugins.{stem}_{sha256(str(path).encode())[:8]}"
 
 
 def _package(folder: Path) -> str:
