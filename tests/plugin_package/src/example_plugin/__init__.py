@@ -1,1 +1,1 @@
-"""A third-party plug-in package: `window` has a method, `coin` a task."""
+"""A third-party plug-in package: `window` has a method, `drift` a task."""
