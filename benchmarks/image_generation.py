@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 from cells import cell
 
+from collapsebench.loop.lineage import prepared_task
 from collapsebench.loop.protocol import load_protocol
 from collapsebench.loop.runner import run_cell
 from collapsebench.loop.store import Store
@@ -18,7 +19,7 @@ from collapsebench.loop.store import Store
 torch.set_num_threads(1)
 for board, task, limit in (("quick", "digits", 3), ("classic", "mnist", 25)):
     one = cell(load_protocol(board), task, "verify_filter", 0)
-    one.prepared_task().verify(one.task.real(10, torch.Generator().manual_seed(0)))
+    prepared_task(one).verify(one.task.real(10, torch.Generator().manual_seed(0)))
     marks: list[float] = []
     with tempfile.TemporaryDirectory() as folder:
         run_cell(one, Store(Path(folder)), on_generation=lambda t, marks=marks: marks.append(time.process_time()))

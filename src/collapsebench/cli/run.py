@@ -132,6 +132,7 @@ def _with_lm_eval(rules: Protocol, tasks: Sequence[str] | None, names: Sequence[
 
 def _execute(cells: Sequence[Cell], store: Path, keep_checkpoints: bool, workers: int) -> list[CellResult]:
     from ..loop.executors.local import Options, run_here, run_pool
+    from ..loop.lineage import prepared_task
     from ..loop.runner import finished
     from ..loop.store import Store
     from .progress import LiveProgress
@@ -144,7 +145,7 @@ def _execute(cells: Sequence[Cell], store: Path, keep_checkpoints: bool, workers
         else:
             remaining.append(cell)
     for cell in {cell.task.name: cell for cell in remaining}.values():
-        cell.prepared_task()  # missing or damaged data are one message before anything runs
+        prepared_task(cell)  # missing or damaged data are one message before anything runs
     options = Options(store, keep_checkpoints)
     with LiveProgress(len(cells), done=len(results)) as progress:
         running = run_pool(remaining, options, progress, workers) if workers else run_here(remaining, options, progress)

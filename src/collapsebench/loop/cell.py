@@ -29,7 +29,6 @@ from ..core.records import (
     one_line,
     problem,
 )
-from ..core.seeds import stream
 from ..core.task import Task, TaskCard
 from ..data import data_path
 from .protocol import Protocol, TaskRules
@@ -87,14 +86,6 @@ class Cell:
     def name(self) -> str:
         """For messages: method, task and seed."""
         return f"{self.method.label} on {self.task.name}, seed {self.seed}"
-
-    def prepared_task(self) -> Task:
-        """The task as this cell's seed sees it.
-
-        Raises:
-            DataError, PluginError: its data are missing or damaged, or its models do not fit them.
-        """
-        return self.task.prepared(self.rules.n, stream("real", self.task.name, self.seed))
 
     @cached_property
     def task_key(self) -> str:

@@ -53,6 +53,15 @@ def stage(compute: Callable[Concatenate[Lineage, P], Result[T]]) -> Callable[Con
     return call
 
 
+def prepared_task(cell: Cell) -> Task:
+    """The task as this cell's seed sees it.
+
+    Raises:
+        DataError, PluginError: its data are missing or damaged, or its models do not fit them.
+    """
+    return cell.task.prepared(cell.rules.n, stream("real", cell.task.name, cell.seed))
+
+
 class Lineage:
     """The stages of one cell, and how far it is.
 
@@ -74,7 +83,7 @@ class Lineage:
     initial_model: Model
 
     def __init__(self, cell: Cell, store: Store | None, keep_checkpoints: bool = False) -> None:
-        self.cell, self.rules, self.task, self.method = cell, cell.rules, cell.prepared_task(), cell.method
+        self.cell, self.rules, self.task, self.method = cell, cell.rules, prepared_task(cell), cell.method
         self._keep_checkpoints = keep_checkpoints
         n, limits = self.rules.n, self.rules.limits
         self._sizes = Sizes(n, round(limits.fresh_real * n), round(limits.candidates * n))
