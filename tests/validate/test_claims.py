@@ -21,7 +21,7 @@ def test_every_setting_names_a_task_and_a_method_that_exist():
     for c in all_claims():
         for setting in c.settings:
             setting.cell()
-        assert len(c.theory()) == (c.settings[0].generations + 1 if len(c.settings) == 1 else len(c.settings))
+        assert len(c.theory) == (c.settings[0].generations + 1 if len(c.settings) == 1 else len(c.settings))
 
 
 def test_laws_and_families_are_chosen_by_name():

@@ -20,10 +20,10 @@ def small():
             (f"gaussian_{method}", "trace", spread),
             ("gaussian_mean_error", "mean_sq", laws.gaussian_mean_error(spread)),
         ):
-            claims.append(Claim(law, metric, (setting,), Metric(metric, 50), lambda theory=theory: theory, 100, 100))
+            claims.append(Claim(law, metric, (setting,), Metric(metric, 50), theory, 100, 100))
     setting = Setting("regression", 20, 4, task_params={"d": 5})
     theory = laws.regression_replace(20, 5, 1.0, 4)
-    return [*claims, Claim("regression_replace", "error", (setting,), Metric("error"), lambda: theory, 100, 100)]
+    return [*claims, Claim("regression_replace", "error", (setting,), Metric("error"), theory, 100, 100)]
 
 
 def failed():

@@ -27,8 +27,7 @@ def validate(
         workers: processes; 0 runs in this one.
         progress: called with the batches done and their total.
     """
-    wanted = [(claim, claim.fast if fast else claim.seeds) for claim in claims]
-    wanted = [(claim, seeds) for claim, seeds in wanted if seeds]
+    wanted = [(claim, seeds) for claim in claims if (seeds := claim.fast if fast else claim.seeds)]
     samples = measure(wanted, workers, progress)
     return [judge(claim, numbers) for (claim, _), numbers in zip(wanted, samples, strict=True)]
 

@@ -26,7 +26,6 @@ judged point differs from the one before by more than 4 standard errors, in that
 exponent in log-log over the judged points, relative error within the tolerance.
 """
 
-
 TRENDS: dict[str, Law] = {}
 """What is held without a closed form, by name: a direction, stated by its function's docstring."""
 
@@ -41,12 +40,8 @@ class Setting:
     """The cells of one claim: a protocol with one task, and a method. One cell per seed.
 
     Args:
-        task: name of the task.
         n: real examples in D_0.
         generations: G.
-        method: name of the method.
-        task_params: sizes of the task.
-        method_params: hyper-parameters of the method.
         synthetic: examples per synthetic set; n if None.
         limits: the protocol's limits, where the method needs more than the usual.
     """
@@ -61,19 +56,14 @@ class Setting:
     limits: Mapping[str, float] = field(default_factory=dict)
 
     def cell(self, seed: int = 0) -> Cell:
-        """One of the cells, as `run` would make it."""
+        """One of the cells, as `run` makes it."""
         from ..loop.cell import Cell
         from ..loop.plugins import make_method, make_task
 
-        entry = {"n": self.n, "synthetic": self.synthetic, "limits": dict(self.limits) or None}
+        rules = {"n": self.n, "synthetic": self.synthetic, "limits": dict(self.limits) or None}
         params = dict(self.task_params)
-        protocol = single_task(self.task, self.generations, name="validate", params=params, **entry)
-        task = make_task(self.task, params)
-        return Cell(protocol, task, make_method(self.method, self.method_params), seed)
-
-    def sizes(self) -> dict[str, Any]:
-        """Sizes of the task and of its sets, by name."""
-        return {"n": self.n, **({"m": self.synthetic} if self.synthetic else {}), **self.task_params}
+        protocol = single_task(self.task, self.generations, name="validate", params=params, **rules)
+        return Cell(protocol, make_task(self.task, params), make_method(self.method, self.method_params), seed)
 
 
 @dataclass(frozen=True)
@@ -85,13 +75,10 @@ class Claim:
 
     Args:
         law: name in `LAWS` or `TRENDS`.
-        what: the number taken, in words.
-        settings: the cells.
-        probe: takes the number.
+        what: the number that `probe` takes, in words.
         theory: the law at every point, float `[points]`; NaN where there is none.
         seeds: cells per setting in a full run.
         fast: cells per setting in a fast run; 0 leaves the claim out of it.
-        gate: how the two are held together.
         judged: indices of the points that are held; all if None.
         relative: the numbers are divided by their mean over seeds at the first point.
         tolerance: of a relative error, where it is not the law's own.
@@ -103,7 +90,7 @@ class Claim:
     what: str
     settings: tuple[Setting, ...]
     probe: Probe
-    theory: Callable[[], Array]
+    theory: Array
     seeds: int
     fast: int = 0
     gate: Gate = "exact"
@@ -127,9 +114,9 @@ class Claim:
     def setting(self) -> str:
         """The cells in words: all that its settings share. What differs between them is on the axis."""
         first = self.settings[0]
-        task = _shared(first.sizes(), [setting.sizes() for setting in self.settings])
-        method = _shared(first.method_params, [setting.method_params for setting in self.settings])
-        return f"{first.task} {task}; {first.method}{f'({method})' if method else ''}"
+        sizes = [{"n": s.n, **({"m": s.synthetic} if s.synthetic else {}), **s.task_params} for s in self.settings]
+        method = _shared([setting.method_params for setting in self.settings])
+        return f"{first.task} {_shared(sizes)}; {first.method}{f'({method})' if method else ''}"
 
 
 @dataclass(frozen=True)
@@ -155,8 +142,7 @@ class Logged:
         return records[-1].log.get(self.name, float("nan"))
 
 
-def _shared(values: Mapping[str, Any], others: Sequence[Mapping[str, Any]]) -> str:
-    same = {name: value for name, value in values.items() if all(other.get(name) == value for other in others)}
-    return ", ".join(
-        f"{name}={value:g}" if isinstance(value, float) else f"{name}={value}" for name, value in same.items()
-    )
+def _shared(params: Sequence[Mapping[str, Any]]) -> str:
+    first, *others = params
+    same = {name: value for name, value in first.items() if all(other.get(name) == value for other in others)}
+    return ", ".join(f"{name}={value:{'g' if isinstance(value, float) else ''}}" for name, value in same.items())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,8 @@ _PANEL = (3.3, 2.5)
 """Width and height of a panel, inches."""
 
 _MEASURED, _LAW, _FAILED = "#0072B2", "#000000", "#D55E00"
+
+_NAMES = {"at_most": "law: at most", "at_least": "law: at least", "slope": "law, up to a constant"}
 
 _SETTINGS: dict[str, Any] = {
     "svg.hashsalt": "collapsebench",
@@ -53,32 +56,17 @@ def _draw_panel(axes: Axes, verdict: Verdict) -> None:
     claim, x = verdict.claim, verdict.x
     few = np.unique(np.linspace(0, len(x) - 1, min(len(x), 20)).round().astype(int))
     scale = verdict.mean[0] / verdict.curve[0] if claim.gate == "slope" else 1.0  # there a law has a free constant
-    law = np.array([_rounded(scale * value) for value in verdict.curve])
-    mean = np.array([_rounded(value) for value in verdict.mean[few]])
-    error = np.array([_rounded(4 * value) for value in verdict.error[few]])
+    # Six digits are more than a figure shows and fewer than machines differ in.
+    drawn = (scale * verdict.curve, verdict.mean[few], 4 * verdict.error[few])
+    law, mean, error = (np.array([float(f"{value:.6g}") for value in values]) for values in drawn)
     colour = _MEASURED if verdict.passed else _FAILED
     bars = error if np.isfinite(mean).any() else None
     axes.errorbar(x[few], mean, bars, fmt="o", markersize=3, color=colour, linewidth=0.8, label="measured, ±4 s.e.")
     axes.plot(x, law, color=_LAW, linewidth=1.1, marker="_" if len(x) < 12 else "", label=_NAMES.get(claim.gate, "law"))
-    if claim.x is not None and max(claim.x) > 20 * min(claim.x):
-        axes.set_xscale("log")
-        axes.set_yscale("log")
     if claim.x is None:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.set_title(f"{claim.law}\n{_wrapped(claim.setting)}")
+    elif max(claim.x) > 20 * min(claim.x):
+        axes.set(xscale="log", yscale="log")
+    axes.set_title(f"{claim.law}\n{textwrap.fill(claim.setting, 60)}".replace("$", r"\$"))
     axes.set(xlabel=claim.axis, ylabel=claim.what)
     axes.legend(frameon=False, fontsize=6)
-
-
-_NAMES = {"at_most": "law: at most", "at_least": "law: at least", "slope": "law, up to a constant"}
-
-
-def _rounded(value: float) -> float:
-    """Six digits: more than a figure shows, fewer than machines differ in."""
-    return float(f"{value:.6g}")
-
-
-def _wrapped(text: str, most: int = 60) -> str:
-    import textwrap
-
-    return "\n".join(textwrap.wrap(text, most)).replace("$", r"\$")

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from ..laws import Array
 from .claim import Claim
-
-Indices: TypeAlias = npt.NDArray[np.intp]
 
 LARGEST_Z = 4.0
 """Standard errors by which an exact law may be missed."""
@@ -23,18 +20,13 @@ class Verdict:
     """What became of a claim, at the judged point where it did worst.
 
     Args:
-        claim: the claim.
         seeds: cells per setting.
         where: the point, e.g. `generation 10`.
         theory: the law there.
         measured: mean over seeds there.
         standard_error: of the mean.
         deviation: in standard errors, or relative to the theory under the gates `asymptotic` and `slope`.
-        passed: whether the claim holds.
-        x: all points.
-        curve: the law at all points.
-        mean: mean over seeds at all points.
-        error: standard error at all points.
+        x: all points; there the law is `curve`, the mean over seeds `mean` and its standard error `error`.
     """
 
     claim: Claim
@@ -57,31 +49,22 @@ class Verdict:
 
 
 def judge(claim: Claim, samples: Array) -> Verdict:
-    """The verdict on a claim.
-
-    Args:
-        claim: the claim.
-        samples: its numbers, float `[seeds, points]`.
-    """
-    curve = np.asarray(claim.theory(), dtype=np.float64)
+    """The verdict on a claim from its numbers, float `[seeds, points]`."""
+    curve = np.asarray(claim.theory, dtype=np.float64)
     mean, error = _estimate(claim, samples)
-    points = np.arange(len(mean), dtype=np.intp)
-    points = points if claim.judged is None else points[list(claim.judged)]
+    points = np.arange(len(mean), dtype=np.intp)[slice(None) if claim.judged is None else list(claim.judged)]
     x = np.arange(float(len(mean))) if claim.x is None else np.array(claim.x)
     if claim.gate == "slope":
-        theory, measured, standard_error, deviation, passed = _slope(
-            claim, x[points], curve[points], samples[:, points]
-        )
+        numbers, passed = _slope(claim, x[points], curve[points], samples[:, points])
         where = "exponent"
     else:
         deviations = _deviations(claim, samples, points, curve, mean, error)
-        worst = int(np.argmax(_badness(claim, deviations)))
+        badness = _badness(claim, deviations)
+        worst = int(np.argmax(badness))
         at = points[len(points) - len(deviations) + worst]
-        theory, measured, standard_error = curve[at], mean[at], error[at]
-        deviation, passed = float(deviations[worst]), _passes(claim, deviations)
-        where = f"{claim.axis} {x[at]:g}"
-    numbers = (float(theory), float(measured), float(standard_error), float(deviation))
-    return Verdict(claim, len(samples), where, *numbers, bool(passed), x, curve, mean, error)
+        numbers = (float(curve[at]), float(mean[at]), float(error[at]), float(deviations[worst]))
+        passed, where = _passes(claim, float(badness.max())), f"{claim.axis} {x[at]:g}"
+    return Verdict(claim, len(samples), where, *numbers, passed, x, curve, mean, error)
 
 
 def _estimate(claim: Claim, samples: Array) -> tuple[Array, Array]:
@@ -111,29 +94,21 @@ def _in_errors(difference: Array, error: Array, scale: Array | float) -> Array:
 
 
 def _badness(claim: Claim, deviations: Array) -> Array:
-    badness: Array = np.abs(deviations)
-    if claim.gate in ("at_most", "falling"):
-        badness = deviations
-    elif claim.gate in ("at_least", "rising"):
-        badness = -deviations
+    one_sided = {"at_most": deviations, "falling": deviations, "at_least": -deviations, "rising": -deviations}
+    badness = one_sided.get(claim.gate, np.abs(deviations))
     return np.where(np.isnan(badness), math.inf, badness)
 
 
-def _passes(claim: Claim, deviations: Array) -> bool:
-    worst = float(_badness(claim, deviations).max())
+def _passes(claim: Claim, worst: float) -> bool:
     if claim.gate == "asymptotic":
         return worst <= claim.largest_error
     return worst < (-LARGEST_Z if claim.gate in ("rising", "falling") else LARGEST_Z)
 
 
-def _slope(claim: Claim, x: Array, curve: Array, samples: Array) -> tuple[float, float, float, float, bool]:
-    """Exponent of the law and of the means, the latter's jackknife error, relative error, whether it passes."""
+def _slope(claim: Claim, x: Array, curve: Array, samples: Array) -> tuple[tuple[float, float, float, float], bool]:
+    """Exponent of the law and of the means, the latter's jackknife error, relative error; whether it passes."""
     seeds = len(samples)
-    law, found = _exponent(x, curve), _exponent(x, samples.mean(0))
-    left_out = [_exponent(x, row) for row in (samples.sum(0) - samples) / (seeds - 1)]
+    means = (samples.mean(0), *((samples.sum(0) - samples) / (seeds - 1)))
+    law, found, *left_out = (float(np.polyfit(np.log(x), np.log(y), 1)[0]) for y in (curve, *means))
     error = math.sqrt((seeds - 1) * np.var(left_out))
-    return law, found, error, found / law - 1, abs(found / law - 1) <= claim.largest_error
-
-
-def _exponent(x: Array, y: Array) -> float:
-    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
+    return (law, found, error, found / law - 1), abs(found / law - 1) <= claim.largest_error

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
@@ -29,11 +29,7 @@ class _Demand:
     setting: Setting
     seeds: int = 0
     probes: list[Probe] = field(default_factory=list)
-
-    def add(self, probe: Probe, seeds: int) -> None:
-        self.seeds = max(self.seeds, seeds)
-        if probe not in self.probes:
-            self.probes.append(probe)
+    found: list[Array] = field(default_factory=list)  # [seeds, probes, G + 1] of each batch
 
     def batches(self) -> Iterator[_Batch]:
         for start in range(0, self.seeds, _BATCH):
@@ -57,33 +53,32 @@ def measure(
         workers: processes; 0 for this one.
         progress: called with the batches done and their total.
     """
-    demands = _demands(claims)
-    batches = [batch for demand in demands for batch in demand.batches()]
-    found: dict[int, list[Array]] = {index: [] for index in range(len(demands))}
-    owners = [index for index, demand in enumerate(demands) for _ in demand.batches()]
-    for done, (index, numbers) in enumerate(zip(owners, _run_all(batches, workers), strict=True), start=1):
-        found[index].append(numbers)
-        progress(done, len(batches))
-    numbers_of = [np.concatenate(parts) for parts in found.values()]  # [seeds, probes, G + 1]
-    return [_samples(claim, seeds, demands, numbers_of) for claim, seeds in claims]
-
-
-def _demands(claims: Iterable[tuple[Claim, int]]) -> list[_Demand]:
     demands: list[_Demand] = []
     for claim, seeds in claims:
         for setting in claim.settings:
-            demand = next((d for d in demands if d.setting == setting), None)
-            if demand is None:
-                demands.append(demand := _Demand(setting))
-            demand.add(claim.probe, seeds)
-    return demands
+            demand = _demand(demands, setting)
+            demand.seeds = max(demand.seeds, seeds)
+            if claim.probe not in demand.probes:
+                demand.probes.append(claim.probe)
+    batches = [(demand, batch) for demand in demands for batch in demand.batches()]
+    results = _run_all([batch for _, batch in batches], workers)
+    for done, ((demand, _), numbers) in enumerate(zip(batches, results, strict=True), start=1):
+        demand.found.append(numbers)
+        progress(done, len(batches))
+    return [
+        _samples(claim, seeds, [_demand(demands, setting) for setting in claim.settings]) for claim, seeds in claims
+    ]
 
 
-def _samples(claim: Claim, seeds: int, demands: Sequence[_Demand], numbers_of: Sequence[Array]) -> Array:
-    curves = []
-    for setting in claim.settings:
-        index = next(i for i, demand in enumerate(demands) if demand.setting == setting)
-        curves.append(numbers_of[index][:seeds, demands[index].probes.index(claim.probe)])
+def _demand(demands: list[_Demand], setting: Setting) -> _Demand:
+    """The demand of a setting, which is no key of a dict; a new one at the end if there is none."""
+    if (demand := next((d for d in demands if d.setting == setting), None)) is None:
+        demands.append(demand := _Demand(setting))
+    return demand
+
+
+def _samples(claim: Claim, seeds: int, demands: Sequence[_Demand]) -> Array:
+    curves = [np.concatenate(demand.found)[:seeds, demand.probes.index(claim.probe)] for demand in demands]
     return curves[0] if len(curves) == 1 else np.stack([curve[:, -1] for curve in curves], axis=1)
 
 
@@ -102,7 +97,7 @@ def _run(batch: _Batch) -> Array:
 
 
 def _follow(cell: Cell, probes: Sequence[Probe]) -> Array:
-    """One cell through the protocol, as `runner.perform` runs it but without a store; float `[probes, G + 1]`."""
+    """One cell through the protocol, as `run_cell` runs it but without a store; float `[probes, G + 1]`."""
     from ..loop.lineage import Lineage
 
     lineage = Lineage(cell, store=None)

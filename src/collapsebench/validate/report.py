@@ -49,11 +49,7 @@ def table(verdicts: Iterable[Verdict]) -> Table:
 
 
 def write(verdicts: Sequence[Verdict], folder: Path) -> list[Path]:
-    """Write `README.md` and one SVG per family; the same numbers give the same bytes.
-
-    Returns:
-        The files written.
-    """
+    """Write `README.md` and one SVG per family and give their paths; the same numbers give the same bytes."""
     folder.mkdir(parents=True, exist_ok=True)
     pages = {"README.md": _page(verdicts)}
     pages |= {f"{family}.svg": draw(members) for family, members in _by_family(verdicts).items()}
@@ -76,20 +72,13 @@ def _page(verdicts: Sequence[Verdict]) -> str:
         "mean over seeds, an error is relative to the theory. Figures draw the whole curves.",
         f"Not measured: {', '.join(f'`{law}`' for law in missing)}." if missing else "",
     ]
-    for family, members in _by_family(verdicts).items():
-        blocks += [f"## {family}", f"![{family}: law over measurement]({family}.svg)", _markdown(members)]
-        blocks.append("\n".join(_sources(members)))
-    return "\n\n".join(filter(None, blocks)) + "\n"
-
-
-def _markdown(verdicts: Iterable[Verdict]) -> str:
     align = ["left"] * 5 + ["right"] * 4 + ["left"] * 2
-    return tabulate(map(_row, verdicts), list(_HEADER), "pipe", colalign=align, disable_numparse=True)
-
-
-def _sources(verdicts: Iterable[Verdict]) -> list[str]:
-    laws = [known()[name] for name in dict.fromkeys(verdict.claim.law for verdict in verdicts)]
-    return [f"- `{law.name}`: {law.kind}; {law.source}; valid for {law.valid}." for law in laws]
+    for family, members in _by_family(verdicts).items():
+        rows = tabulate(map(_row, members), list(_HEADER), "pipe", colalign=align, disable_numparse=True)
+        shown = [laws[name] for name in dict.fromkeys(verdict.claim.law for verdict in members)]
+        sources = [f"- `{law.name}`: {law.kind}; {law.source}; valid for {law.valid}." for law in shown]
+        blocks += [f"## {family}", f"![{family}: law over measurement]({family}.svg)", rows, "\n".join(sources)]
+    return "\n\n".join(filter(None, blocks)) + "\n"
 
 
 def _by_family(verdicts: Iterable[Verdict]) -> dict[str, list[Verdict]]:
@@ -104,13 +93,12 @@ def _row(verdict: Verdict) -> list[str]:
     gate = _GATES.get(claim.gate, f"error ≤ {100 * claim.largest_error:g} %")
     deviation = f"z {_signed(verdict.deviation)}" if verdict.in_errors else f"{_signed(100 * verdict.deviation)} %"
     measured = [_digits(verdict.theory), _digits(verdict.measured), number(verdict.standard_error), deviation]
-    ending = "yes" if verdict.passed else "**no**"
-    return [claim.law, claim.setting, claim.what, str(verdict.seeds), verdict.where, *measured, gate, ending]
+    passed = "yes" if verdict.passed else "**no**"
+    return [claim.law, claim.setting, claim.what, str(verdict.seeds), verdict.where, *measured, gate, passed]
 
 
 def _signed(value: float) -> str:
-    text = f"{value:+.2f}" if abs(value) < 100 else f"{value:+.0f}"
-    return text.replace("-", "−")
+    return f"{value:+.{2 if abs(value) < 100 else 0}f}".replace("-", "−")
 
 
 def _digits(value: float) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...laws import Array, curated, curated_divergence, curated_gain, curated_loop, zipf
+from ... import laws
 from ..claim import Claim, Metric, Setting
 from .categorical import ONE
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ...core.records import GenerationRecord
     from ...loop.lineage import Lineage
 
-RARE = float(zipf(50)[25:].sum())
+RARE = float(laws.zipf(50)[25:].sum())
 """Probability of the rewarded half."""
 
 N = 20_000
@@ -24,8 +24,21 @@ N = 20_000
 
 
 def claims() -> list[Claim]:
-    """One step, the loop with and without real data, and the two inequalities."""
-    return [_step(2), _step(4), _loop(2, math.inf), _loop(2, 0.5), _loop(4, 0.25), _gain(), _divergence()]
+    """One step, the loop with and without real data, and the two inequalities.
+
+    The bound of the divergence is that of a model with all mass where a large reward doubles it.
+    """
+    gain, divergent = (_setting(2, math.inf, 6),), (_setting(2, 0.5, 10, reward=4.0),)
+    bound = np.full(11, laws.curated_divergence(2, 0.5))
+    judged = tuple(range(1, 7))
+    return [
+        *map(_step, (2, 4)),
+        *(_loop(k, mix) for k, mix in ((2, math.inf), (2, 0.5), (4, 0.25))),
+        Claim(
+            "curated_gain", "rise of E[e^r] beyond the bound", gain, Surplus(2), np.zeros(7), 200, 0, "at_least", judged
+        ),
+        Claim("curated_divergence", "KL(model ‖ P*)", divergent, divergence, bound, 50, 20, "at_most"),
+    ]
 
 
 @dataclass(frozen=True)
@@ -39,7 +52,7 @@ class Surplus:
         if len(records) < 2:
             return 0.0
         before, after = (record.metrics["tail_mass"] for record in records[-2:])
-        return (after - before) * (math.e - 1) - curated_gain([1 - before, before], [0.0, 1.0], self.k)
+        return (after - before) * (math.e - 1) - laws.curated_gain([1 - before, before], [0.0, 1.0], self.k)
 
 
 def divergence(lineage: Lineage, records: list[GenerationRecord]) -> float:
@@ -54,41 +67,10 @@ def _setting(k: int, mix: float, generations: int, reward: float = 1.0) -> Setti
 
 
 def _step(k: int) -> Claim:
-    def theory() -> Array:
-        return np.array([RARE, curated([1 - RARE, RARE], [0.0, 1.0], k)[1]])
-
+    theory = np.array([RARE, laws.curated([1 - RARE, RARE], [0.0, 1.0], k)[1]])
     return Claim("curated", "rewarded mass", (_setting(k, math.inf, 1),), Metric("tail_mass"), theory, 200, 200)
 
 
 def _loop(k: int, mix: float) -> Claim:
-    def theory() -> Array:
-        return curated_loop([1 - RARE, RARE], [0.0, 1.0], k, mix, 6)[:, 1]
-
+    theory = laws.curated_loop([1 - RARE, RARE], [0.0, 1.0], k, mix, 6)[:, 1]
     return Claim("curated_loop", "rewarded mass", (_setting(k, mix, 6),), Metric("tail_mass"), theory, 200)
-
-
-def _gain() -> Claim:
-    return Claim(
-        "curated_gain",
-        "rise of E[e^r] beyond the bound",
-        (_setting(2, math.inf, 6),),
-        Surplus(2),
-        lambda: np.zeros(7),
-        200,
-        gate="at_least",
-        judged=tuple(range(1, 7)),
-    )
-
-
-def _divergence() -> Claim:
-    """A large reward; the bound is that of a model with all mass where the reward doubles it."""
-    return Claim(
-        "curated_divergence",
-        "KL(model ‖ P*)",
-        (_setting(2, 0.5, 10, reward=4.0),),
-        divergence,
-        lambda: np.full(11, curated_divergence(2, 0.5)),
-        50,
-        20,
-        gate="at_most",
-    )

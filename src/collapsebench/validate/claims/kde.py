@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
-
-from ...laws import kde_accumulate, kde_replace
+from ... import laws
 from ..claim import Claim, Metric, Setting
 
 BANDWIDTH, GENERATIONS = 0.5, 49
@@ -21,8 +19,6 @@ def claims() -> list[Claim]:
 
 
 def _claim(law: str, method: str, fast: int) -> Claim:
-    formula = kde_replace if method == "replace" else kde_accumulate
-    theory = partial(formula, 1.0, BANDWIDTH, GENERATIONS)
-    setting = Setting("kde", 20, GENERATIONS, method, {"bandwidth": BANDWIDTH, "heldout": 1})
-    metric = Metric("second_moment")
-    return Claim(law, "second moment", (setting,), metric, theory, 1000, fast, judged=(0, 1, 9, 49))
+    theory = laws.LAWS[law].formula(1.0, BANDWIDTH, GENERATIONS)
+    settings = (Setting("kde", 20, GENERATIONS, method, {"bandwidth": BANDWIDTH, "heldout": 1}),)
+    return Claim(law, "second moment", settings, Metric("second_moment"), theory, 1000, fast, judged=(0, 1, 9, 49))

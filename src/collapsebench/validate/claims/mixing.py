@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...laws import Array, golden_weight, weighted_variance, weighted_variance_limit, weighted_variance_reused_limit
-from ..claim import Claim, Metric, Probe, Setting
+from ... import laws
+from ..claim import Claim, Metric, Setting
 
 if TYPE_CHECKING:
     from ...core.records import GenerationRecord
@@ -22,13 +22,16 @@ UNIT = D / N
 
 
 def claims() -> list[Claim]:
-    """The weight of the golden ratio at three ratios, no weights, and real data that are the same each time."""
+    """The weight of the golden ratio at three ratios, no weights, and real data that are the same each time.
+
+    N fresh and n synthetic examples without weights are w = 1/2.
+    """
+    pooled = _setting("fresh_mix", {"alpha": 0.5, "size": 2.0, "draws": "counts"})
+    reused, limit = _setting("golden_ratio", {"real": "first"}), laws.weighted_variance_reused_limit
     return [
         *(claim for r in (0.5, 1.0, 4.0) for claim in _golden(r)),
-        _stationary("weighted_variance_limit", _pooled(), weighted_variance_limit(1.0, 0.5)),
-        _stationary(
-            "weighted_variance_reused_limit", _reused(), weighted_variance_reused_limit(1.0, golden_weight(1.0))
-        ),
+        _stationary("weighted_variance_limit", pooled, laws.weighted_variance_limit(1.0, 0.5)),
+        _stationary("weighted_variance_reused_limit", reused, limit(1.0, laws.golden_weight(1.0))),
     ]
 
 
@@ -45,32 +48,21 @@ class Lately:
         return float(np.mean([record.metrics[self.name] for record in records[-self.generations :]])) / self.unit
 
 
+def _setting(method: str, params: dict[str, object], synthetic: int | None = None) -> Setting:
+    return Setting("gaussian", N, GENERATIONS, method, {"d": D}, params, synthetic)
+
+
 def _golden(r: float) -> list[Claim]:
-    setting = Setting("gaussian", N, GENERATIONS, "golden_ratio", {"d": D}, synthetic=round(r * N))
-    weight = golden_weight(r)
-
-    def curve() -> Array:
-        return weighted_variance(r, weight, GENERATIONS)
-
-    limit = _stationary("golden_weight", setting, weight, fast=0 if r == 4 else 100)
-    return [_claim("weighted_variance", setting, Metric("mean_sq", UNIT), curve, judged=(0, 1, 2, 5)), limit]
-
-
-def _pooled() -> Setting:
-    """N fresh and n synthetic examples without weights: w = 1/2."""
-    return Setting("gaussian", N, GENERATIONS, "fresh_mix", {"d": D}, {"alpha": 0.5, "size": 2.0, "draws": "counts"})
-
-
-def _reused() -> Setting:
-    return Setting("gaussian", N, GENERATIONS, "golden_ratio", {"d": D}, {"real": "first"})
+    setting, weight = _setting("golden_ratio", {}, round(r * N)), laws.golden_weight(r)
+    what, curve = "‖μ̂‖² in σ²d/n", laws.weighted_variance(r, weight, GENERATIONS)
+    metric, judged = Metric("mean_sq", UNIT), (0, 1, 2, 5)
+    return [
+        Claim("weighted_variance", what, (setting,), metric, curve, 1000, gate="asymptotic", judged=judged),
+        _stationary("golden_weight", setting, weight, fast=0 if r == 4 else 100),
+    ]
 
 
 def _stationary(law: str, setting: Setting, value: float, fast: int = 0) -> Claim:
-    return _claim(
-        law, setting, Lately("mean_sq", UNIT), lambda: np.full(GENERATIONS + 1, value), judged=(GENERATIONS,), fast=fast
-    )
-
-
-def _claim(law: str, setting: Setting, probe: Probe, theory: object, judged: tuple[int, ...], fast: int = 0) -> Claim:
-    what = "‖μ̂‖² in σ²d/n" + (", mean of 12 generations" if isinstance(probe, Lately) else "")
-    return Claim(law, what, (setting,), probe, theory, 1000, fast, gate="asymptotic", judged=judged)  # type: ignore[arg-type]
+    what, probe = "‖μ̂‖² in σ²d/n, mean of 12 generations", Lately("mean_sq", UNIT)
+    theory = np.full(GENERATIONS + 1, value)
+    return Claim(law, what, (setting,), probe, theory, 1000, fast, "asymptotic", judged=(GENERATIONS,))

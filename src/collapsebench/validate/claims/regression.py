@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...laws import Array, regression_accumulate, regression_accumulate_fresh, regression_error, regression_replace
+from ... import laws
 from ..claim import Claim, Metric, Setting
 
 if TYPE_CHECKING:
@@ -24,10 +24,10 @@ def claims() -> list[Claim]:
     fixed, fresh = {"d": D}, {"d": D, "design": "fresh"}
     return [
         _one_fit(),
-        _loop("regression_replace", "replace", fixed, regression_replace(N, D, 1.0, GENERATIONS)),
-        _loop("regression_replace", "replace", fresh, regression_replace(N, D, 1.0, GENERATIONS)),
-        _loop("regression_accumulate", "accumulate", fixed, regression_accumulate(N, D, 1.0, GENERATIONS)),
-        _loop("regression_accumulate_fresh", "accumulate", fresh, regression_accumulate_fresh(N, D, 1.0, GENERATIONS)),
+        _loop("regression_replace", "replace", fixed),
+        _loop("regression_replace", "replace", fresh),
+        _loop("regression_accumulate", "accumulate", fixed),
+        _loop("regression_accumulate_fresh", "accumulate", fresh),
         _square("regression_replace", "replace"),
         _square("regression_accumulate", "accumulate"),
     ]
@@ -41,26 +41,19 @@ def log_growth(lineage: Lineage, records: list[GenerationRecord]) -> float:
 def _one_fit() -> Claim:
     sizes = (16, 20, 40, 111)
     settings = tuple(Setting("regression", n, 1, "frozen", {"d": D}) for n in sizes)
-
-    def error() -> Array:
-        return np.array([regression_error(n, D, 1.0) for n in sizes])
-
+    error = np.array([laws.regression_error(n, D, 1.0) for n in sizes])
     return Claim("regression_error", "error", settings, Metric("error"), error, 2000, 500, axis="n", x=sizes)
 
 
-def _loop(law: str, method: str, task: Mapping[str, object], curve: Array) -> Claim:
-    setting = Setting("regression", N, GENERATIONS, method, task)
-    return Claim(law, "error", (setting,), Metric("error"), lambda: curve, 1000, 300, judged=(0, 1, 4, 20))
+def _loop(law: str, method: str, task: Mapping[str, object]) -> Claim:
+    settings = (Setting("regression", N, GENERATIONS, method, task),)
+    curve = laws.LAWS[law].formula(N, D, 1.0, GENERATIONS)
+    return Claim(law, "error", settings, Metric("error"), curve, 1000, 300, judged=(0, 1, 4, 20))
 
 
 def _square(law: str, method: str) -> Claim:
     """Given the design, the error at fit t is distributed as that of the first fit times the law's factor."""
-    setting = Setting("regression", D, GENERATIONS, method, {"d": D})
-    formula = regression_replace if method == "replace" else regression_accumulate
-
-    def growth() -> Array:
-        curve = formula(D + 2, D, 1.0, GENERATIONS)
-        return np.asarray(np.log(curve / curve[0]))
-
-    what = "log of error / error at generation 0"
-    return Claim(law, what, (setting,), log_growth, growth, 1000, 300, judged=(1, 4, 20))
+    settings = (Setting("regression", D, GENERATIONS, method, {"d": D}),)
+    curve = laws.LAWS[law].formula(D + 2, D, 1.0, GENERATIONS)
+    growth, what = np.log(curve / curve[0]), "log of error / error at generation 0"
+    return Claim(law, what, settings, log_growth, growth, 1000, 300, judged=(1, 4, 20))

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...laws import Array, effective_cut, memorising_error, tail_generations, tail_scaling
+from ... import laws
 from ..claim import Claim, Setting
 
 if TYPE_CHECKING:
@@ -38,53 +39,30 @@ def distinct(lineage: Lineage, records: list[GenerationRecord]) -> float:
 def _one_fit() -> list[Claim]:
     """`frozen`, so that the last generation is the first fit."""
     settings = tuple(Setting("categorical", draws, 1, "frozen", TASK) for draws in DRAWS)
-
-    def exact() -> Array:
-        return np.array([memorising_error(BETA, draws, OUTCOMES) for draws in DRAWS])
-
-    def scaling() -> Array:
-        return np.array([tail_scaling(BETA, draws) for draws in DRAWS])
-
-    def cut() -> Array:
-        return np.array([effective_cut(BETA, draws) for draws in DRAWS])
-
-    what = "unseen mass"
+    exact = np.array([laws.memorising_error(BETA, draws, OUTCOMES) for draws in DRAWS])
+    scaling = np.array([laws.tail_scaling(BETA, draws) for draws in DRAWS])
+    cut = np.array([laws.effective_cut(BETA, draws) for draws in DRAWS])
+    fit = Claim("memorising_error", "unseen mass", settings, missed, exact, 300, 100, axis="draws", x=DRAWS)
     return [
-        Claim("memorising_error", what, settings, missed, exact, 300, 100, axis="draws", x=DRAWS),
-        Claim("tail_scaling", what, settings, missed, scaling, 300, 100, gate="asymptotic", axis="draws", x=DRAWS),
-        Claim("tail_scaling", what, settings, missed, scaling, 300, 100, gate="slope", axis="draws", x=DRAWS),
-        Claim("effective_cut", "outcomes seen", settings, distinct, cut, 300, 100, gate="slope", axis="draws", x=DRAWS),
+        fit,
+        replace(fit, law="tail_scaling", theory=scaling, gate="asymptotic"),
+        replace(fit, law="tail_scaling", theory=scaling, gate="slope"),
+        replace(fit, law="effective_cut", what="outcomes seen", probe=distinct, theory=cut, gate="slope"),
     ]
 
 
 def _cut() -> Claim:
     """M_0 sees enough to rank the first outcomes right; its samples are cut at rank k, and M_1 cannot see beyond."""
-    cuts, draws = (20, 40, 80), 200_000
-    settings = tuple(
-        Setting("categorical", draws, 1, "tempered", TASK, {"temperature": 1.0, "top_k": cut}) for cut in cuts
-    )
-
-    def floor() -> Array:
-        unlimited = 1e18  # 200,000 draws see everything up to the cut
-        return np.array([tail_scaling(BETA, unlimited, cut) for cut in cuts])
-
+    cuts = (20, 40, 80)
+    methods = ({"temperature": 1.0, "top_k": cut} for cut in cuts)
+    settings = tuple(Setting("categorical", 200_000, 1, "tempered", TASK, method) for method in methods)
+    unlimited = 1e18  # 200,000 draws see everything up to the cut
+    floor = np.array([laws.tail_scaling(BETA, unlimited, cut) for cut in cuts])
     return Claim("tail_scaling", "unseen mass", settings, missed, floor, 10, gate="asymptotic", axis="cut", x=cuts)
 
 
 def _generations() -> Claim:
     settings = tuple(Setting("categorical", draws, 3, "replace", TASK) for draws in DRAWS)
-
-    def loss() -> Array:
-        return np.array([tail_generations(BETA, draws, draws, 3) for draws in DRAWS])
-
-    return Claim(
-        "tail_generations",
-        "unseen mass",
-        settings,
-        missed,
-        loss,
-        300,
-        gate="slope",
-        axis="draws per generation",
-        x=DRAWS,
-    )
+    loss = np.array([laws.tail_generations(BETA, draws, draws, 3) for draws in DRAWS])
+    axis = "draws per generation"
+    return Claim("tail_generations", "unseen mass", settings, missed, loss, 300, gate="slope", axis=axis, x=DRAWS)

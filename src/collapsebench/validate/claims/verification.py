@@ -8,24 +8,20 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ...laws import Array, breakdown_point, keep_rate, kept_precision, verified_mean
+from ... import laws
 from ..claim import Claim, Logged, Metric, Setting
 
 if TYPE_CHECKING:
     from ...core.records import GenerationRecord
     from ...loop.lineage import Lineage
 
+SHIFT, RADIUS, GENERATIONS = 1.0, 1.0, 10
+"""The verifier's centre is 1 + SHIFT times the truth; it keeps labels within RADIUS standard deviations."""
+
 
 def claims() -> list[Claim]:
     """What a verifier keeps in one generation, whether the majority of it is right, and where a biased one leads."""
-    return [
-        *_bayes(0.9, 0.3),
-        *_bayes(1.0, 0.1),
-        _breakdown(0.3, 0.9),
-        _breakdown(0.5, 1.0),
-        _biased(),
-        _biased_long_run(),
-    ]
+    return [*_bayes(0.9, 0.3), *_bayes(1.0, 0.1), _breakdown(0.3, 0.9), _breakdown(0.5, 1.0), *_biased()]
 
 
 def precision(lineage: Lineage, records: list[GenerationRecord]) -> float:
@@ -50,32 +46,11 @@ def _bayes(phi: float, psi: float) -> list[Claim]:
     """M_0 spreads a pseudo-count of 50 over 100 tokens, of which 50 are possible: p = 1/4 with 50 rows per context."""
     task = {"contexts": 20, "tokens": 100, "support": 50, "smoothing": 50.0}
     method = {"phi": phi, "psi": psi, "max_candidates": 1.0}
-    setting = Setting("categorical", 1000, 1, "verify_filter", task, method)
-
-    def at_first(value: float) -> Array:
-        return np.array([np.nan, value])
-
+    settings = (Setting("categorical", 1000, 1, "verify_filter", task, method),)
+    right, kept = (np.array([np.nan, law(0.25, phi, psi)]) for law in (laws.kept_precision, laws.keep_rate))
     return [
-        Claim(
-            "kept_precision",
-            "share of D_1 that is right",
-            (setting,),
-            precision,
-            lambda: at_first(kept_precision(0.25, phi, psi)),
-            400,
-            200,
-            judged=(1,),
-        ),
-        Claim(
-            "keep_rate",
-            "share kept",
-            (setting,),
-            Logged("keep_rate"),
-            lambda: at_first(keep_rate(0.25, phi, psi)),
-            400,
-            200,
-            judged=(1,),
-        ),
+        Claim("kept_precision", "share of D_1 that is right", settings, precision, right, 400, 200, judged=(1,)),
+        Claim("keep_rate", "share kept", settings, Logged("keep_rate"), kept, 400, 200, judged=(1,)),
     ]
 
 
@@ -84,68 +59,29 @@ def _breakdown(phi: float, psi: float) -> Claim:
 
     So p* is reached by a verifier that prefers what is wrong (phi < psi).
     """
-    limit, rows = breakdown_point(phi, psi), 1000
+    limit, rows = laws.breakdown_point(phi, psi), 1000
     shares = tuple(round(limit + step, 4) for step in (-0.1, -0.05, 0.05, 0.1))
-    settings = tuple(
-        Setting(
-            "categorical",
-            20 * rows,
-            1,
-            "verify_filter",
-            {"contexts": 20, "tokens": 2, "support": 1, "smoothing": 2 * p * rows / (1 - 2 * p)},
-            {"phi": phi, "psi": psi, "max_candidates": 1.0},
-        )
-        for p in shares
-    )
-    return Claim(
-        "breakdown_point",
-        f"right (+1) or wrong (−1) around p* = {limit:.3g}",
-        settings,
-        majority,
-        lambda: np.where(np.array(shares) < limit, 1.0, -1.0),
-        100,
-        50,
-        gate="asymptotic",
-        axis="P(wrong)",
-        x=shares,
-    )
+    method = {"phi": phi, "psi": psi, "max_candidates": 1.0}
+    task = {"contexts": 20, "tokens": 2, "support": 1}
+    smoothed = ({**task, "smoothing": 2 * p * rows / (1 - 2 * p)} for p in shares)
+    settings = tuple(Setting("categorical", 20 * rows, 1, "verify_filter", sizes, method) for sizes in smoothed)
+    what = f"right (+1) or wrong (−1) around p* = {limit:.3g}"
+    side = np.where(np.array(shares) < limit, 1.0, -1.0)
+    return Claim("breakdown_point", what, settings, majority, side, 100, 50, "asymptotic", axis="P(wrong)", x=shares)
 
 
-SHIFT, RADIUS, GENERATIONS = 1.0, 1.0, 10
-"""The verifier's centre is 1 + SHIFT times the truth; it keeps labels within RADIUS standard deviations."""
+def _biased() -> list[Claim]:
+    """With rows x = ±1 the fit is the mean of x·y, which is N(w, sigma^2) cut to the verifier's window.
 
-
-def _biased() -> Claim:
-    """With rows x = ±1 the fit is the mean of x·y, which is N(w, sigma^2) cut to the verifier's window."""
-    task = {"d": 1, "inputs": "signs", "verifier_c": RADIUS, "verifier_shift": SHIFT}
-    return Claim(
-        "verified_mean",
-        "weight",
-        (Setting("regression", 2000, GENERATIONS, "verify_filter", task),),
-        weight,
-        lambda: verified_mean(1.0, 1.0 + SHIFT, RADIUS, 1.0, GENERATIONS),
-        400,
-        200,
-    )
-
-
-def _biased_long_run() -> Claim:
-    """With normal rows in ten dimensions the way there has no closed form; its end is the verifier's weights."""
-    task = {"d": 10, "verifier_c": RADIUS, "verifier_shift": SHIFT}
-
-    def error() -> Array:
-        centre = verified_mean(1.0, 1.0 + SHIFT, RADIUS, 1.0, GENERATIONS)
-        return np.where(np.arange(GENERATIONS + 1) < GENERATIONS, np.nan, (centre - 1) ** 2)
-
-    setting = Setting("regression", 5000, GENERATIONS, "verify_filter", task)
-    return Claim(
-        "verified_mean",
-        "error at the end",
-        (setting,),
-        Metric("error"),
-        error,
-        100,
-        20,
-        gate="asymptotic",
-        judged=(GENERATIONS,),
-    )
+    With normal rows in ten dimensions the way there has no closed form; its end is the verifier's weights.
+    """
+    verifier = {"verifier_c": RADIUS, "verifier_shift": SHIFT}
+    signs = (Setting("regression", 2000, GENERATIONS, "verify_filter", {"d": 1, "inputs": "signs", **verifier}),)
+    normal = (Setting("regression", 5000, GENERATIONS, "verify_filter", {"d": 10, **verifier}),)
+    way = laws.verified_mean(1.0, 1.0 + SHIFT, RADIUS, 1.0, GENERATIONS)
+    end = np.where(np.arange(GENERATIONS + 1) < GENERATIONS, np.nan, (way - 1) ** 2)
+    what, error, judged = "error at the end", Metric("error"), (GENERATIONS,)
+    return [
+        Claim("verified_mean", "weight", signs, weight, way, 400, 200),
+        Claim("verified_mean", what, normal, error, end, 100, 20, "asymptotic", judged),
+    ]
