@@ -16,12 +16,13 @@ from collections.abc import Callable
 from types import SimpleNamespace
 
 import torch
-from cells import cell, protocol
+from cells import cell
 
 from collapsebench.loop.lineage import Lineage
+from collapsebench.loop.protocol import single_task
 
 GENERATIONS = 100
-SIZES = ((10, 100, 20), (100, 1000, 4))  # d, n, seeds
+SIZES = ((10, 100, 40), (100, 1000, 5))  # d, n, seeds
 METHODS = {"replace": "Replace", "accumulate": "Accumulate", "accumulate_subsample": "Accumulate-Subsample"}
 
 
@@ -49,7 +50,7 @@ def theirs(checkout: str) -> Callable[[str, int, int, int], None]:
 
 
 def ours(method: str, d: int, n: int, seed: int) -> None:
-    rules = protocol("gaussian", n=n, generations=GENERATIONS, params={"d": d})
+    rules = single_task("gaussian", GENERATIONS, n=n, params={"d": d})
     list(Lineage(cell(rules, "gaussian", method, seed), store=None).generations())
 
 
