@@ -163,3 +163,35 @@ def test_the_digest_changes_with_values_types_weights_and_origins():
     ]
     assert len({corpus.digest() for corpus in (base, *others)}) == 6
     assert numbers(1, 2).digest() == base.digest()
+
+
+def test_a_growing_corpus_gives_the_same_draws_as_a_join_of_its_parts():
+    parts = [numbers(*range(10 * i, 10 * i + 7)).with_origin(i) for i in range(6)]
+    grown = parts[0]
+    for i, part in enumerate(parts[1:], start=2):
+        grown = grown.extended(part, most=42)
+        joined = Corpus.concat(parts[:i])
+        drawn, expected = (corpus.shuffled(3).sample(5, generator(i)) for corpus in (grown, joined))
+        assert drawn["x"].equal(expected["x"])
+        assert drawn.table.origin.equal(expected.table.origin)
+        assert grown["x"].equal(joined["x"])
+        assert drawn.real_share() == expected.real_share()
+
+
+def test_corpora_that_grow_apart_from_the_same_rows_do_not_disturb_each_other():
+    start = numbers(0, 1).with_origin(REAL).extended(numbers(2).with_origin(1), most=9)
+    one, two = (start.extended(numbers(value).with_origin(2), most=9) for value in (8, 9))
+    too_long = start.extended(numbers(7).with_origin(2), most=3)
+    drawn = [sorted(corpus.shuffled(0).sample(4, generator(0))["x"].tolist()) for corpus in (one, two, one, too_long)]
+    assert drawn == [[0, 1, 2, 8], [0, 1, 2, 9], [0, 1, 2, 8], [0, 1, 2, 7]]
+
+
+def test_what_is_drawn_from_a_growing_corpus_shares_no_memory_with_it():
+    grown = numbers(0, 1).with_origin(REAL).extended(numbers(2).with_origin(1), most=3)
+    grown.shuffled(0).sample(3, generator(0))["x"].zero_()
+    assert sorted(grown.shuffled(0)["x"].tolist()) == [0, 1, 2]
+
+
+def test_negative_places_count_from_the_end_also_in_a_shuffled_corpus():
+    shuffled = numbers(*range(20)).shuffled(3)
+    assert shuffled.select(torch.tensor([-1, 0]))["x"].tolist() == [shuffled["x"][-1], shuffled["x"][0]]

@@ -211,6 +211,15 @@ class GenerationRecord(Part):
     log: Numbers
     seconds: Seconds
 
+    @classmethod
+    def unchecked(cls, **fields: Any) -> Self:
+        """A record of values that the loop itself made: checking them takes as long as a closed-form fit."""
+        record = cls.__new__(cls)
+        object.__setattr__(record, "__dict__", fields)
+        for name, value in (("fields_set", set(fields)), ("extra", None), ("private", None)):
+            object.__setattr__(record, f"__pydantic_{name}__", value)
+        return record
+
 
 @dataclass(frozen=True)
 class CellResult:

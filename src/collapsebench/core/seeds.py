@@ -7,6 +7,7 @@ between methods are paired (common random numbers).
 from __future__ import annotations
 
 import hashlib
+from functools import lru_cache
 
 import torch
 
@@ -15,6 +16,7 @@ Purpose = str
 `pool`, `verify`, `prior`, `evaluate`."""
 
 
+@lru_cache(maxsize=256)  # some streams are the same at every generation
 def stream_seed(purpose: Purpose, task: str, seed: int, t: int = 0) -> int:
     """A 63-bit seed for the stream `(purpose, task, seed, t)`; distinct names give independent seeds."""
     name = f"{purpose}\0{task}\0{seed}\0{t}".encode()

@@ -47,7 +47,7 @@ class GaussianLearner(Learner):
     its support. Before the first fit all mass is at the origin.
 
     The loop spends its time in `fit`, `sample` and `principal`: they work on NumPy views of the
-    tensors, whose calls cost a third of torch's at this size.
+    tensors, whose calls cost a third of torch's at this size, and `dot` two thirds of `@`.
 
     Args:
         d: dimension.
@@ -81,7 +81,7 @@ class GaussianLearner(Learner):
 
     def principal(self) -> tuple[list[float], list[float]]:
         """Mean and variances along the principal axes, d numbers each."""
-        return (self._moments.mean @ self._axes).tolist(), self._variances.tolist()
+        return self._moments.mean.dot(self._axes).tolist(), self._variances.tolist()
 
     # -- fitting ---------------------------------------------------------------------------------
 
@@ -128,8 +128,7 @@ class GaussianLearner(Learner):
         rounding of 6e-8 is far below any moment's sampling error); all else is in double precision.
         """
         factor = self._axes * np.sqrt(self._variances * decoding.temperature)
-        noise = torch.randn(n, self._d, generator=rng).numpy().astype(np.float64)
-        x = noise @ factor.T
+        x = torch.randn(n, self._d, generator=rng).numpy().astype(np.float64).dot(factor.T)
         x += self._moments.mean
         return Corpus({"x": torch.from_numpy(x)})
 
@@ -193,10 +192,10 @@ def _moments(corpus: Corpus) -> Moments:
         raise PluginError("Cannot fit a normal to a corpus without rows.", "Return at least one row from `curate`.")
     if weights is None:
         mean = np.add.reduce(x) / rows
-        if not math.isfinite(mean @ mean):
+        if not math.isfinite(mean.dot(mean)):
             raise _not_finite()
         centred = x - mean
-        return Moments(float(rows), mean, centred.T @ centred)
+        return Moments(float(rows), mean, centred.T.dot(centred))
     w = weights.to(torch.float64).numpy()
     total = float(w.sum())
     if not total > 0:
@@ -215,7 +214,7 @@ def _merged(a: Moments, b: Moments) -> Moments:
     total = a.total + b.total
     shift = b.mean - a.mean
     mean = a.mean + shift * (b.total / total)
-    scatter = a.scatter + b.scatter + np.outer(shift, shift * (a.total * b.total / total))
+    scatter = a.scatter + b.scatter + shift[:, None] * (shift * (a.total * b.total / total))
     return Moments(total, mean, scatter)
 
 

@@ -47,7 +47,11 @@ def stage(compute: Callable[Concatenate[Lineage, P], Result[T]]) -> Callable[Con
         else:
             parts = (*lineage.cell.stage_key(kind), *inputs, *named.values())
             result = lineage.cache.call(kind, lambda: compute(lineage, *inputs, **named), parts)
-        lineage.note(kind, result)
+        if result.costs is not None:
+            lineage.costs.add(result.costs)
+        if result.log:
+            lineage.log.update(result.log)
+        lineage.seconds[kind] = result.seconds
         return result
 
     return call
@@ -75,6 +79,7 @@ class Lineage:
         history: D_0, S_1, ..., the newest last.
         corpus, model, initial_model: D_t, M_t and M_0.
         costs: counts since the start.
+        log, seconds: of the stages of this generation so far.
     """
 
     history: list[Data]
@@ -88,8 +93,7 @@ class Lineage:
         n, limits = self.rules.n, self.rules.limits
         self._sizes = Sizes(n, round(limits.fresh_real * n), round(limits.candidates * n))
         self._source = RealSource(self.task, n, cell.seed)
-        self._constant = {name: self._stream(name, 0) for name in ("init", "evaluate")}
-        self._constant_seeds = {name: stream_seed(name, self.task.name, cell.seed) for name in self._constant}
+        self._generators = {name: torch.Generator() for name in ("init", "sample", "evaluate")}
         learner = self._new_learner()
         self.closed_form = learner.closed_form
         self._lm_eval = self._named_tasks(learner)
@@ -98,8 +102,9 @@ class Lineage:
         self._unbatched = self._training(self._stream("batches", 0))
         self.costs, self.history, self.t = Costs(), [], -1
         self._pooled: list[Corpus] = []
-        self._log: dict[str, float] = {}
-        self._seconds: dict[str, float] = {}
+        self._most = self.rules.n + self.rules.generations * self.rules.synthetic
+        self.log: dict[str, float] = {}
+        self.seconds: dict[str, float] = {}
 
     def generations(self) -> Iterator[GenerationRecord]:
         """The protocol: train, sample, the method curates, train, ... with an evaluation at every generation."""
@@ -127,7 +132,7 @@ class Lineage:
     def sample(self, model: Model, m: int, decoding: Decoding, t: int) -> Data:
         """S_t, m examples sampled from M_{t-1} as the method's decoding says."""
         conditions = self._conditions(m, t) if self._conditional else None
-        synthetic = model.value.sample(m, self._stream("sample", t), decoding, conditions)
+        synthetic = model.value.sample(m, self._restarted("sample", t), decoding, conditions)
         if len(synthetic) != m:
             raise PluginError(f"Task '{self.task.name}' sampled {len(synthetic)} examples, not {m}.")
         return Result(synthetic.with_origin(t), Costs(synthetic_examples=m))
@@ -173,23 +178,16 @@ class Lineage:
 
     # -- inside ----------------------------------------------------------------------------------
 
-    def note(self, kind: str, result: Result[T]) -> None:
-        """Count what a stage cost, and keep its log and time for the record of this generation."""
-        if result.costs is not None:
-            self.costs.add(result.costs)
-        if result.log:
-            self._log.update(result.log)
-        self._seconds[kind] = result.seconds
-
     def _ended(self, t: int, corpus: Data, model: Model) -> GenerationRecord:
         """Evaluate M_t, and go on to it."""
         evaluation = self.evaluate(model, self.history[0], self.initial_model)
         if t > 1 and not self._keep_checkpoints:
             self.model.drop()
         self.t, self.corpus, self.model = t, corpus, model
-        log, seconds, self._log, self._seconds = self._log, self._seconds, {}, {}
+        log, seconds, self.log, self.seconds = self.log, self.seconds, {}, {}
+        make = GenerationRecord if log or self._lm_eval or t == 0 else GenerationRecord.unchecked
         try:
-            return GenerationRecord(
+            return make(
                 t=t,
                 metrics=evaluation.facts,
                 costs=self.costs.to_dict(),
@@ -208,9 +206,9 @@ class Lineage:
     def _stream(self, purpose: str, t: int) -> torch.Generator:
         return stream(purpose, self.task.name, self.cell.seed, t)
 
-    def _restarted(self, purpose: str) -> torch.Generator:
-        """A stream that is the same at every t, put back to its start."""
-        return self._constant[purpose].manual_seed(self._constant_seeds[purpose])
+    def _restarted(self, purpose: str, t: int = 0) -> torch.Generator:
+        """A stream of a purpose that uses one at a time: to put a generator back takes a third of making one."""
+        return self._generators[purpose].manual_seed(stream_seed(purpose, self.task.name, self.cell.seed, t))
 
     def _new_learner(self) -> Learner:
         return self.task.learner(self._restarted("init"))
@@ -239,7 +237,7 @@ class Lineage:
         if len(known) > len(history):  # D_t is computed again, of a generation before the last
             return Corpus.concat([corpus.value for corpus in history])
         for corpus in history[len(known) :]:
-            known.append(corpus.value if not known else known[-1].extended(corpus.value))
+            known.append(corpus.value if not known else known[-1].extended(corpus.value, self._most))
         return known[-1]
 
 
