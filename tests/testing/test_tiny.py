@@ -1,0 +1,36 @@
+import pytest
+
+from collapsebench import PluginError
+from collapsebench.core.method import METHODS
+from collapsebench.testing import Toy, tiny_run
+
+
+def numbers(corpora):
+    return [sorted(corpus["x"].tolist()) for corpus in corpora]
+
+
+def test_a_run_by_hand():
+    # D_0 = 1, 2, 3, 4 has mean 2.5; with S_1 = 2, 3, 4, 5 the mean is 3, so that S_2 begins at 2.5.
+    run = tiny_run(METHODS.get("accumulate")(), n=4)
+    assert numbers(run.history) == [[1, 2, 3, 4], [2, 3, 4, 5], [2.5, 3.5, 4.5, 5.5]]
+    assert numbers(run.corpora)[1] == [1, 2, 2, 3, 3, 4, 4, 5]
+    assert [record.metrics["error"] for record in run.records] == pytest.approx([0, 0.5, 5 / 6])
+    assert [record.real_share for record in run.records] == pytest.approx([1, 1 / 2, 1 / 3])
+
+
+def test_generations_seed_and_rules_are_the_callers():
+    runs = [tiny_run(METHODS.get("replace")(), Toy(noise=1.0), 3, seed, n=5, synthetic=6) for seed in (0, 0, 1)]
+    assert [len(corpus) for corpus in runs[0].corpora] == [5, 6, 6, 6]
+    assert numbers(runs[0].corpora) == numbers(runs[1].corpora) != numbers(runs[2].corpora)
+
+
+def test_the_log_is_that_of_the_last_generation():
+    assert tiny_run(METHODS.get("fresh_mix")(alpha=1.0, draws="counts"), n=4).log == {"fresh": 4.0}
+
+
+def test_what_a_run_would_skip_or_refuse_is_an_error():
+    verify = METHODS.get("verify_filter")()
+    with pytest.raises(PluginError, match="Method 'verify_filter' cannot run on task 'toy': needs verifier"):
+        tiny_run(verify, Toy(bare=True))
+    with pytest.raises(PluginError, match="gives no examples"):
+        tiny_run(METHODS.get("fresh_mix")(size=0.1), n=4)
