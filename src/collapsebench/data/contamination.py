@@ -36,19 +36,14 @@ def check_contamination(training: Iterable[str], heldout: Sequence[str]) -> tupl
     """Which held-out texts are not training texts, and how much the rest has in common with them.
 
     Words are what blanks separate, in lower case; texts are equal if their words are. Memory is for the
-    held-out text only.
-
-    Args:
-        training: every text that a model may be trained on as real data.
-        heldout: texts.
+    held-out text only. `training` is every text that a model may be trained on as real data.
 
     Returns:
         The places of the texts to keep, and the counts.
     """
     words = [tuple(text.lower().split()) for text in heldout]
     known, wanted = set(words), {gram for text in words for gram in ngrams(text)}
-    copies: set[tuple[str, ...]] = set()
-    found: set[tuple[str, ...]] = set()
+    copies, found = set[tuple[str, ...]](), set[tuple[str, ...]]()
     for text in training:
         of_training = tuple(text.lower().split())
         if of_training in known:

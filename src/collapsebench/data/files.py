@@ -36,12 +36,9 @@ class DataFile:
 
 @dataclass(frozen=True)
 class Hub:
-    """Where a dataset's files stand on the Hugging Face hub.
+    """Where a dataset's files stand on the Hugging Face hub, at the commit that checksums were taken at.
 
-    Args:
-        repo: the dataset's repository.
-        revision: the commit that checksums were taken at.
-        folder: the part of a file's local path that the repository does not have.
+    `folder` is the part of a file's local path that the repository does not have.
     """
 
     repo: str
@@ -66,7 +63,9 @@ def found(dataset: str, file: DataFile, hub: Hub | None, layout: str) -> Path:
     Raises:
         DataError: neither in the folder nor to be had from the hub.
     """
-    return _in_folder(file) or _from_hub(dataset, file, hub, layout)
+    whole = data_path(file.path)
+    candidates = (whole, *(whole.with_name(whole.name + suffix) for suffix in _UNPACK))
+    return next((path for path in candidates if path.is_file()), None) or _from_hub(dataset, file, hub, layout)
 
 
 def content(dataset: str, file: DataFile, hub: Hub | None, layout: str) -> bytes:
@@ -77,7 +76,11 @@ def content(dataset: str, file: DataFile, hub: Hub | None, layout: str) -> bytes
     """
     path = found(dataset, file, hub, layout)
     stored = path.read_bytes()
-    unpacked = _unpacked(dataset, path, stored)
+    try:
+        unpacked = _UNPACK.get(path.suffix, bytes)(stored)
+    except (lzma.LZMAError, OSError, EOFError, zlib.error) as error:
+        problem = f"Dataset '{dataset}': the archive '{path.name}' is damaged ({error})."
+        raise DataError(problem, "Fetch it again.") from error
     checksum = sha256(stored if file.packed else unpacked)
     if not file.sha256:
         name = Path(file.path).name
@@ -91,12 +94,6 @@ def content(dataset: str, file: DataFile, hub: Hub | None, layout: str) -> bytes
             "It is another version or damaged; fetch it again.",
         )
     return unpacked
-
-
-def _in_folder(file: DataFile) -> Path | None:
-    whole = data_path(file.path)
-    candidates = (whole, *(whole.with_name(whole.name + suffix) for suffix in _UNPACK))
-    return next((path for path in candidates if path.is_file()), None)
 
 
 def _from_hub(dataset: str, file: DataFile, hub: Hub | None, layout: str) -> Path:
@@ -117,14 +114,4 @@ def _from_hub(dataset: str, file: DataFile, hub: Hub | None, layout: str) -> Pat
             f"Dataset '{dataset}' is missing: {where}, and the hub ({hub.repo}) cannot be reached. {wanted}, "
             "or run with a network and without HF_HUB_OFFLINE.",
             f"The hub's client said {type(error).__name__}.",
-        ) from error
-
-
-def _unpacked(dataset: str, path: Path, stored: bytes) -> bytes:
-    unpack = _UNPACK.get(path.suffix)
-    try:
-        return unpack(stored) if unpack else stored
-    except (lzma.LZMAError, OSError, EOFError, zlib.error) as error:
-        raise DataError(
-            f"Dataset '{dataset}': the archive '{path.name}' is damaged ({error}).", "Fetch it again."
         ) from error

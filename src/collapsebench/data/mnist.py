@@ -51,20 +51,12 @@ def load_mnist() -> MNIST:
 
 
 def _pair(images: DataFile, labels: DataFile) -> Images:
-    return labelled_images(read_idx(_read(images), images.path), read_idx(_read(labels), labels.path), images.path)
-
-
-def _read(file: DataFile) -> bytes:
-    return content("mnist", file, None, LAYOUT)
+    pixels, digits = (read_idx(content("mnist", file, None, LAYOUT), file.path) for file in (images, labels))
+    return labelled_images(pixels, digits, images.path)
 
 
 def labelled_images(images: torch.Tensor, labels: torch.Tensor, name: str) -> Images:
-    """Images of 28×28 pixels, row by row, and a label from 0 to 9 for each.
-
-    Args:
-        images: uint8 `[n, 28, 28]`.
-        labels: uint8 `[n]`.
-        name: of the images' file, for messages.
+    """Images, uint8 `[n, 28, 28]`, row by row, and labels from 0 to 9, uint8 `[n]`; `name` is for messages.
 
     Raises:
         DataError: images of another size, another number of labels, or labels out of range.
@@ -81,10 +73,6 @@ def labelled_images(images: torch.Tensor, labels: torch.Tensor, name: str) -> Im
 
 def read_idx(stored: bytes, name: str) -> torch.Tensor:
     """The array in a file of the idx format: two zeros, type 8 (bytes), the number of sizes, the sizes, the values.
-
-    Args:
-        stored: the file's content.
-        name: of the file, for messages.
 
     Raises:
         DataError: another format, or not as many values as its header says.

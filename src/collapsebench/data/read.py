@@ -29,12 +29,7 @@ class Document(NamedTuple):
 
 
 def read(content: bytes, form: str, name: str) -> list[Document]:
-    """The documents of a file, in its order.
-
-    Args:
-        content: uncompressed.
-        form: one of `FORMATS`.
-        name: of the file, for messages.
+    """The documents of a file, in its order; `form` is one of `FORMATS`, `name` is for messages.
 
     Raises:
         DataError: not UTF-8, records that do not say what their text is, an empty text, or no document at all.
@@ -45,19 +40,14 @@ def read(content: bytes, form: str, name: str) -> list[Document]:
         raise DataError(f"'{name}' is not readable as {form}: {error}.", "Check that it is the right file.") from error
     if not documents:
         raise DataError(f"'{name}' has no text.", "Give a file with at least one document.")
-    for i, document in enumerate(documents, 1):
-        if not document.text.strip():
-            raise DataError(f"'{name}': the text of record {i} is empty.", "Leave the record out.")
+    if empty := [i for i, document in enumerate(documents, 1) if not document.text.strip()]:
+        raise DataError(f"'{name}': the text of record {empty[0]} is empty.", "Leave the record out.")
     return documents
 
 
 def _records(content: bytes) -> list[Document]:
     """One JSON record per line. Only a line feed ends a line: texts may hold other Unicode line ends."""
     return [_document(json.loads(line)) for line in content.decode().split("\n") if line.strip()]
-
-
-def _array(content: bytes) -> list[Document]:
-    return [_document(record) for record in json.loads(content)]
 
 
 def _stories(content: bytes) -> list[Document]:
@@ -106,7 +96,7 @@ def _text(value: object) -> str:
 
 FORMATS: dict[str, Callable[[bytes], list[Document]]] = {
     "jsonl": _records,
-    "json": _array,
+    "json": lambda content: [_document(record) for record in json.loads(content)],
     "stories": _stories,
     "text": _whole,
     "parquet": _lines_of_parquet,

@@ -36,9 +36,7 @@ class Source:
 
     Args:
         name: as a task's parameter `source` gives it.
-        licence: of the texts.
         form: how its files are read, one of `FORMATS`.
-        train: the file that real examples come from.
         heldout: the file that models are evaluated on, or None to hold out a part of `train`.
         hub: where the files come from if they are not in the folder of real data.
     """
@@ -85,87 +83,67 @@ class Source:
         return replace(self, train=train, heldout=heldout[0] if heldout else None)
 
 
-_SMALL_STORIES = {
-    "tinystories_lower": DataFile(
-        "tinystories/v1_train_lower.jsonl", "3454bf743bb6ca0b4f9097caaa988a4cdc2dcd6fbadf99e0f12315e6aa176892"
-    ),
-    "tinystories_cased": DataFile(
-        "tinystories/v1_train_cased.jsonl", "54d87cd4a5572259bbfbd83c74d039cd2c95c21561004f4fbedcb049d4106391"
-    ),
-}
+_SHA256 = """
+3454bf743bb6ca0b4f9097caaa988a4cdc2dcd6fbadf99e0f12315e6aa176892 tinystories/v1_train_lower.jsonl
+54d87cd4a5572259bbfbd83c74d039cd2c95c21561004f4fbedcb049d4106391 tinystories/v1_train_cased.jsonl
+c5cf5e22ff13614e830afbe61a99fbcbe8bcb7dd72252b989fa1117a368d401f tinystories/TinyStories-train.txt
+94e431816c4cce81ff71e4408ff8d3bda9a42e8d2663986697c3954288cb38b4 tinystories/TinyStories-valid.txt
+f0737ed31fc1329026e95cb8b98e19c2a182c39c240ab909dc31abf2f8af58e8 wikitext2/valid.txt
+d790b833ef8cf03a90db7bf1271b7520b83c45ce07ba3c1a9699df81e239eca0 wikitext2/test.txt
+e83889baabc497075506f91975be5fac0d45c5290b6b20582c8cd1e853d0c9f7 wikitext/wikitext-2-raw-v1/train-00000-of-00001.parquet
+5f1bea067869d04849c0f975a2b29c4ff47d867f484f5010ea5e861eab246d91 wikitext/wikitext-2-raw-v1/test-00000-of-00001.parquet
+8d2def6bcae096798cbff5c69fb5817599f80d0dab8548bd76b61c3faeb159d8 instruct/dolly_hhrlhf_train_small.jsonl
+bcc37c64db1a739a0789a1b81f251146fcf4459f903474bc9e3c21bbb5628318 instruct/llamafactory_alpaca_en_demo.json
+c0d7e91d738d42e8a08070db26c4c09a9c7631308e1f0fd380ff43d130c9f713 helpsteer2/train.jsonl.gz
+610eeb5289494d613c4c0f70aade2df8df0b499f3a24e76d232f74e6909d010a helpsteer2/validation.jsonl.gz
+"""
+
+
+def _file(path: str, packed: bool = False) -> DataFile:
+    published = {file: checksum for checksum, file in map(str.split, _SHA256.strip().splitlines())}
+    return DataFile(path, published.get(path, ""), packed)
+
 
 _TABLE = (
-    *(Source(name, "CDLA-Sharing-1.0", "jsonl", file) for name, file in _SMALL_STORIES.items()),
+    Source("tinystories_lower", "CDLA-Sharing-1.0", "jsonl", _file("tinystories/v1_train_lower.jsonl")),
+    Source("tinystories_cased", "CDLA-Sharing-1.0", "jsonl", _file("tinystories/v1_train_cased.jsonl")),
     Source(
         "tinystories",
         "CDLA-Sharing-1.0",
         "stories",
-        DataFile(
-            "tinystories/TinyStories-train.txt", "c5cf5e22ff13614e830afbe61a99fbcbe8bcb7dd72252b989fa1117a368d401f"
-        ),
-        DataFile(
-            "tinystories/TinyStories-valid.txt", "94e431816c4cce81ff71e4408ff8d3bda9a42e8d2663986697c3954288cb38b4"
-        ),
+        _file("tinystories/TinyStories-train.txt"),
+        _file("tinystories/TinyStories-valid.txt"),
         Hub("roneneldan/TinyStories", "f54c09fd23315a6f9c86f9dc80f725de7d8f9c64", "tinystories/"),
     ),
     Source(
         "babistories",
         "as facebookresearch/MemoryMosaics states it",
         "jsonl",
-        DataFile("BabiStories/data/traindataset.txt"),
-        DataFile("BabiStories/data/valdataset.txt"),
+        _file("BabiStories/data/traindataset.txt"),
+        _file("BabiStories/data/valdataset.txt"),
     ),
-    Source(
-        "wikitext2_valid",
-        "CC BY-SA 3.0",
-        "text",
-        DataFile("wikitext2/valid.txt", "f0737ed31fc1329026e95cb8b98e19c2a182c39c240ab909dc31abf2f8af58e8"),
-        DataFile("wikitext2/test.txt", "d790b833ef8cf03a90db7bf1271b7520b83c45ce07ba3c1a9699df81e239eca0"),
-    ),
+    Source("wikitext2_valid", "CC BY-SA 3.0", "text", _file("wikitext2/valid.txt"), _file("wikitext2/test.txt")),
     Source(
         "wikitext2",
         "CC BY-SA 3.0",
         "parquet",
-        DataFile(
-            "wikitext/wikitext-2-raw-v1/train-00000-of-00001.parquet",
-            "e83889baabc497075506f91975be5fac0d45c5290b6b20582c8cd1e853d0c9f7",
-        ),
-        DataFile(
-            "wikitext/wikitext-2-raw-v1/test-00000-of-00001.parquet",
-            "5f1bea067869d04849c0f975a2b29c4ff47d867f484f5010ea5e861eab246d91",
-        ),
+        _file("wikitext/wikitext-2-raw-v1/train-00000-of-00001.parquet"),
+        _file("wikitext/wikitext-2-raw-v1/test-00000-of-00001.parquet"),
         Hub("Salesforce/wikitext", "b08601e04326c79dfdd32d625aee71d232d685c3", "wikitext/"),
     ),
     Source(
         "instruct",
         "Apache-2.0, upstream CC BY-SA 3.0 and MIT",
         "jsonl",
-        DataFile(
-            "instruct/dolly_hhrlhf_train_small.jsonl",
-            "8d2def6bcae096798cbff5c69fb5817599f80d0dab8548bd76b61c3faeb159d8",
-        ),
+        _file("instruct/dolly_hhrlhf_train_small.jsonl"),
     ),
-    Source(
-        "instruct_alpaca",
-        "Apache-2.0",
-        "json",
-        DataFile(
-            "instruct/llamafactory_alpaca_en_demo.json",
-            "bcc37c64db1a739a0789a1b81f251146fcf4459f903474bc9e3c21bbb5628318",
-        ),
-    ),
+    Source("instruct_alpaca", "Apache-2.0", "json", _file("instruct/llamafactory_alpaca_en_demo.json")),
     Source(
         "helpsteer2",
         "CC BY 4.0",
         "jsonl",
-        DataFile(
-            "helpsteer2/train.jsonl.gz", "c0d7e91d738d42e8a08070db26c4c09a9c7631308e1f0fd380ff43d130c9f713", packed=True
-        ),
-        DataFile(
-            "helpsteer2/validation.jsonl.gz",
-            "610eeb5289494d613c4c0f70aade2df8df0b499f3a24e76d232f74e6909d010a",
-            packed=True,
-        ),
+        _file("helpsteer2/train.jsonl.gz", packed=True),
+        _file("helpsteer2/validation.jsonl.gz", packed=True),
         Hub("nvidia/HelpSteer2", "990b2711a36180dd19d9c94b8627844866f8982a", "helpsteer2/"),
     ),
 )
@@ -187,12 +165,7 @@ def find(name: str) -> Source:
 
 
 def custom(train: str, heldout: str, form: str) -> Source:
-    """The source of a user's own files.
-
-    Args:
-        train: path of the file, in the folder of real data or anywhere.
-        heldout: another, or "" to hold out a part of `train`.
-        form: how to read them, one of `FORMATS`.
+    """The source of a user's own files, in the folder of real data or anywhere; no `heldout` parts `train`.
 
     Raises:
         PluginError: no file, or an unknown format.
@@ -225,10 +198,8 @@ def load(source: Source) -> Splits:
 @lru_cache(maxsize=4)
 def _load(source: Source, folder: str | None) -> Splits:
     """As `load`; `folder` is where the files are looked for, which a process may change."""
-    files = [
-        read(content(source.name, file, source.hub, source.layout), source.form, Path(file.path).name)
-        for file in source.files
-    ]
-    if source.form in ("jsonl", "json") and len({bool(document.prompt) for document in files[0]}) > 1:
+    contents = ((file, content(source.name, file, source.hub, source.layout)) for file in source.files)
+    train, *heldout = (read(text, source.form, Path(file.path).name) for file, text in contents)
+    if source.form in ("jsonl", "json") and len({bool(document.prompt) for document in train}) > 1:
         raise DataError(f"Some records of '{source.train.path}' have a prompt and others have none.")
-    return Splits(files[0], files[1] if len(files) > 1 else [])
+    return Splits(train, heldout[0] if heldout else [])

@@ -41,7 +41,8 @@ def split(source: Source, longest: int, population: int, heldout: int) -> Splits
 def _split(source: Source, longest: int, population: int, heldout: int, folder: str | None) -> Splits:
     """As `split`; `folder` is where the files are looked for, which a process may change."""
     given = load(source)
-    train, test = (_short(documents, longest) for documents in given)
+    # Each document once, without those of more than `longest` characters.
+    train, test = ([d for d in dict.fromkeys(some) if not longest or len(d.whole) <= longest] for some in given)
     apart = heldout if source.heldout is None else 0
     if len(train) < population + apart or (source.heldout and not test):
         raise DataError(
@@ -50,8 +51,7 @@ def _split(source: Source, longest: int, population: int, heldout: int, folder: 
             f"{population} are wanted for training and {apart} to hold out.",
             "Set the task's population and heldout lower, or longest higher.",
         )
-    train = _shuffled(train)
-    real = train[:population]
+    real = (train := _shuffled(train))[:population]
     test = _shuffled(test)[:heldout] if source.heldout else train[population : population + heldout]
     kept, found = check_contamination((d.whole for d in real), [d.whole for d in test])
     if not kept:
@@ -86,11 +86,6 @@ def _whole(source: Source, folder: str | None) -> tuple[str, str]:
     if long and not kept:
         raise DataError(f"Every held-out paragraph of '{source.name}' stands in its training text.")
     return train, "\n".join(line for i, line in enumerate(lines) if i not in copies)
-
-
-def _short(documents: list[Document], longest: int) -> list[Document]:
-    """Each document once, without those of more than `longest` characters."""
-    return [d for d in dict.fromkeys(documents) if not longest or len(d.whole) <= longest]
 
 
 def _shuffled(documents: list[Document]) -> list[Document]:

@@ -3,106 +3,60 @@
 Pure functions over floats and numpy arrays. `docs/token-editing-bound.md` derives those of `editing`.
 """
 
-from .categorical import (
-    Draws,
-    categorical_diversity,
-    categorical_error,
-    categorical_error_limit,
-    categorical_size_to_improve,
-    entropy,
-    tempered,
-    zipf,
-)
-from .curation import curated, curated_divergence, curated_gain, curated_loop
-from .editing import (
-    PUBLISHED_EDIT_BOUND,
-    edit_disjoint_fixed,
-    edit_disjoint_self,
-    edit_disjoint_self_limit,
-    edit_given_design,
-    edit_once,
-    edit_once_exact,
-    edit_random_fixed,
-    edit_random_self,
-)
-from .gaussian import (
-    gaussian_accumulate,
-    gaussian_accumulate_limit,
-    gaussian_accumulate_subsample,
-    gaussian_mean_error,
-    gaussian_replace,
-)
-from .kde import kde_accumulate, kde_replace
-from .law import LAWS, Array, Kind, Law
-from .mixing import golden_weight, weighted_variance, weighted_variance_limit, weighted_variance_reused_limit
-from .regression import regression_accumulate, regression_accumulate_fresh, regression_error, regression_replace
-from .regular import (
-    ACCUMULATE_LIMIT,
-    ACCUMULATE_SUBSAMPLE_LIMIT,
-    regular_accumulate,
-    regular_accumulate_subsample,
-    regular_replace,
-)
-from .shifted import effective_ridge, shifted_isotropic_error, shifted_ridge_error
-from .tails import effective_cut, memorising_error, tail_exponent, tail_generations, tail_scaling
-from .verification import breakdown_point, keep_rate, kept_precision, verified_mean
-
-__all__ = [
-    "ACCUMULATE_LIMIT",
-    "ACCUMULATE_SUBSAMPLE_LIMIT",
-    "LAWS",
-    "PUBLISHED_EDIT_BOUND",
-    "Array",
-    "Draws",
-    "Kind",
-    "Law",
-    "breakdown_point",
-    "categorical_diversity",
-    "categorical_error",
-    "categorical_error_limit",
-    "categorical_size_to_improve",
-    "curated",
-    "curated_divergence",
-    "curated_gain",
-    "curated_loop",
-    "edit_disjoint_fixed",
-    "edit_disjoint_self",
-    "edit_disjoint_self_limit",
-    "edit_given_design",
-    "edit_once",
-    "edit_once_exact",
-    "edit_random_fixed",
-    "edit_random_self",
-    "effective_cut",
-    "effective_ridge",
-    "entropy",
-    "gaussian_accumulate",
-    "gaussian_accumulate_limit",
-    "gaussian_accumulate_subsample",
-    "gaussian_mean_error",
-    "gaussian_replace",
-    "golden_weight",
-    "kde_accumulate",
-    "kde_replace",
-    "keep_rate",
-    "kept_precision",
-    "memorising_error",
-    "regression_accumulate",
-    "regression_accumulate_fresh",
-    "regression_error",
-    "regression_replace",
-    "regular_accumulate",
-    "regular_accumulate_subsample",
-    "regular_replace",
-    "shifted_isotropic_error",
-    "shifted_ridge_error",
-    "tail_exponent",
-    "tail_generations",
-    "tail_scaling",
-    "tempered",
-    "verified_mean",
-    "weighted_variance",
-    "weighted_variance_limit",
-    "weighted_variance_reused_limit",
-    "zipf",
-]
+from .categorical import Draws as Draws
+from .categorical import categorical_diversity as categorical_diversity
+from .categorical import categorical_error as categorical_error
+from .categorical import categorical_error_limit as categorical_error_limit
+from .categorical import categorical_size_to_improve as categorical_size_to_improve
+from .categorical import entropy as entropy
+from .categorical import tempered as tempered
+from .categorical import zipf as zipf
+from .curation import curated as curated
+from .curation import curated_divergence as curated_divergence
+from .curation import curated_gain as curated_gain
+from .curation import curated_loop as curated_loop
+from .editing import PUBLISHED_EDIT_BOUND as PUBLISHED_EDIT_BOUND
+from .editing import edit_disjoint_fixed as edit_disjoint_fixed
+from .editing import edit_disjoint_self as edit_disjoint_self
+from .editing import edit_disjoint_self_limit as edit_disjoint_self_limit
+from .editing import edit_given_design as edit_given_design
+from .editing import edit_once as edit_once
+from .editing import edit_once_exact as edit_once_exact
+from .editing import edit_random_fixed as edit_random_fixed
+from .editing import edit_random_self as edit_random_self
+from .gaussian import gaussian_accumulate as gaussian_accumulate
+from .gaussian import gaussian_accumulate_limit as gaussian_accumulate_limit
+from .gaussian import gaussian_accumulate_subsample as gaussian_accumulate_subsample
+from .gaussian import gaussian_mean_error as gaussian_mean_error
+from .gaussian import gaussian_replace as gaussian_replace
+from .kde import kde_accumulate as kde_accumulate
+from .kde import kde_replace as kde_replace
+from .law import LAWS as LAWS
+from .law import Array as Array
+from .law import Kind as Kind
+from .law import Law as Law
+from .mixing import golden_weight as golden_weight
+from .mixing import weighted_variance as weighted_variance
+from .mixing import weighted_variance_limit as weighted_variance_limit
+from .mixing import weighted_variance_reused_limit as weighted_variance_reused_limit
+from .regression import regression_accumulate as regression_accumulate
+from .regression import regression_accumulate_fresh as regression_accumulate_fresh
+from .regression import regression_error as regression_error
+from .regression import regression_replace as regression_replace
+from .regular import ACCUMULATE_LIMIT as ACCUMULATE_LIMIT
+from .regular import ACCUMULATE_SUBSAMPLE_LIMIT as ACCUMULATE_SUBSAMPLE_LIMIT
+from .regular import regular_accumulate as regular_accumulate
+from .regular import regular_accumulate_subsample as regular_accumulate_subsample
+from .regular import regular_replace as regular_replace
+from .shifted import effective_ridge as effective_ridge
+from .shifted import shifted_isotropic_error as shifted_isotropic_error
+from .shifted import shifted_ridge_error as shifted_ridge_error
+from .tails import effective_cut as effective_cut
+from .tails import memorising_error as memorising_error
+from .tails import tail_exponent as tail_exponent
+from .tails import tail_generations as tail_generations
+from .tails import tail_scaling as tail_scaling
+from .verification import breakdown_point as breakdown_point
+from .verification import keep_rate as keep_rate
+from .verification import kept_precision as kept_precision
+from .verification import verified_mean as verified_mean

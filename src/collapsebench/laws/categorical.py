@@ -27,13 +27,7 @@ def categorical_error(
 
     R_0 = (1 - ||p||^2)/n_0 and R_g = (1 - ||p||^2)/n_g + keep_g R_{g-1}, where keep is (1 - alpha)^2 less
     the spread that the model has lost: (1 - alpha)^2/n for draws from the mixture, (1 - alpha)/n for
-    fixed counts.
-
-    Args:
-        p: true probabilities `[K]`.
-        sizes: n_0..n_G.
-        alphas: alpha_1..alpha_G.
-        draws: how the fresh draws are counted out.
+    fixed counts. `sizes` are n_0..n_G, `alphas` alpha_1..alpha_G.
     """
     require(len(alphas) == len(sizes) - 1, f"needs one alpha per size after n_0, got {len(alphas)}")
     require(min(sizes) >= 1, f"sizes must be at least 1, got {min(sizes)}")

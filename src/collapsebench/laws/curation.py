@@ -42,12 +42,8 @@ def curated(p: npt.ArrayLike, reward: npt.ArrayLike, k: float) -> Array:
 def curated_loop(p: npt.ArrayLike, reward: npt.ArrayLike, k: float, mix: float, generations: int) -> Array:
     """Models at generations 0..G, float `[G + 1, m]`: p_{g+1} = (p_0 + lambda curated(p_g))/(1 + lambda).
 
-    Args:
-        p: the reference p_0, which is also the first model, `[m]`.
-        reward: `[m]`.
-        k: samples per choice; may be infinite.
-        mix: lambda > 0, synthetic examples per real one; infinite for curation alone.
-        generations: G.
+    The reference p_0 = `p` is also the first model. `mix` is lambda > 0, synthetic examples per real one, infinite for
+    curation alone; `k`, samples per choice, may be infinite too.
     """
     require(mix > 0, f"lambda must be positive, got {mix}")
     reference = distribution(p)
@@ -70,10 +66,6 @@ def curated_gain(p: npt.ArrayLike, reward: npt.ArrayLike, k: float) -> float:
 
 @law("bound", source="arXiv:2407.09499", valid="0 < lambda < 1/(K - 1)")
 def curated_divergence(k: float, mix: float) -> float:
-    """Largest KL(p_g || p_0), nats, at any g with the reference mixed in: -log(1 - lambda (K - 1)).
-
-    Raises:
-        ValueError: lambda >= 1/(K - 1), where the law gives no bound.
-    """
+    """Largest KL(p_g || p_0), nats, at any g with the reference mixed in: -log(1 - lambda (K - 1))."""
     require(k > 1 and 0 < mix * (k - 1) < 1, f"needs 0 < lambda < 1/(K - 1), got K={k}, lambda={mix}")
     return -math.log(1 - mix * (k - 1))

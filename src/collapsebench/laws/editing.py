@@ -92,12 +92,8 @@ def edit_given_design(design: npt.ArrayLike, masks: Sequence[npt.ArrayLike], pri
 
     Follows the covariance of the label errors u: an edit of the rows under mask M makes them
     u <- M (H u + fresh noise) + (1 - M) u with the hat matrix H (prior `self`), or M (H u_1 + fresh
-    noise) + (1 - M) u (prior `fixed`).
-
-    Args:
-        design: float `[n, d]`, the rows x.
-        masks: one bool `[n]` per generation, True where the label is replaced.
-        prior: `self` or `fixed`.
+    noise) + (1 - M) u (prior `fixed`). `design` holds the rows x, float `[n, d]`, `masks` one bool `[n]` per
+    generation, True where the label is replaced.
     """
     x = np.asarray(design, dtype=np.float64)
     require(x.ndim == 2 and np.linalg.matrix_rank(x) == x.shape[1], "the design needs full column rank")
@@ -105,7 +101,7 @@ def edit_given_design(design: npt.ArrayLike, masks: Sequence[npt.ArrayLike], pri
     fit: Array = np.asarray(np.linalg.pinv(x), dtype=np.float64)
     hat, unit = x @ fit, np.eye(len(x))
     covariance = with_first = unit
-    errors = [_error(fit, covariance)]
+    errors = [np.sum((fit @ covariance) * fit)]
     for mask in masks:
         edited = np.asarray(mask, dtype=np.float64)[:, None]
         kept = 1 - edited
@@ -114,12 +110,8 @@ def edit_given_design(design: npt.ArrayLike, masks: Sequence[npt.ArrayLike], pri
         within = edited * (x @ (fit @ of_prior @ fit.T) @ x.T + unit) * edited.T
         covariance = within + across + across.T + kept * covariance * kept.T
         with_first = edited * hat + kept * with_first
-        errors.append(_error(fit, covariance))
+        errors.append(np.sum((fit @ covariance) * fit))
     return np.array(errors)
-
-
-def _error(fit: Array, covariance: Array) -> float:
-    return float(np.sum((fit @ covariance) * fit))
 
 
 def _shares(shares: Sequence[float]) -> Sequence[float]:

@@ -21,15 +21,12 @@ Kind = Literal["exact", "asymptotic", "bound"]
 
 @dataclass(frozen=True)
 class Law:
-    """One closed form.
+    """One closed form; `name` is that of its function.
 
     Args:
-        name: the function's name.
-        kind: decides how a measurement is held against it.
         source: paper, or `derived` with the place of the derivation.
         valid: where it holds, in words.
         tolerance: largest relative error of a measurement that agrees; None unless asymptotic.
-        formula: the function itself.
     """
 
     name: str
@@ -64,21 +61,13 @@ def fits(generations: int) -> Array:
 
 
 def require(holds: bool, problem: str) -> None:
-    """Refuse arguments outside a law's range.
-
-    Raises:
-        ValueError: the condition does not hold.
-    """
+    """Refuse arguments outside a law's range with a ValueError."""
     if not holds:
         raise ValueError(problem)
 
 
 def distribution(probabilities: npt.ArrayLike) -> Array:
-    """Probabilities as a float array `[K]`.
-
-    Raises:
-        ValueError: negative, or not adding up to 1.
-    """
+    """Probabilities as a float array `[K]`; a ValueError if they are negative or do not add up to 1."""
     p = np.asarray(probabilities, dtype=np.float64)
     require(p.ndim == 1 and bool((p >= 0).all()), "probabilities must be a vector without negative entries")
     require(abs(p.sum() - 1) < 1e-9, f"probabilities must add up to 1, got {p.sum()}")

@@ -16,8 +16,7 @@ from .law import Array, fits, law, require
 def regression_error(n: int, d: int, sigma2: float) -> float:
     """Error v = sigma2 d / (n - d - 1) of one fit on real data.
 
-    Raises:
-        ValueError: n < d, where the min-norm solution is biased and this law says nothing.
+    It says nothing of n < d, where the min-norm solution is biased.
     """
     require(n >= d >= 1, f"needs n >= d >= 1, got n={n}, d={d}")
     return sigma2 * d / (n - d - 1) if n > d + 1 else math.inf

@@ -40,9 +40,8 @@ def shifted_ridge_error(
     require(ridge >= 0, f"ridge must be at least 0, got {ridge}")
     kappa = effective_ridge(s, n, ridge)
     p2, p1 = synthetic_share, 1 - synthetic_share
-    used = _freedom(2, s, kappa) / n
+    used, inverse = _freedom(2, s, kappa) / n, (s + kappa) ** -2
     u = used / (1 - used)
-    inverse = (s + kappa) ** -2
     bias = kappa**2 * np.sum(signal * s * inverse) / (1 - used)
     shifted = p2**2 * (1 + p1 * u) * np.sum(shift * s**3 * inverse)
     confused = p2 * u * np.sum(shift * s * (p1 * s + kappa) ** 2 * inverse)
@@ -61,11 +60,7 @@ def shifted_isotropic_error(phi: float, synthetic_share: float, shift: float, si
 
 
 def effective_ridge(spectrum: npt.ArrayLike, n: int, ridge: float) -> float:
-    """Effective ridge: kappa >= 0 with kappa - lambda = kappa df_1(kappa)/n, df_m(t) = tr Sigma^m (Sigma + t)^-m.
-
-    Raises:
-        ValueError: d = n without ridge, where the error is infinite.
-    """
+    """Effective ridge: kappa >= 0 with kappa - lambda = kappa df_1(kappa)/n, df_m(t) = tr Sigma^m (Sigma + t)^-m."""
     from scipy.optimize import brentq
 
     s = np.asarray(spectrum, dtype=np.float64)

@@ -14,13 +14,8 @@ from .law import Array, law, require
 
 @law("exact", source="arXiv:2406.07515 (Bayes' rule)", valid="p, phi, psi in [0, 1], something is kept")
 def kept_precision(wrong: float, phi: float, psi: float) -> float:
-    """P(right | kept) = (1 - p) phi / ((1 - p) phi + p psi).
-
-    Raises:
-        ValueError: not probabilities, or the verifier keeps nothing.
-    """
-    _probabilities(wrong, phi, psi)
-    kept = (1 - wrong) * phi + wrong * psi
+    """P(right | kept) = (1 - p) phi / ((1 - p) phi + p psi)."""
+    kept = keep_rate(wrong, phi, psi)
     require(kept > 0, "the verifier keeps nothing")
     return (1 - wrong) * phi / kept
 
@@ -53,7 +48,7 @@ def verified_mean(mean: float, centre: float, radius: float, sigma: float, gener
     means = [mean]
     for _ in range(generations):
         low, high = ((centre + side * radius - means[-1]) / sigma for side in (-1, 1))
-        inside = _cdf(high) - _cdf(low)
+        inside = math.erfc(-high / math.sqrt(2)) / 2 - math.erfc(-low / math.sqrt(2)) / 2
         require(inside > 0, "the verifier's window is too far from the model to be reached in double precision")
         means.append(means[-1] + sigma * (_pdf(low) - _pdf(high)) / inside)
     return np.array(means)
@@ -61,10 +56,6 @@ def verified_mean(mean: float, centre: float, radius: float, sigma: float, gener
 
 def _pdf(z: float) -> float:
     return math.exp(-z * z / 2) / math.sqrt(2 * math.pi)
-
-
-def _cdf(z: float) -> float:
-    return math.erfc(-z / math.sqrt(2)) / 2
 
 
 def _probabilities(*values: float) -> None:

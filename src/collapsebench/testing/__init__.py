@@ -42,11 +42,7 @@ __all__ = [
 
 
 def check_method(method: type[Method], tasks: Sequence[str] | None = None) -> None:
-    """Assert that a method keeps its contract.
-
-    Args:
-        method: the decorated class; checked with its default hyper-parameters.
-        tasks: tasks to run it on, or None for the core tasks, at tiny sizes.
+    """Assert that a method keeps its contract with its defaults, on these tasks or the core ones, at tiny sizes.
 
     Raises:
         AssertionError: naming every check that failed and why.
@@ -55,10 +51,7 @@ def check_method(method: type[Method], tasks: Sequence[str] | None = None) -> No
 
 
 def check_task(task: type[Task]) -> None:
-    """Assert that a task and its learner keep their contract.
-
-    Args:
-        task: the decorated class; checked at its default sizes, or smaller ones if it is a core task.
+    """Assert that a task and its learner keep their contract at default sizes, or smaller ones for a core task.
 
     Raises:
         AssertionError: naming every check that failed and why.
@@ -67,7 +60,5 @@ def check_task(task: type[Task]) -> None:
 
 
 def _assert_passed(subject: str, results: Sequence[CheckResult]) -> None:
-    failed = [result for result in results if not result.passed]
-    if failed:
-        lines = "\n".join(f"- {result.name} ({result.sentence}) {result.detail}" for result in failed)
-        raise AssertionError(f"{subject} breaks its contract:\n{lines}")
+    if failed := [f"- {result.name} ({result.sentence}) {result.detail}" for result in results if not result.passed]:
+        raise AssertionError("\n".join((f"{subject} breaks its contract:", *failed)))

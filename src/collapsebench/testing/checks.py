@@ -21,7 +21,6 @@ class CheckResult:
     """What one check found.
 
     Args:
-        name: name of the check.
         sentence: what it asserts.
         outcome: `warning` for what a careful author would change but nothing depends on.
         detail: the problems, or why the check was skipped.
@@ -48,14 +47,6 @@ class _Check(Generic[Subject]):
     needs: tuple[str, ...]
     warns: bool
 
-    @property
-    def name(self) -> str:
-        return self.find.__name__
-
-    @property
-    def sentence(self) -> str:
-        return (self.find.__doc__ or "").strip().partition("\n")[0]
-
 
 class Checklist(Generic[Subject]):
     """Checks in the order in which they are made; a function's docstring is the sentence that it asserts."""
@@ -66,7 +57,7 @@ class Checklist(Generic[Subject]):
     @property
     def names(self) -> tuple[str, ...]:
         """Names of the checks, in order."""
-        return tuple(check.name for check in self._checks)
+        return tuple(check.find.__name__ for check in self._checks)
 
     def add(self, *needs: str, warns: bool = False) -> Callable[[Finder[Subject]], Finder[Subject]]:
         """Decorator: append a check.
@@ -84,21 +75,22 @@ class Checklist(Generic[Subject]):
 
     def run(self, subject: Subject) -> list[CheckResult]:
         """Make every check; global random state is the same for each and as it was afterwards."""
-        results: dict[str, CheckResult] = {}
+        results = []
         blocked: set[str] = set()
         for check in self._checks:
+            name, sentence = check.find.__name__, (check.find.__doc__ or "").strip().partition("\n")[0]
+            outcome: Outcome = "skipped"
             if reasons := blocked.intersection(check.needs):
-                blocked.add(check.name)
                 detail = f"needs {', '.join(sorted(reasons))}"
-                results[check.name] = CheckResult(check.name, check.sentence, "skipped", detail)
-                continue
-            results[check.name] = result = _made(check, subject)
-            if not result.passed:
-                blocked.add(check.name)
-        return list(results.values())
+            else:
+                outcome, detail = _made(check, subject)
+            if reasons or outcome == "failed":
+                blocked.add(name)
+            results.append(CheckResult(name, sentence, outcome, detail))
+        return results
 
 
-def _made(check: _Check[Subject], subject: Subject) -> CheckResult:
+def _made(check: _Check[Subject], subject: Subject) -> tuple[Outcome, str]:
     outcome: Outcome
     try:
         with fixed_random_state():
@@ -108,7 +100,7 @@ def _made(check: _Check[Subject], subject: Subject) -> CheckResult:
         problems, outcome = [str(reason)], "skipped"
     except Exception as error:  # a plug-in may fail in any way; that is a finding
         problems, outcome = [said(error)], "failed"
-    return CheckResult(check.name, check.sentence, outcome, " ".join(problems))
+    return outcome, " ".join(problems)
 
 
 def said(error: BaseException) -> str:

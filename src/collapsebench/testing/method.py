@@ -21,13 +21,7 @@ from .watch import Observation
 
 
 class MethodTrial:
-    """A method under test; what several checks look at is run once.
-
-    Args:
-        cls: the method.
-        tasks: tasks to run it on, or None for the core tasks.
-        params: hyper-parameters that are not its defaults.
-    """
+    """A method under test, with what `method_results` is given; what several checks look at is run once."""
 
     def __init__(
         self, cls: type[Method], tasks: Sequence[str] | None = None, params: Mapping[str, Any] | None = None
@@ -59,10 +53,14 @@ class MethodTrial:
         """Each cell, run as it would be run for a board."""
         return [run_whole(cell) for cell in self.cells]
 
+    @cached_property
+    def asked(self) -> set[str]:
+        """Accesses that it used in some cell."""
+        return set[str]().union(*(observation.asked for observation in self.observations))
+
     def problems(self, check: str) -> Iterator[str]:
         """What was observed that belongs to a check."""
-        for observation in self.observations:
-            yield from observation.problems[check]
+        return (problem for observation in self.observations for problem in observation.problems[check])
 
     @cached_property
     def _all_cells(self) -> list[Cell]:
@@ -135,8 +133,7 @@ def loss_weights(trial: MethodTrial) -> Iterator[str]:
 @METHOD_CHECKS.add("declaration")
 def declared_access(trial: MethodTrial) -> Iterator[str]:
     """It uses nothing of the context that its card does not declare; a run would raise AccessDenied."""
-    asked = set[str]().union(*(observation.asked for observation in trial.observations))
-    if undeclared := asked - trial.method.access():
+    if undeclared := trial.asked - trial.method.access():
         yield f"Add to the card: access={{{', '.join(map(repr, sorted(undeclared)))}}}."
 
 
@@ -151,8 +148,7 @@ def runs(trial: MethodTrial) -> Iterator[str]:
 @METHOD_CHECKS.add("declaration", "declared_access", "runs", warns=True)
 def used_access(trial: MethodTrial) -> Iterator[str]:
     """It uses every access that it declares; an unused one puts it in a stronger track for nothing."""
-    asked = set[str]().union(*(observation.asked for observation in trial.observations))
-    if unused := trial.method.access() - asked:
+    if unused := trial.method.access() - trial.asked:
         yield f"Never used on the tiny tasks: {', '.join(sorted(unused))}."
 
 
@@ -160,9 +156,9 @@ def used_access(trial: MethodTrial) -> Iterator[str]:
 def used_needs(trial: MethodTrial) -> Iterator[str]:
     """It uses all that it declares and some tasks lack; else it would keep those tasks out of its score for nothing."""
     method = trial.method
-    used = {feature for t in range(1, GENERATIONS + 1) for feature in method.decoding(t).features}
+    used = trial.asked.union(*(observation.touched for observation in trial.observations))
+    used.update(*(method.decoding(t).features for t in range(1, GENERATIONS + 1)))
     used |= {"site_weights"} if method.weights_sites else set()
-    used.update(*(observation.asked | observation.touched for observation in trial.observations))
     narrowing = method.needs() | (method.access() & {"verifier", "reward", "prior"})
     if unused := narrowing - used - set(MODALITIES):  # on which kind of examples it relies cannot be seen
         yield f"Never used on the tiny tasks: {', '.join(sorted(unused))}."

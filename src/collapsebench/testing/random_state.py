@@ -25,8 +25,7 @@ def global_random_state() -> str:
 def fixed_random_state() -> Iterator[None]:
     """Start from one fixed global state, and put back the caller's at the end.
 
-    With it, a plug-in that draws from global state gives the same numbers twice: it fails the check of
-    global state and not also those of determinism.
+    A plug-in that draws from it then fails the check of global state and not also those of determinism.
     """
     import numpy as np
     import rich.style  # noqa: F401  (draws from Python's state when first imported, which scikit-learn does)

@@ -33,9 +33,7 @@ def declaration_problems(cls: type[Plugin]) -> Iterator[str]:
 def pickling(cls: type) -> Iterator[str]:
     """Uses of pickle in the file that defines a class."""
     for node in ast.walk(_tree(cls)):
-        for module in _imported(node):
-            if module.partition(".")[0] in _PICKLERS:
-                yield f"Line {node.lineno}: imports {module}."  # type: ignore[attr-defined]
+        yield from (f"Line {n}: imports {name}." for n, name in _imported(node) if name.partition(".")[0] in _PICKLERS)
         if isinstance(node, ast.Call) and (name := ast.unparse(node.func)) in _PICKLING_CALLS:
             yield f"Line {node.lineno}: calls {name}."
 
@@ -43,18 +41,17 @@ def pickling(cls: type) -> Iterator[str]:
 def submodule_imports(cls: type) -> Iterator[str]:
     """Imports of this package's submodules in the file that defines a class."""
     for node in ast.walk(_tree(cls)):
-        for module in _imported(node):
-            if module.startswith("collapsebench."):
-                yield f"Line {node.lineno}: imports {module}."  # type: ignore[attr-defined]
+        yield from (f"Line {n}: imports {name}." for n, name in _imported(node) if name.startswith("collapsebench."))
 
 
 def _tree(cls: type) -> ast.Module:
     return ast.parse(Path(inspect.getfile(cls)).read_text(encoding="utf-8"))
 
 
-def _imported(node: ast.AST) -> list[str]:
+def _imported(node: ast.AST) -> list[tuple[int, str]]:
+    """Line and name of the modules that a statement imports."""
     if isinstance(node, ast.Import):
-        return [alias.name for alias in node.names]
+        return [(node.lineno, alias.name) for alias in node.names]
     if isinstance(node, ast.ImportFrom) and node.module and not node.level:
-        return [node.module]
+        return [(node.lineno, node.module)]
     return []

@@ -17,17 +17,12 @@ from .trial import Newest, TaskTrial
 
 _DECODINGS = {"temperature": Decoding(temperature=0.5), "top_k": Decoding(top_k=1), "top_p": Decoding(top_p=0.5)}
 
-
 TASK_CHECKS: Checklist[TaskTrial] = Checklist()
 _FITTED = ("declaration", "real_data", "initial_learner", "fit")
 
 
 def task_results(cls: type[Task]) -> list[CheckResult]:
-    """Every check of a task and its learner.
-
-    Args:
-        cls: the decorated class; checked at its default sizes, or smaller ones if it is a core task.
-    """
+    """Every check of a task and its learner, at its default sizes, or smaller ones if it is a core task."""
     return TASK_CHECKS.run(TaskTrial(cls))
 
 
@@ -40,9 +35,7 @@ def declaration(trial: TaskTrial) -> Iterator[str]:
         yield f"The card's modality is '{card.modality}'; choose from {', '.join(MODALITIES)}."
     if not card.unit:
         yield "Give the card the unit of its primary metric."
-    for metric, meaning in card.metrics.items():
-        if not meaning:
-            yield f"Say on the card what '{metric}' is."
+    yield from (f"Say on the card what '{metric}' is." for metric, meaning in card.metrics.items() if not meaning)
 
 
 @TASK_CHECKS.add()
@@ -152,8 +145,7 @@ def row_weights(trial: TaskTrial) -> Iterator[str]:
 @TASK_CHECKS.add(*_FITTED, "metrics")
 def extended(trial: TaskTrial) -> Iterator[str]:
     """`extended(added)` scores like a fit on all rows and leaves the model that it extends alone."""
-    half = trial.real.select(torch.arange(trial.n // 2))
-    rest = trial.real.select(torch.arange(trial.n // 2, trial.n))
+    half, rest = (trial.real.select(rows) for rows in torch.arange(trial.n).tensor_split([trial.n // 2]))
     first = trial.fit(half)
     before = {name: tensor.clone() for name, tensor in first.state().items()}
     longer = first.extended(rest)
@@ -199,9 +191,8 @@ def resample(trial: TaskTrial) -> Iterator[str]:
         return
     if edited.digest() != again.digest():
         yield "It gave other rows for the same stream."
-    kept_rows = ~mask.any(1)
     for name in real:
-        kept = ~mask if real[name].shape == mask.shape else kept_rows
+        kept = ~mask if real[name].shape == mask.shape else ~mask.any(1)
         if not torch.equal(edited[name][kept], real[name][kept]):
             yield f"It changed '{name}' where the mask is off."
 
@@ -209,8 +200,7 @@ def resample(trial: TaskTrial) -> Iterator[str]:
 @TASK_CHECKS.add(*_FITTED, "sample")
 def decoding(trial: TaskTrial) -> Iterator[str]:
     """Each decoding that the card declares changes the samples, and they keep their shape."""
-    declared = trial.supports & _DECODINGS.keys()
-    if not declared:
+    if not (declared := trial.supports & _DECODINGS.keys()):
         raise NotApplicable("the card declares none")
     plain = trial.sample(trial.fitted)
     for name in sorted(declared):
@@ -255,8 +245,7 @@ def verifier(trial: TaskTrial) -> Iterator[str]:
 def reward(trial: TaskTrial) -> Iterator[str]:
     """`reward` gives one finite float per example."""
     _require(trial, "reward")
-    values = trial.task.reward(trial.real)
-    yield from _floats("reward", values, (trial.n,))
+    yield from _floats("reward", values := trial.task.reward(trial.real), (trial.n,))
     if not bool(torch.isfinite(values).all()):
         yield "Some rewards are not finite."
 
@@ -302,17 +291,13 @@ _SOUND = (*_FITTED, "sample", "metrics", "log_prob", "sites", "resample", "verif
 @TASK_CHECKS.add(*_SOUND)
 def inputs_unchanged(trial: TaskTrial) -> Iterator[str]:
     """Neither the task nor its learner writes into a corpus that it is given."""
-    for what, (changed, _) in trial.traces.items():
-        if changed:
-            yield f"`{what}` wrote into its corpus."
+    yield from (f"`{what}` wrote into its corpus." for what, (changed, _) in trial.traces.items() if changed)
 
 
 @TASK_CHECKS.add(*_SOUND)
 def global_random_state_untouched(trial: TaskTrial) -> Iterator[str]:
     """Task and learner draw from the streams that they are given; global random state stays as it was."""
-    for what, (_, moved) in trial.traces.items():
-        if moved:
-            yield f"`{what}` moved it."
+    yield from (f"`{what}` moved it." for what, (_, moved) in trial.traces.items() if moved)
 
 
 @TASK_CHECKS.add(*_SOUND, "state", "inputs_unchanged", "global_random_state_untouched")

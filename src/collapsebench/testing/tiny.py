@@ -95,9 +95,8 @@ def tiny_run(method: Method, task: Task | None = None, generations: int = 2, see
         Exception: whatever else a plug-in raises.
     """
     task = Toy() if task is None else task
-    cell = Cell(
-        single_task(task.name, generations, **{"n": 8, "budget": {"steps": 8, "batch": 8}, **rules}), task, method, seed
-    )
+    entry = {**_ANY_SIZE, "n": 8, **rules}
+    cell = Cell(single_task(task.name, generations, **entry), task, method, seed)
     if reason := cell.skip_reason():
         raise PluginError(f"Method '{method.name}' cannot run on task '{task.name}': {reason}.")
     method.check(cell.rules.n)

@@ -134,9 +134,8 @@ class Toy(Task):
 
     def real(self, n: int, rng: torch.Generator) -> Corpus:
         """Distinct numbers from 1 up to n, or up to the population."""
-        return Corpus(
-            {"x": 1.0 + torch.randperm(n if self.population is None else self.population, generator=rng)[:n].double()}
-        )
+        size = n if self.population is None else self.population
+        return Corpus({"x": 1.0 + torch.randperm(size, generator=rng)[:n].double()})
 
     def learner(self, rng: torch.Generator) -> Learner:
         """A mean at 0, or near it."""

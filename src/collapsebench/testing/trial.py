@@ -31,11 +31,7 @@ class Newest(Method):
 
 
 class TaskTrial:
-    """A task under test, with one fitted learner that several checks look at.
-
-    Args:
-        cls: the task, taken at a tiny size if it is a core task, else at its default size.
-    """
+    """A task under test, at a tiny size if it is a core one, with one fitted learner that several checks look at."""
 
     def __init__(self, cls: type[Task]) -> None:
         self.cls = cls
@@ -43,8 +39,7 @@ class TaskTrial:
     @cached_property
     def task(self) -> Task:
         """An instance at its size."""
-        task = tiny_task(self.cls)
-        return task.prepared(tiny_cell(Newest(), task).rules.n, self.stream("real"))
+        return (task := tiny_task(self.cls)).prepared(tiny_cell(Newest(), task).rules.n, self.stream("real"))
 
     @property
     def supports(self) -> frozenset[str]:
@@ -102,9 +97,6 @@ class TaskTrial:
     @cached_property
     def traces(self) -> dict[str, tuple[bool, bool]]:
         """For each thing that a task and its learner do: whether it changed D_0, and global random state."""
-        return {what: self._traced(call) for what, call in self._calls().items()}
-
-    def _calls(self) -> dict[str, Callable[[], object]]:
         learner, real = self.fitted, self.real
         calls: dict[str, Callable[[], object]] = {
             "real": lambda: self.task.real(self.n, self.stream("real")),
@@ -123,7 +115,7 @@ class TaskTrial:
         }
         for capability in sorted(self.supports & optional.keys()):
             calls |= optional[capability]
-        return calls
+        return {what: self._traced(call) for what, call in calls.items()}
 
     def _traced(self, call: Callable[[], object]) -> tuple[bool, bool]:
         digest, state = self.real.digest(), global_random_state()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..core.corpus import Corpus
@@ -36,18 +37,11 @@ class Observation:
         self.records: list[GenerationRecord] = []
         self._cell = cell
         self._last: Corpus | None = None
-        self._run()
-
-    def _run(self) -> None:
-        hooks = {
-            "access": lambda _: frozenset(ACCESSES),
-            "curate": lambda _, synthetic, ctx: self._curate(synthetic, ctx),
-        }
         cls = type(self._cell.method)
+        hooks = {"access": lambda _: frozenset(ACCESSES), "curate": lambda _, *given: self._curate(*given)}
         watched: Method = type(cls.__name__, (cls,), hooks)(**self._cell.method.params())
-        cell = Cell(self._cell.protocol, self._cell.task, watched, self._cell.seed)
         try:
-            self.records.extend(Lineage(cell, store=None).generations())
+            self.records.extend(Lineage(replace(self._cell, method=watched), store=None).generations())
         except Diverged:
             pass  # a result, not a broken contract
         except Exception as error:
@@ -68,23 +62,18 @@ class Observation:
                 self._note("inputs_unchanged", f"A corpus was written to in generation {ctx.t}.")
             if global_random_state() != state:
                 self._note("global_random_state_untouched", f"It moved in generation {ctx.t}; draw from ctx.rng.")
-        self._check(corpus, synthetic)
-        return corpus
-
-    def _inputs(self, synthetic: Corpus, ctx: Context) -> list[str]:
-        """Digests of S_t, of everything so far (D_0 included) and of D_{t-1}."""
-        corpora = [synthetic, ctx.pool, *([self._last] if self._last else [])]
-        return [corpus.digest() for corpus in corpora]
-
-    def _check(self, corpus: Corpus, synthetic: Corpus) -> None:
         name = self._cell.method.name
         try:
             check_corpus(corpus, synthetic, self._cell.rules.limits.corpus_bytes, name)
             check_values(corpus.blocks, name)
+            self._last = corpus
         except PluginError as error:
             self._note("valid_corpora", error.message)
-            return
-        self._last = corpus
+        return corpus
+
+    def _inputs(self, synthetic: Corpus, ctx: Context) -> list[str]:
+        """Digests of S_t, of everything so far (D_0 included) and of D_{t-1}."""
+        return [corpus.digest() for corpus in (synthetic, ctx.pool, self._last) if corpus is not None]
 
     def _note(self, check: str, problem: str) -> None:
         self.problems[check].append(f"On {self._cell.task.name}: {problem}")
