@@ -52,7 +52,7 @@ def print_samples(folder: CellFolder, store: Store, count: int) -> None:
         for line in lineage.task.render(corpus.sample(min(SAMPLES, len(corpus)), generator(record.t))):
             typer.echo(f"    {line}")
         if record.t == 0 and (reader := TextReader.of(lineage)):
-            typer.echo("The run kept no model here (--keep-checkpoints keeps them); they are trained again.", err=True)
+            typer.echo("Models that the run did not keep are trained again; --keep-checkpoints keeps them.", err=True)
         if reader is not None:
             typer.echo(f"    {reader.surprise(record.t)}")
             continued.append(reader.continuations())

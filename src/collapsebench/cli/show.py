@@ -11,7 +11,7 @@ from ..core.errors import UsageError
 from .options import DEFAULT_STORE, StoreOption
 
 if TYPE_CHECKING:
-    from ..core.records import CellRecord, CellResult
+    from ..core.records import CellResult
     from ..loop.store import CellFolder, Store
 
 
@@ -29,21 +29,21 @@ def show(
 ) -> None:
     """Show the metrics and costs of a cell by generation, and its data with --samples."""
     from ..loop.store import Store
+    from .samples import print_samples, write_sheet
 
     folder = _find(Store(store), cell)
-    record, generations = _read(folder)
-    _print_head(record, folder)
-    _print_generations(record, generations)
+    result = _read(folder)
+    record, count = result.cell, len(result.generations)
+    typer.echo(f"{record.method.label} on {record.task.name}, seed {record.seed}: {record.status} {record.reason}")
+    typer.echo(f"protocol {record.protocol.name} v{record.protocol.version}, cell {record.cell[:16]}, {folder.path}")
+    if result.generations:
+        _print_generations(result)
     if (failure := folder.path / "failure.txt").is_file():
         typer.echo(failure.read_text(encoding="utf-8"))
     if samples:
-        from .samples import print_samples
-
-        print_samples(folder, Store(store), len(generations.generations))
+        print_samples(folder, Store(store), count)
     if sheet is not None:
-        from .samples import write_sheet
-
-        write_sheet(folder, Store(store), len(generations.generations), sheet)
+        write_sheet(folder, Store(store), count, sheet)
         typer.echo(f"Wrote {sheet}.")
 
 
@@ -63,33 +63,24 @@ def _find(store: Store, wanted: str) -> CellFolder:
     return paths[newest]
 
 
-def _read(folder: CellFolder) -> tuple[CellRecord, CellResult]:
+def _read(folder: CellFolder) -> CellResult:
     from ..core.records import CellResult
 
-    result = folder.result()
-    if result is not None:
-        return result.cell, result
-    manifest = folder.manifest()
-    if manifest is None:
+    if (result := folder.result()) is not None:
+        return result
+    if (manifest := folder.manifest()) is None:
         raise UsageError(f"{folder.path} has no readable manifest.", "Run its command again.")
     failed = (folder.path / "failure.txt").is_file()
     record = manifest[0].changed(status="failed" if failed else "running")
-    return record, CellResult(record, tuple(folder.unfinished_records()))
+    return CellResult(record, tuple(folder.unfinished_records()))
 
 
-def _print_head(record: CellRecord, folder: CellFolder) -> None:
-    method, task, protocol = record.method.label, record.task.name, record.protocol
-    typer.echo(f"{method} on {task}, seed {record.seed}: {record.status} {record.reason}")
-    typer.echo(f"protocol {protocol.name} v{protocol.version}, cell {record.cell[:16]}, {folder.path}")
-
-
-def _print_generations(record: CellRecord, result: CellResult) -> None:
+def _print_generations(result: CellResult) -> None:
     from rich import box
     from rich.console import Console
     from rich.table import Table
 
-    if not result.generations:
-        return
+    record = result.cell
     described = [record.task.primary, *record.task.metrics]
     measured = result.generations[-1].metrics
     metrics = list(dict.fromkeys([*(m for m in described if m in measured), *measured]))
@@ -104,7 +95,11 @@ def _print_generations(record: CellRecord, result: CellResult) -> None:
     ]
     shown = _thinned(len(result.generations))
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column(f"{record.task.primary} {_sparkline(record, result)}" if len(shown) > 1 else "")
+    table.add_column(
+        f"{record.task.primary} {_sparkline([g.metrics[record.task.primary] for g in result.generations])}"
+        if len(shown) > 1
+        else ""
+    )
     for t in shown:
         table.add_column(f"t={t}", justify="right")
     for name, values in rows:
@@ -119,8 +114,6 @@ def _thinned(count: int, most: int = 12) -> list[int]:
     return sorted({round(i * (count - 1) / (most - 1)) for i in range(most)})
 
 
-def _sparkline(record: CellRecord, result: CellResult) -> str:
-    values = [generation.metrics[record.task.primary] for generation in result.generations]
+def _sparkline(values: list[float]) -> str:
     low, high = min(values), max(values)
-    bars = "▁▂▃▄▅▆▇█"
-    return "".join(bars[round((v - low) / (high - low) * 7) if high > low else 0] for v in values)
+    return "".join("▁▂▃▄▅▆▇█"[round((v - low) / (high - low) * 7) if high > low else 0] for v in values)
