@@ -72,8 +72,7 @@ LONG = "a" * 5000
 def test_a_path_that_is_too_long_is_one_message(words, console):
     ran = console(*words)
     assert ran.code == 2
-    assert ran.err.startswith("Error: ") and "File name too long" in ran.err
-    assert len(ran.err) < 300
+    assert ran.err.startswith("Error: ") and len(ran.err.splitlines()) == 2
 
 
 def test_debug_shows_the_traceback(console, monkeypatch):
