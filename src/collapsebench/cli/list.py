@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..core.errors import describe
 from ..core.method import METHODS, Method, track_of
 from ..core.registry import REGISTRIES, load_plugins
 from ..core.task import TASKS
@@ -68,7 +69,10 @@ def _track(cls: type[Method]) -> str:
         return "reference"
     if MISSING in cls.parameters().values():
         return track_of(frozenset(cls.card.access))
-    return cls().track
+    try:
+        return cls().track
+    except Exception as error:  # one broken plug-in must not hide the others
+        return describe(error)
 
 
 def _tasks() -> Table:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
 import torch
@@ -133,11 +133,12 @@ class MeteredModel:
 
         A continuous site has no k most probable outcomes: there, `top_k` does nothing.
         """
-        check_decoding(self._ctx._task, decoding, decoding.features & {"top_p"})
+        check_decoding(self._ctx._task, decoding, {"top_p"})
         return self._asked(corpus, "sites").resample(corpus, mask, self._rng("resample"), decoding)
 
     def generate(self, k: int, decoding: Decoding = PLAIN) -> Corpus:
         """`k` more examples from the model, up to the protocol's limit of candidates per generation."""
+        check_decoding(self._ctx._task, decoding)
         self._ctx._access.touch(decoding.features)
         return self._ctx._generate(self._load(), k, decoding, self._rng("generate"))
 
@@ -288,7 +289,6 @@ class Context:
         return stream(purpose, self._task.name, self._source.seed, self.t)
 
     def _generate(self, learner: Learner, k: int, decoding: Decoding, rng: torch.Generator) -> Corpus:
-        check_decoding(self._task, decoding)
         self._generated += self._within(k, self._generated, self._sizes.candidates, "extra candidates")
         self._costs.synthetic_examples += k
         conditions = self._task.conditions(k, rng, self._stand.history[0].value)
@@ -306,11 +306,15 @@ class Context:
         return k
 
 
-def check_decoding(task: Task, decoding: Decoding, features: frozenset[str] | None = None) -> None:
-    """Refuse a decoding of which the task's learner would have to ignore some features, by default any of its own."""
+def check_decoding(task: Task, decoding: Decoding, features: Set[str] = frozenset(Decoding.__annotations__)) -> None:
+    """Refuse what is no decoding, and one of which the task's learner would have to ignore some of these features."""
     if decoding is PLAIN:
         return
-    if lacking := (decoding.features if features is None else features) - task.card.supports:
+    if not isinstance(decoding, Decoding):
+        raise PluginError(
+            f"A method's decoding is {type(decoding).__name__}, not Decoding.", "Return Decoding() for none of its own."
+        )
+    if lacking := (decoding.features & features) - task.card.supports:
         raise PluginError(
             f"Task '{task.name}' cannot sample with {', '.join(sorted(lacking))}.",
             "Declare it in the method's `needs`, so that such tasks are skipped.",

@@ -14,6 +14,7 @@ import inspect
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
+from importlib.util import decode_source
 from pathlib import Path
 from typing import NamedTuple
 
@@ -153,7 +154,7 @@ class CodeBase:
                 package = path / "__init__.py"
                 file = package if package.is_file() else path.with_name(f"{path.name}.py")
                 if file.is_file():
-                    self._modules[name] = _read(file.read_text(encoding="utf-8"), file == package)
+                    self._modules[name] = _read(decode_source(file.read_bytes()), file == package)
         return self._modules[name]
 
     def _links_of(self, name: str) -> list[_Link]:

@@ -42,6 +42,12 @@ class BadParameter(PluginError):
     """A parameter that a plug-in does not have, or a value that it refuses."""
 
 
+class Interrupted(CollapsebenchError):
+    """A command that was stopped from the keyboard while a plug-in was imported."""
+
+    exit_code = 130
+
+
 class DataError(CollapsebenchError):
     """Real data that is missing, damaged or not what a task expects."""
 
@@ -88,7 +94,7 @@ def describe(error: BaseException) -> str:
         text = error.message if isinstance(error, CollapsebenchError) else str(error)
     except Exception:  # a plug-in's own class may fail to say what is wrong
         text = "(its text cannot be printed)"
-    return text if isinstance(error, CollapsebenchError) else f"{type(error).__name__}: {text}"
+    return text if isinstance(error, CollapsebenchError) else f"{type(error).__name__}: {text}".removesuffix(": ")
 
 
 def unknown_name(kind: str, name: str, known: Iterable[str], owner: str = "") -> UsageError:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import ast
 import dataclasses
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, ClassVar, Self
 
 from typing_extensions import override
 
 from .checked import Checked
-from .errors import BadParameter, PluginError, UsageError, unknown_name
+from .errors import BadParameter, CollapsebenchError, PluginError, UsageError, describe, unknown_name
 
 
 class Plugin(Checked):
@@ -125,6 +126,21 @@ class Plugin(Checked):
         except UsageError:
             bare = False
         return value if bare else repr(value)
+
+
+@contextmanager
+def working(plugin: str, what: str = "cannot be used") -> Iterator[None]:
+    """Turn whatever a plug-in raises, at a place where no cell can fail of it, into one error that names it.
+
+    Raises:
+        PluginError: it raised; errors of this package pass.
+    """
+    try:
+        yield
+    except (CollapsebenchError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise PluginError(f"{plugin} {what}: {describe(error)}") from error
 
 
 def split_label(label: str) -> tuple[str, dict[str, str]]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, TypeVar
 
-from .errors import PluginError, UsageError, describe, unknown_name
+from .errors import Interrupted, PluginError, UsageError, describe, unknown_name
 from .files import sha256
 from .plugin import Plugin
 
@@ -117,7 +117,7 @@ class Registry(Generic[P]):
     def _try(self, name: str, load: Callable[[], object]) -> None:
         try:
             load()
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, Interrupted):
             raise
         except BaseException as error:  # a plug-in may fail in any way; it is listed with the reason
             self._unavailable[name] = describe(error)
@@ -148,13 +148,14 @@ def load_file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
+        importlib.util.decode_source(path.read_bytes())  # Python itself reads past bytes of a comment
         spec.loader.exec_module(module)
     except BaseException as error:  # a plug-in may fail in any way
         del sys.modules[name]
         for registry in REGISTRIES.values():
             registry.forget(name)
         if isinstance(error, KeyboardInterrupt):
-            raise
+            raise Interrupted(f"Interrupted while plug-in {path} was imported.") from error
         hint = error.hint if isinstance(error, PluginError) else "Run it with --debug to see the traceback."
         raise PluginError(f"Plug-in {path} cannot be imported: {describe(error)}", hint) from error
     return module

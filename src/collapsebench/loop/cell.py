@@ -12,9 +12,10 @@ from typing import Any
 from pydantic import ValidationError
 
 from ..core.digests import module_code, plugin_code
-from ..core.errors import CollapsebenchError, PluginError
+from ..core.errors import PluginError
 from ..core.files import content_digest, digest
 from ..core.method import Method, MethodCard, track_of
+from ..core.plugin import working
 from ..core.records import (
     REFERENCES,
     SCHEMA,
@@ -149,15 +150,18 @@ class Cell:
 
     def unsupported(self) -> str | None:
         """What this method declares to need and this task does not have, in words; None if it has all."""
-        with _working(f"Method '{self.method.name}'"):
+        with working(f"Method '{self.method.name}'"):
             needed = self.method.needs() | (self.method.access() & {"verifier", "reward", "prior"})
         lacking = sorted(needed - frozenset(self.task.card.supports) - {self.task.card.modality})
         return f"needs {', '.join(lacking)}, which {self.task.name} does not have" if lacking else None
 
     def skip_reason(self) -> str | None:
         """Why this method cannot run on this task, or None: the task lacks something, or the method declines."""
-        with _working(f"Method '{self.method.name}'"):
-            return self.unsupported() or self.method.skip(self.task.card)
+        with working(f"Method '{self.method.name}'"):
+            reason = self.unsupported() or self.method.skip(self.task.card)
+            if reason is not None and not isinstance(reason, str):
+                raise TypeError(f"skip returned {type(reason).__name__}, not text or None")
+            return reason
 
     def record(self, status: Status, reason: str = "") -> CellRecord:
         """The self-contained record of this cell; a run adds its environment.
@@ -165,9 +169,9 @@ class Cell:
         Raises:
             PluginError: what a plug-in says of itself is no record.
         """
-        with _working(f"Method '{self.method.name}'"):
+        with _recording(f"Method '{self.method.name}'"):
             method = self._method_record()
-        with _working(f"Task '{self.task.name}'"):
+        with _recording(f"Task '{self.task.name}'"):
             return CellRecord(
                 cell=self.digest,
                 protocol=protocol_record(self.protocol),
@@ -246,16 +250,13 @@ def method_key(method: Method) -> str:
 
 
 @contextmanager
-def _working(plugin: str) -> Iterator[None]:
-    """A plug-in that fails outside its cell, where nothing could be run, cannot be used at all."""
-    try:
-        yield
-    except CollapsebenchError:
-        raise
-    except ValidationError as error:
-        raise PluginError(f"{plugin} cannot be used: {': '.join(problem(error))}.") from error
-    except Exception as error:
-        raise PluginError(f"{plugin} cannot be used: {type(error).__name__}: {error}") from error
+def _recording(plugin: str) -> Iterator[None]:
+    """As `working`, where also what a plug-in says of itself may be no record."""
+    with working(plugin):
+        try:
+            yield
+        except ValidationError as error:
+            raise PluginError(f"{plugin} cannot be used: {': '.join(problem(error))}.") from error
 
 
 def _told_by(card: TaskCard | MethodCard, part: type[Part], beside: Collection[str] = ()) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from ..core.corpus import Corpus
 from ..core.costs import Costs
 from ..core.errors import PluginError
 from ..core.learner import Decoding, FitConfig, Learner
+from ..core.plugin import working
 from ..core.records import GenerationRecord, problem
 from ..core.seeds import stream, stream_seed
 from ..core.task import Start, Task
@@ -63,7 +64,8 @@ def prepared_task(cell: Cell) -> Task:
     Raises:
         DataError, PluginError: its data are missing or damaged, or its models do not fit them.
     """
-    return cell.task.prepared(cell.rules.n, stream("real", cell.task.name, cell.seed))
+    with working(f"Task '{cell.task.name}'"):
+        return cell.task.prepared(cell.rules.n, stream("real", cell.task.name, cell.seed))
 
 
 class Lineage:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..core.errors import ProtocolError
 from ..core.method import Method
+from ..core.plugin import working
 from ..core.records import REFERENCES
 from ..core.registry import load_plugins
 from ..core.task import Task
@@ -43,7 +44,7 @@ def enumerate_cells(
     for name, rules in wanted.items():
         task = _task(name, rules)
         for method in lineup.values():
-            method.check(rules.n)
+            check_method(method, rules.n)
             cells += [Cell(protocol, task, method, seed, tuple(plugins)) for seed in range(seeds or protocol.seeds)]
     return cells
 
@@ -58,8 +59,18 @@ def build_cell(spec: CellSpec) -> Cell:
     protocol = Protocol.model_validate_json(spec.protocol)
     rules = protocol.rules(spec.task)
     task, method = _task(spec.task, rules), make_method(spec.method, spec.params)
-    method.check(rules.n)
+    check_method(method, rules.n)
     return Cell(protocol, task, method, spec.seed, spec.plugins)
+
+
+def check_method(method: Method, n: int) -> None:
+    """Refuse a method that cannot work with n real examples.
+
+    Raises:
+        PluginError: the message names the method.
+    """
+    with working(f"Method '{method.name}'"):
+        method.check(n)
 
 
 def _task(name: str, rules: TaskRules) -> Task:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
 
-from ..core.errors import BadParameter, CollapsebenchError, PluginError, ProtocolError, UsageError, describe
+from ..core.errors import BadParameter, CollapsebenchError, ProtocolError, UsageError
 from ..core.method import METHODS, Method
-from ..core.plugin import Plugin
+from ..core.plugin import Plugin, working
 from ..core.task import TASKS, Task
 
 P = TypeVar("P", bound=Plugin)
@@ -45,11 +45,7 @@ def make_task(name: str, params: Mapping[str, Any]) -> Task:
 
 def _instance(cls: type[P], make: Callable[[type[P]], P], wrong: type[CollapsebenchError]) -> P:
     try:
-        return make(cls)
+        with working(f"{cls.plugin_kind.capitalize()} '{cls.name}'", "refuses its parameters"):
+            return make(cls)
     except BadParameter as error:
         raise wrong(error.message, error.hint) from None
-    except CollapsebenchError:
-        raise
-    except Exception as error:  # a plug-in may refuse its parameters in any way
-        refusal = f"{cls.plugin_kind.capitalize()} '{cls.name}' refuses its parameters: {describe(error)}"
-        raise PluginError(refusal) from error

@@ -8,7 +8,7 @@ from dataclasses import asdict
 
 from filelock import Timeout
 
-from ..core.errors import CollapsebenchError, Diverged, StoreError
+from ..core.errors import Diverged, StoreError, describe
 from ..core.records import CellRecord, CellResult, GenerationRecord, Status
 from .cell import Cell
 from .environment import environment_today
@@ -94,14 +94,15 @@ def _attempt(
         outcome = _record(cell, "diverged", f"diverged at t={len(records)}: {error.message}")
     except StoreError:
         raise
-    except Exception as error:  # a plug-in may fail in any way; the other cells go on
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a plug-in may fail in any way, also by SystemExit; the other cells go on
         return _failed(cell, folder, records, error)
     folder.finish(outcome, records)
     return CellResult(outcome, tuple(records))
 
 
-def _failed(cell: Cell, folder: CellFolder, records: list[GenerationRecord], error: Exception) -> CellResult:
+def _failed(cell: Cell, folder: CellFolder, records: list[GenerationRecord], error: BaseException) -> CellResult:
     folder.fail(traceback.format_exc())
-    problem = error.message if isinstance(error, CollapsebenchError) else f"{type(error).__name__}: {error}"
-    reason = f"{cell.name}, generation {len(records)}: {problem}"
+    reason = f"{cell.name}, generation {len(records)}: {describe(error)}"
     return CellResult(_record(cell, "failed", reason), tuple(records))

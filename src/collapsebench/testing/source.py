@@ -45,7 +45,7 @@ def submodule_imports(cls: type) -> Iterator[str]:
 
 
 def _tree(cls: type) -> ast.Module:
-    return ast.parse(Path(inspect.getfile(cls)).read_text(encoding="utf-8"))
+    return ast.parse(Path(inspect.getfile(cls)).read_bytes())
 
 
 def _imported(node: ast.AST) -> list[tuple[int, str]]:
