@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+from dataclasses import replace
 from pathlib import Path
 
 from collapsebench.core.records import CellRecord, CellResult, GenerationRecord, write_results
@@ -154,3 +155,17 @@ def board(folder: Path, results: list[CellResult]) -> Path:
         own = [result for result in results if result.cell.method.name == name]
         (folder / "records" / f"{name}.jsonl").write_text(write_results(own), encoding="utf-8")
     return folder
+
+
+def entry(board, label: str):
+    """The entry of a board with this label."""
+    return next(entry for entry in board.entries if entry.label == label)
+
+
+def with_losses(result, *losses):
+    """The same cell with other values of its primary metric at t = 0, 1, ..."""
+    primary = result.cell.task.primary
+    generations = [
+        g.changed(metrics={**g.metrics, primary: v}) for g, v in zip(result.generations, losses, strict=True)
+    ]
+    return replace(result, generations=tuple(generations))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 if TYPE_CHECKING:
     from .cells import BoardTask, Entry
     from .model import Board
+    from .scores import Overall
 
 MISSING = "—"
 """Stands for what is not known."""
@@ -36,14 +37,8 @@ class Noted(NamedTuple):
 
 @dataclass(frozen=True)
 class Head:
-    """The head of a column.
-
-    Args:
-        heading: its name.
-        format: how its values are written.
-        about: what it says, in a line.
-        falling: whether less is better.
-        task: the task that it is about, if it is about one.
+    """The head of a column: its name, how its values are written, a line on what it says, whether less is better, and
+    the task that it is about, if it is about one.
     """
 
     heading: str
@@ -57,9 +52,8 @@ class Head:
 class Column(Head):
     """A column with a row for each entry.
 
-    Args:
-        value: what it says of an entry; a string stands for itself, NaN and None for what is missing.
-        explanation: what a reader of the table has to know, one or more sentences in the markup of `marked`.
+    `value` is what it says of an entry: a string stands for itself, NaN and None for what is missing. `explanation`
+    is what a reader of the table has to know, in the markup of `marked`.
     """
 
     value: Callable[[Board, Entry], Any]
@@ -70,9 +64,13 @@ def _count(heading: str, *counts: str) -> Column:
     return Column(heading, "count", falling=True, value=lambda board, entry: board.costs.counted(entry, counts))
 
 
-def _scored(value: Callable[[Board, Entry], Any]) -> Callable[[Board, Entry], Any]:
-    """None for entries without an overall score."""
-    return lambda board, entry: value(board, entry) if board.scores.has(entry) else None
+def _overall(heading: str, style: Format, about: str, pick: Callable[[Overall], Any], explanation: str = "") -> Column:
+    """Of the overall score; None for entries that have none."""
+
+    def value(board: Board, entry: Entry) -> Any:
+        return pick(board.scores.overall(entry)) if board.scores.has(entry) else None
+
+    return Column(heading, style, about, value=value, explanation=explanation)
 
 
 ENTRY = Column("entry", "name", value=lambda _, entry: entry)
@@ -93,13 +91,13 @@ COVERAGE = Column(
     explanation=f"**Tasks**: how many of the scored tasks the entry covers. {OUTSIDE}: the task lacks what the method "
     f"needs, and has no weight. {MISSING} is missing.",
 )
-OVERALL = Column(
+OVERALL = _overall(
     "overall R",
     "score",
     "interquartile mean of R over all (task, seed)",
-    value=_scored(lambda board, entry: board.scores.overall(entry).seed_interval.centre),
-    explanation="**Overall R** is the interquartile mean over (task, seed). Its 95 % intervals are for new seeds on "
-    "*these tasks* and for the mean over new *tasks like these*; ± is a 95 % Student-t half-width over seeds.",
+    lambda overall: overall.seed_interval.centre,
+    "**Overall R** is the interquartile mean over (task, seed). Its 95 % intervals are for new seeds on *these tasks* "
+    "and for the mean over new *tasks like these*; ± is a 95 % Student-t half-width over seeds.",
 )
 AGAINST = Column(
     "against frozen",
@@ -123,22 +121,18 @@ SCORES: tuple[Column, ...] = (
     ENTRY,
     COVERAGE,
     OVERALL,
-    Column(
-        "R and its intervals, drawn",
-        "drawn",
-        value=_scored(lambda board, entry: board.scores.overall(entry)),
-    ),
-    Column(
+    _overall("R and its intervals, drawn", "drawn", "", lambda overall: overall),
+    _overall(
         "these tasks",
         "span",
         "95 % interval of overall R for new seeds on these tasks",
-        value=_scored(lambda board, entry: board.scores.overall(entry).seed_interval),
+        lambda overall: overall.seed_interval,
     ),
-    Column(
+    _overall(
         "tasks like these",
         "span",
         "95 % interval of the mean of R over new tasks like these",
-        value=_scored(lambda board, entry: board.scores.overall(entry).task_interval),
+        lambda overall: overall.task_interval,
     ),
     AGAINST,
 )

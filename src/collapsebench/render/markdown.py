@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from tabulate import tabulate
 
-from ..board.columns import TEXT, Head
+from ..board.columns import TEXT
 from . import document as doc
 
 _STYLES: Mapping[doc.Style, str] = {"strong": "**{}**", "emphasis": "*{}*", "sub": "<sub>{}</sub>", "picture": "!{}"}
@@ -97,11 +97,8 @@ def _table(table: doc.Table) -> str:
     notes = list(dict.fromkeys(cell.note for row in table.rows for cell in row.cells if cell.note))
     marks = {"": "", **{note: f"<sup>{place}</sup>" for place, note in enumerate(notes, start=1)}}
     rows = [[inline(cell.text) + marks[cell.note] for cell in (row.cells[i] for i in shown)] for row in table.rows]
-    heads = [_heading(table.columns[i]) for i in shown]
+    links = [doc.To("task", table.columns[i].task) if table.columns[i].task else None for i in shown]
+    heads = [inline(doc.Span(table.columns[i].heading, to=to)) for i, to in zip(shown, links, strict=True)]
     align = ["left" if table.columns[i].format in TEXT else "right" for i in shown]
     written = tabulate(rows, heads, tablefmt="pipe", colalign=align, disable_numparse=True)
     return _apart(written, "<br>\n".join(f"{marks[note]} {plain(note)}." for note in notes))
-
-
-def _heading(column: Head) -> str:
-    return inline(doc.Span(column.heading, to=doc.To("task", column.task) if column.task else None))

@@ -47,9 +47,10 @@ def _charts(writer: Writer, shown: Curves, unit: str) -> list[dict[str, Any]]:
 
 
 def _line(writer: Writer, line: Curve) -> dict[str, Any]:
+    points = [Interval(*pair) for pair in zip(line.mean, line.half_width, strict=True)]
     return {
         "entry": writer.places[line.label],
-        "points": [_point(Interval(*pair)) for pair in zip(line.mean, line.half_width, strict=True)],
+        "points": [[_finite(point.centre), _finite(point.half_width), measured(point)] for point in points],
         "theory": [[_finite(value), number(value)] for value in line.theory],
         "diverged": line.diverged,
     }
@@ -66,10 +67,6 @@ def _points(writer: Writer, shown: CostPlot, words: Sequence[str]) -> list[dict[
         }
         for dot, said in zip(shown.dots, words, strict=True)
     ]
-
-
-def _point(interval: Interval) -> list[float | str | None]:
-    return [_finite(interval.centre), _finite(interval.half_width), measured(interval)]
 
 
 def _finite(value: float) -> float | None:
