@@ -5,7 +5,18 @@ from typing import TYPE_CHECKING, Annotated
 import torch
 from pydantic import Field
 
-from collapsebench import Context, Corpus, Count, Method, MethodCard, NonNegative, PluginError, Positive, method
+from collapsebench import (
+    Context,
+    Corpus,
+    Count,
+    Method,
+    MethodCard,
+    NonNegative,
+    PluginError,
+    Positive,
+    method,
+    weighted_places,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -52,8 +63,7 @@ class DetectorWeighting(Method):
         real = (torch.arange(len(pool)) < len(ctx.history[0])).numpy()
         log_odds = torch.from_numpy(self._log_odds(features(pool, self.buckets), real, ctx))
         log_weights = (self.exponent * torch.nn.functional.logsigmoid(log_odds)).repeat_interleave(self.repeats)
-        noise = -torch.empty_like(log_weights).exponential_(generator=ctx.rng).log()
-        copies = (log_weights + noise).topk(max(1, round(self.upsample * len(pool)))).indices
+        copies = weighted_places(log_weights, max(1, round(self.upsample * len(pool))), ctx.rng)
         return pool.select(copies // self.repeats)
 
     def _log_odds(self, rows: csr_matrix, real: NDArray[np.bool_], ctx: Context) -> NDArray[np.float64]:

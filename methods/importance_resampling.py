@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import torch
 
-from collapsebench import Context, Corpus, Count, Method, MethodCard, Positive, method
+from collapsebench import Context, Corpus, Count, Method, MethodCard, Positive, method, weighted_places
 
 MULTIPLIER = 0x9E3779B97F4A7C15 - 2**64
 """Odd and without pattern: spreads neighbouring codes over the high bits (Fibonacci hashing)."""
@@ -33,8 +33,7 @@ class ImportanceResampling(Method):
     def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
         pool = ctx.pool
         log_weights = self._log_weights(pool, ctx.history[0])
-        noise = -torch.empty_like(log_weights).exponential_(generator=ctx.rng).log()
-        chosen = (log_weights + noise).topk(ctx.n).indices
+        chosen = weighted_places(log_weights, ctx.n, ctx.rng)
         ctx.log("log_weight_before", log_weights.mean().item())
         ctx.log("log_weight_after", log_weights[chosen].mean().item())
         return pool.select(chosen)

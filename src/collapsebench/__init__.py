@@ -19,7 +19,7 @@ from .core.checked import (  # noqa: E402
     Share,
 )
 from .core.context import Context  # noqa: E402
-from .core.corpus import Corpus  # noqa: E402
+from .core.corpus import Corpus, weighted_places  # noqa: E402
 from .core.errors import DataError, Diverged, PluginError  # noqa: E402
 from .core.learner import Decoding, FitConfig, FitReport, Learner, Sites  # noqa: E402
 from .core.method import Method, MethodCard, method  # noqa: E402
@@ -54,4 +54,5 @@ __all__ = [
     "TaskCard",
     "method",
     "task",
+    "weighted_places",
 ]

@@ -1,3 +1,5 @@
+import math
+
 import pytest
 import torch
 
@@ -195,3 +197,12 @@ def test_what_is_drawn_from_a_growing_corpus_shares_no_memory_with_it():
 def test_negative_places_count_from_the_end_also_in_a_shuffled_corpus():
     shuffled = numbers(*range(20)).shuffled(3)
     assert shuffled.select(torch.tensor([-1, 0]))["x"].tolist() == [shuffled["x"][-1], shuffled["x"][0]]
+
+
+def test_rows_are_drawn_in_proportion_to_their_weights():
+    corpus = Corpus({"x": torch.arange(3)})
+    log_weights = torch.tensor([0.0, math.log(3), -math.inf], dtype=torch.float64)
+    rng = torch.Generator().manual_seed(0)
+    drawn = [corpus.sample(1, rng, log_weights=log_weights)["x"].item() for _ in range(2000)]
+    assert drawn.count(1) / 2000 == pytest.approx(0.75, abs=0.04) and 2 not in drawn
+    assert sorted(corpus.sample(2, rng, log_weights=log_weights)["x"].tolist()) == [0, 1]

@@ -195,8 +195,17 @@ class Corpus:
         assert self._order is not None
         return _permutation(self._rows, generator(self._order))
 
-    def sample(self, k: int, rng: torch.Generator, replacement: bool = False) -> Corpus:
-        """`k` rows drawn uniformly at random, without replacement unless asked.
+    def sample(
+        self, k: int, rng: torch.Generator, replacement: bool = False, log_weights: torch.Tensor | None = None
+    ) -> Corpus:
+        """`k` rows drawn at random, without replacement unless asked.
+
+        Args:
+            k: how many.
+            rng: the draws.
+            replacement: whether a row may be drawn again.
+            log_weights: float `[n]`; rows are drawn one after another in proportion to the exp of these, without
+                replacement. None draws uniformly.
 
         Raises:
             PluginError: more rows asked for than there are, without replacement.
@@ -208,6 +217,8 @@ class Corpus:
                 f"Cannot draw {k} of {len(self)} rows without replacement.",
                 "Draw at most len(corpus) rows, or pass replacement=True.",
             )
+        if log_weights is not None:
+            return self._gather(weighted_places(log_weights, k, rng))
         return self._gather(_permutation(len(self), rng)[:k])
 
     @staticmethod
@@ -339,6 +350,15 @@ class _Buffer:
         if len(blocks) > len(self._blocks):
             self._blocks = blocks
         return self._block
+
+
+def weighted_places(log_weights: torch.Tensor, k: int, rng: torch.Generator) -> torch.Tensor:
+    """K places drawn one after another in proportion to exp(log_weights) without replacement, int64 `[k]`.
+
+    They are those of the k largest sums of log weight and Gumbel noise (Kool et al., arXiv:1903.06059).
+    """
+    noise = -torch.empty_like(log_weights).exponential_(generator=rng).log()
+    return (log_weights + noise).topk(k).indices
 
 
 def _real_rows(block: Block) -> int:
