@@ -26,6 +26,10 @@ BAD_TASKS = {
     "pickles": ("no_pickle", {"body": "def render(self, corpus):\n    import pickle"}),
     "one row too many": ("real_data", {"body": REAL + "return super().real(n + 1, rng)"}),
     "always the same rows": ("real_data", {"body": REAL + "return super().real(n, torch.Generator().manual_seed(1))"}),
+    "other rows each time": (
+        "real_data",
+        {"body": REAL + "import time\n    return super().real(n, rng.manual_seed(time.time_ns() % 2**40))"},
+    ),
     "repeats": (
         "population",
         {
