@@ -8,7 +8,9 @@ import os
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache, wraps
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 from ..core.errors import DataError
 from ..core.files import sha256
@@ -17,6 +19,20 @@ FOLDER = "COLLAPSEBENCH_DATA"
 """The environment variable that names the folder of real data."""
 
 _UNPACK: dict[str, Callable[[bytes], bytes]] = {".xz": lzma.decompress, ".gz": gzip.decompress}
+
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def read_once(read: Callable[P, T]) -> Callable[P, T]:
+    """Decorator: keep the newest results per folder of real data, which a process may change."""
+
+    @lru_cache(maxsize=4)
+    def kept(folder: str | None, *args: P.args, **kwargs: P.kwargs) -> T:
+        return read(*args, **kwargs)
+
+    return wraps(read)(lambda *args, **kwargs: kept(os.environ.get(FOLDER), *args, **kwargs))
 
 
 @dataclass(frozen=True)

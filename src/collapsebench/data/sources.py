@@ -8,15 +8,13 @@ HelpSteer2 are the hub's at the pinned revisions. BabiStories is published as an
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
 from ..core.errors import DataError, PluginError, unknown_name
-from .files import FOLDER, DataFile, Hub, content, found
+from .files import DataFile, Hub, content, found, read_once
 from .read import FORMATS, Document, read
 
 CUSTOM = "custom"
@@ -186,18 +184,13 @@ def fetch(source: Source) -> list[Path]:
     return [found(source.name, file, source.hub, source.layout) for file in source.files]
 
 
+@read_once
 def load(source: Source) -> Splits:
     """The documents of a source, read once per process.
 
     Raises:
         DataError: a file that is missing, damaged, another version or not readable, or that has an empty text.
     """
-    return _load(source, os.environ.get(FOLDER))
-
-
-@lru_cache(maxsize=4)
-def _load(source: Source, folder: str | None) -> Splits:
-    """As `load`; `folder` is where the files are looked for, which a process may change."""
     contents = ((file, content(source.name, file, source.hub, source.layout)) for file in source.files)
     train, *heldout = (read(text, source.form, Path(file.path).name) for file, text in contents)
     if source.form in ("jsonl", "json") and len({bool(document.prompt) for document in train}) > 1:

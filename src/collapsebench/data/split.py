@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import logging
-import os
-from functools import lru_cache
 
 import torch
 
 from ..core.errors import DataError
 from ..core.seeds import generator
 from .contamination import WORDS, check_contamination
-from .files import FOLDER
+from .files import read_once
 from .read import Document
 from .sources import Source, Splits, load
 
 log = logging.getLogger("collapsebench")
 
 
+@read_once
 def split(source: Source, longest: int, population: int, heldout: int) -> Splits:
     """The documents that real examples are drawn from, and held-out ones that are none of them.
 
@@ -34,12 +33,6 @@ def split(source: Source, longest: int, population: int, heldout: int) -> Splits
     Raises:
         DataError: the source has too few.
     """
-    return _split(source, longest, population, heldout, os.environ.get(FOLDER))
-
-
-@lru_cache(maxsize=4)
-def _split(source: Source, longest: int, population: int, heldout: int, folder: str | None) -> Splits:
-    """As `split`; `folder` is where the files are looked for, which a process may change."""
     given = load(source)
     # Each document once, without those of more than `longest` characters.
     train, test = ([d for d in dict.fromkeys(some) if not longest or len(d.whole) <= longest] for some in given)
@@ -63,6 +56,7 @@ def _split(source: Source, longest: int, population: int, heldout: int, folder: 
     return Splits(real, [test[i] for i in kept])
 
 
+@read_once
 def whole(source: Source) -> tuple[str, str]:
     """The training text and the held-out text of a source that is one long text.
 
@@ -72,11 +66,6 @@ def whole(source: Source) -> tuple[str, str]:
     Raises:
         DataError: nothing is left.
     """
-    return _whole(source, os.environ.get(FOLDER))
-
-
-@lru_cache(maxsize=4)
-def _whole(source: Source, folder: str | None) -> tuple[str, str]:
     train, test = ("\n".join(document.text for document in documents) for documents in load(source))
     lines = test.split("\n")
     long = [i for i, line in enumerate(lines) if len(line.split()) >= WORDS]

@@ -73,13 +73,7 @@ METHOD_CHECKS: Checklist[MethodTrial] = Checklist()
 def method_results(
     cls: type[Method], tasks: Sequence[str] | None = None, params: Mapping[str, Any] | None = None
 ) -> list[CheckResult]:
-    """Every check of a method.
-
-    Args:
-        cls: the decorated class.
-        tasks: tasks to run it on, or None for the core tasks, at tiny sizes.
-        params: hyper-parameters that are not its defaults.
-    """
+    """Every check of a method, on these tasks or the core ones, at tiny sizes; `params` are not its defaults."""
     return METHOD_CHECKS.run(MethodTrial(cls, tasks, params))
 
 

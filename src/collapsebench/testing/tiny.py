@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from ..core.corpus import Corpus
@@ -80,14 +79,9 @@ class TinyRun:
 
 
 def tiny_run(method: Method, task: Task | None = None, generations: int = 2, seed: int = 0, **rules: Any) -> TinyRun:
-    """Run one cell in memory, for the assertions of a plug-in's own tests.
+    """Run one cell in memory, for the assertions of a plug-in's own tests; on the toy task if `task` is None.
 
-    Args:
-        method: an instance, with the hyper-parameters to test.
-        task: an instance; the toy task if None.
-        generations: G.
-        seed: the seed of every stream.
-        rules: what a protocol file writes below a task's name: `n` (8 by default), `synthetic`, `budget`, `limits`.
+    `rules` are what a protocol file writes below a task's name: `n` (8 by default), `synthetic`, `budget`, `limits`.
 
     Raises:
         PluginError: the method does not support the task, or breaks its contract.
@@ -109,13 +103,14 @@ def tiny_run(method: Method, task: Task | None = None, generations: int = 2, see
 
 def run_whole(cell: Cell) -> CellResult:
     """The cell in a store of its own."""
-    with _temporary_store() as store:
-        return run_cell(cell, store)
+    with TemporaryDirectory(prefix="collapsebench-check-") as folder:
+        return run_cell(cell, Store(Path(folder)))
 
 
 def run_interrupted(cell: Cell) -> CellResult:
     """The cell in a store of its own, left after two generations and taken up again from what is on disk."""
-    with _temporary_store() as store:
+    with TemporaryDirectory(prefix="collapsebench-check-") as folder:
+        store = Store(Path(folder))
         list(islice(Lineage(cell, store).generations(), INTERRUPTED_AFTER + 1))
         return run_cell(cell, store)
 
@@ -131,9 +126,3 @@ def difference(a: CellResult, b: CellResult) -> str | None:
             if getattr(one, part) != getattr(two, part):
                 return f"{part} at generation {one.t}: {getattr(one, part)} and {getattr(two, part)}"
     return "different numbers of generations"
-
-
-@contextmanager
-def _temporary_store() -> Iterator[Store]:
-    with tempfile.TemporaryDirectory(prefix="collapsebench-check-") as folder:
-        yield Store(Path(folder))

@@ -39,8 +39,7 @@ def chosen(names: Sequence[str]) -> list[Claim]:
         UsageError: a name that is neither; the hint is the nearest one.
     """
     claims = all_claims()
-    names_known = {*known(), *(claim.family for claim in claims)}
-    for name in names:
-        if name not in names_known:
-            raise unknown_name("law", name, names_known)
+    choices = {*known(), *(claim.family for claim in claims)}
+    if unknown := [name for name in names if name not in choices]:
+        raise unknown_name("law", unknown[0], choices)
     return [claim for claim in claims if not names or claim.law in names or claim.family in names]

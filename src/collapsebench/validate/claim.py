@@ -14,8 +14,27 @@ if TYPE_CHECKING:
     from ..loop.cell import Cell
     from ..loop.lineage import Lineage
 
-Probe: TypeAlias = "Callable[[Lineage, list[GenerationRecord]], float]"
-"""Takes one number from a lineage and its records so far; must be picklable, to travel to a worker."""
+
+@dataclass(frozen=True)
+class Seen:
+    """What a probe sees of a cell at a generation: its lineage, and its records so far."""
+
+    lineage: Lineage
+    records: list[GenerationRecord]
+
+    @property
+    def task(self) -> Any:
+        """The task of the cell, whose parts depend on its class."""
+        return self.lineage.cell.task
+
+    @property
+    def model(self) -> Any:
+        """The newest model, whose parts depend on its class."""
+        return self.lineage.model.value
+
+
+Probe: TypeAlias = Callable[[Seen], float]
+"""Takes one number from a cell; must be picklable, to travel to a worker."""
 
 Gate = Literal["exact", "asymptotic", "at_most", "at_least", "rising", "falling", "slope"]
 """How a measurement is held against the theory.
@@ -126,9 +145,9 @@ class Metric:
     name: str
     unit: float = 1.0
 
-    def __call__(self, lineage: Lineage, records: list[GenerationRecord]) -> float:
+    def __call__(self, seen: Seen) -> float:
         """The metric of the newest generation."""
-        return records[-1].metrics[self.name] / self.unit
+        return seen.records[-1].metrics[self.name] / self.unit
 
 
 @dataclass(frozen=True)
@@ -137,9 +156,9 @@ class Logged:
 
     name: str
 
-    def __call__(self, lineage: Lineage, records: list[GenerationRecord]) -> float:
+    def __call__(self, seen: Seen) -> float:
         """What was logged in the newest generation."""
-        return records[-1].log.get(self.name, float("nan"))
+        return seen.records[-1].log.get(self.name, float("nan"))
 
 
 def _shared(params: Sequence[Mapping[str, Any]]) -> str:

@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from ..laws import Array
 from .claim import Claim
@@ -58,7 +57,7 @@ def judge(claim: Claim, samples: Array) -> Verdict:
         numbers, passed = _slope(claim, x[points], curve[points], samples[:, points])
         where = "exponent"
     else:
-        deviations = _deviations(claim, samples, points, curve, mean, error)
+        deviations = _deviations(claim, samples[:, points], curve[points], mean[points], error[points])
         badness = _badness(claim, deviations)
         worst = int(np.argmax(badness))
         at = points[len(points) - len(deviations) + worst]
@@ -76,15 +75,13 @@ def _estimate(claim: Claim, samples: Array) -> tuple[Array, Array]:
     return mean, samples.std(0, ddof=1) / math.sqrt(len(samples))
 
 
-def _deviations(
-    claim: Claim, samples: Array, points: npt.NDArray[np.intp], curve: Array, mean: Array, error: Array
-) -> Array:
+def _deviations(claim: Claim, samples: Array, curve: Array, mean: Array, error: Array) -> Array:
     if claim.gate in ("rising", "falling"):
-        steps = np.diff(samples[:, points], axis=1)
+        steps = np.diff(samples, axis=1)
         return _in_errors(steps.mean(0), steps.std(0, ddof=1) / math.sqrt(len(samples)), 0.0)
     if claim.gate == "asymptotic":
-        return np.asarray(mean[points] / curve[points] - 1)
-    return _in_errors(mean[points] - curve[points], error[points], np.abs(curve[points]))
+        return np.asarray(mean / curve - 1)
+    return _in_errors(mean - curve, error, np.abs(curve))
 
 
 def _in_errors(difference: Array, error: Array, scale: Array | float) -> Array:

@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field, replace
 from multiprocessing import get_context
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
 from ..laws import Array
 from ..loop.executors.threads import one_thread
-from .claim import Claim, Probe, Setting
+from .claim import Claim, Probe, Seen, Setting
 
 if TYPE_CHECKING:
     from ..core.records import GenerationRecord
@@ -33,14 +33,11 @@ class _Demand:
 
     def batches(self) -> Iterator[_Batch]:
         for start in range(0, self.seeds, _BATCH):
-            yield _Batch(self.setting, tuple(self.probes), range(start, min(start + _BATCH, self.seeds)))
+            yield self.setting, self.probes, range(start, min(start + _BATCH, self.seeds))
 
 
-@dataclass(frozen=True)
-class _Batch:
-    setting: Setting
-    probes: tuple[Probe, ...]
-    seeds: range
+_Batch: TypeAlias = tuple[Setting, list[Probe], range]
+"""A setting, its probes and its seeds."""
 
 
 def measure(
@@ -92,8 +89,9 @@ def _run_all(batches: Sequence[_Batch], workers: int) -> Iterator[Array]:
 
 def _run(batch: _Batch) -> Array:
     """Float `[seeds, probes, G + 1]`."""
-    cell = batch.setting.cell()
-    return np.array([_follow(replace(cell, seed=seed), batch.probes) for seed in batch.seeds])
+    setting, probes, seeds = batch
+    cell = setting.cell()
+    return np.array([_follow(replace(cell, seed=seed), probes) for seed in seeds])
 
 
 def _follow(cell: Cell, probes: Sequence[Probe]) -> Array:
@@ -105,7 +103,7 @@ def _follow(cell: Cell, probes: Sequence[Probe]) -> Array:
     numbers = []
     for record in lineage.generations():
         records.append(record)
-        numbers.append([probe(lineage, records) for probe in probes])
+        numbers.append([probe(Seen(lineage, records)) for probe in probes])
     return np.array(numbers).T
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from ... import laws
-from ..claim import Claim, Gate, Metric, Setting
-
-if TYPE_CHECKING:
-    from ...core.records import GenerationRecord
-    from ...loop.lineage import Lineage
+from ..claim import Claim, Gate, Metric, Seen, Setting
 
 ONE = {"contexts": 1, "tokens": 50, "support": 50}
 """One Zipf distribution over 50 outcomes: every draw is of it, so that n_t is the law's."""
@@ -38,10 +34,9 @@ def claims() -> list[Claim]:
     ]
 
 
-def diversity(lineage: Lineage, records: list[GenerationRecord]) -> float:
+def diversity(seen: Seen) -> float:
     """Gini–Simpson index 1 − Σ p̂² of the model, mean over contexts."""
-    model: Any = lineage.model.value
-    return 1.0 - float(model.tables.square().sum()) / len(model.tables)
+    return 1.0 - float(seen.model.tables.square().sum()) / len(seen.model.tables)
 
 
 def _without_fresh() -> list[Claim]:

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ... import laws
-from ..claim import Claim, Metric, Setting
+from ..claim import Claim, Metric, Seen, Setting
 from .categorical import ONE
-
-if TYPE_CHECKING:
-    from ...core.records import GenerationRecord
-    from ...loop.lineage import Lineage
 
 RARE = float(laws.zipf(50)[25:].sum())
 """Probability of the rewarded half."""
@@ -47,19 +42,17 @@ class Surplus:
 
     k: int
 
-    def __call__(self, lineage: Lineage, records: list[GenerationRecord]) -> float:
+    def __call__(self, seen: Seen) -> float:
         """From the rewarded mass of the newest two generations."""
-        if len(records) < 2:
+        if len(seen.records) < 2:
             return 0.0
-        before, after = (record.metrics["tail_mass"] for record in records[-2:])
+        before, after = (record.metrics["tail_mass"] for record in seen.records[-2:])
         return (after - before) * (math.e - 1) - laws.curated_gain([1 - before, before], [0.0, 1.0], self.k)
 
 
-def divergence(lineage: Lineage, records: list[GenerationRecord]) -> float:
+def divergence(seen: Seen) -> float:
     """KL(model ‖ P*), nats."""
-    task: Any = lineage.cell.task
-    model: Any = lineage.model.value
-    return float((model.tables.xlogy(model.tables) - model.tables.xlogy(task.law)).sum())
+    return float((seen.model.tables.xlogy(seen.model.tables) - seen.model.tables.xlogy(seen.task.law)).sum())
 
 
 def _setting(k: int, mix: float, generations: int, reward: float = 1.0) -> Setting:

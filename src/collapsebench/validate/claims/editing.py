@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 
 from ... import laws
-from ..claim import Claim, Gate, Metric, Setting
-
-if TYPE_CHECKING:
-    from ...core.records import GenerationRecord
-    from ...loop.lineage import Lineage
+from ..claim import Claim, Gate, Metric, Seen, Setting
 
 Prior = Literal["self", "fixed"]
 _PRIORS: tuple[Prior, ...] = ("self", "fixed")
@@ -41,11 +37,11 @@ class BeyondDesign:
     prior: Prior
     steps: int
 
-    def __call__(self, lineage: Lineage, records: list[GenerationRecord]) -> float:
+    def __call__(self, seen: Seen) -> float:
         """The schedule edits every K-th row; row t − 1 is the first of generation t."""
-        x = lineage.history[0].value["x"].numpy()
-        masks = [np.arange(len(x)) % self.steps == t for t in range(min(len(records) - 1, self.steps))]
-        return records[-1].metrics["error"] - float(laws.edit_given_design(x, masks, self.prior)[-1])
+        x = seen.lineage.history[0].value["x"].numpy()
+        masks = [np.arange(len(x)) % self.steps == t for t in range(min(len(seen.records) - 1, self.steps))]
+        return seen.records[-1].metrics["error"] - float(laws.edit_given_design(x, masks, self.prior)[-1])
 
 
 def _setting(n: int, d: int, generations: int, prior: Prior, schedule: str, share: float) -> Setting:

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ... import laws
-from ..claim import Claim, Metric, Setting
-
-if TYPE_CHECKING:
-    from ...core.records import GenerationRecord
-    from ...loop.lineage import Lineage
+from ..claim import Claim, Metric, Seen, Setting
 
 D, N, GENERATIONS = 50, 400, 24
 """At this n the fitted spread, which the laws take as known, is within 1 % of the truth."""
@@ -43,9 +38,9 @@ class Lately:
     unit: float
     generations: int = 12
 
-    def __call__(self, lineage: Lineage, records: list[GenerationRecord]) -> float:
+    def __call__(self, seen: Seen) -> float:
         """Over fewer, at the start."""
-        return float(np.mean([record.metrics[self.name] for record in records[-self.generations :]])) / self.unit
+        return float(np.mean([record.metrics[self.name] for record in seen.records[-self.generations :]])) / self.unit
 
 
 def _setting(method: str, params: dict[str, object], synthetic: int | None = None) -> Setting:

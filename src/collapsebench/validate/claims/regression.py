@@ -4,16 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ... import laws
-from ..claim import Claim, Metric, Setting
-
-if TYPE_CHECKING:
-    from ...core.records import GenerationRecord
-    from ...loop.lineage import Lineage
+from ..claim import Claim, Metric, Seen, Setting
 
 D, N, GENERATIONS = 10, 40, 20
 """Small enough that d/(n - d - 1) is a third more than d/n."""
@@ -33,9 +28,9 @@ def claims() -> list[Claim]:
     ]
 
 
-def log_growth(lineage: Lineage, records: list[GenerationRecord]) -> float:
+def log_growth(seen: Seen) -> float:
     """Log of the error relative to the first fit's."""
-    return math.log(records[-1].metrics["error"] / records[0].metrics["error"])
+    return math.log(seen.records[-1].metrics["error"] / seen.records[0].metrics["error"])
 
 
 def _one_fit() -> Claim:

@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ... import laws
-from ..claim import TRENDS, Claim, Gate, Metric, Setting
-
-if TYPE_CHECKING:
-    from ...core.records import GenerationRecord
-    from ...loop.lineage import Lineage
+from ..claim import TRENDS, Claim, Gate, Metric, Seen, Setting
 
 D, SIGMA2 = 100, 0.1
 
@@ -52,9 +47,9 @@ for _trend in (double_descent, width_floor):
     TRENDS[_trend.__name__] = laws.Law(_trend.__name__, "bound", "arXiv:2410.04840", "d, n, m large", None, _trend)
 
 
-def log_error(lineage: Lineage, records: list[GenerationRecord]) -> float:
+def log_error(seen: Seen) -> float:
     """Log of the error, which has no mean where the width equals the number of rows."""
-    return math.log(records[-1].metrics["error"])
+    return math.log(seen.records[-1].metrics["error"])
 
 
 def _setting(n: int, share: float, c2: float, **task: float) -> Setting:

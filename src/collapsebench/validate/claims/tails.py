@@ -3,16 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ... import laws
-from ..claim import Claim, Setting
-
-if TYPE_CHECKING:
-    from ...core.records import GenerationRecord
-    from ...loop.lineage import Lineage
+from ..claim import Claim, Seen, Setting
 
 BETA, OUTCOMES = 2.0, 100_000
 DRAWS = (300, 1000, 3000, 10_000)
@@ -24,16 +19,14 @@ def claims() -> list[Claim]:
     return [*_one_fit(), _cut(), _generations()]
 
 
-def missed(lineage: Lineage, records: list[GenerationRecord]) -> float:
+def missed(seen: Seen) -> float:
     """Probability under P* of the outcomes that the model has not seen."""
-    task: Any = lineage.cell.task
-    model: Any = lineage.model.value
-    return float(task.law[model.tables == 0].sum())
+    return float(seen.task.law[seen.model.tables == 0].sum())
 
 
-def distinct(lineage: Lineage, records: list[GenerationRecord]) -> float:
+def distinct(seen: Seen) -> float:
     """Number of outcomes that the model has seen."""
-    return OUTCOMES * (1 - records[-1].metrics["support_lost"])
+    return OUTCOMES * (1 - seen.records[-1].metrics["support_lost"])
 
 
 def _one_fit() -> list[Claim]:

@@ -4,16 +4,10 @@ and one that is off the truth on `regression`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import numpy as np
 
 from ... import laws
-from ..claim import Claim, Logged, Metric, Setting
-
-if TYPE_CHECKING:
-    from ...core.records import GenerationRecord
-    from ...loop.lineage import Lineage
+from ..claim import Claim, Logged, Metric, Seen, Setting
 
 SHIFT, RADIUS, GENERATIONS = 1.0, 1.0, 10
 """The verifier's centre is 1 + SHIFT times the truth; it keeps labels within RADIUS standard deviations."""
@@ -24,22 +18,19 @@ def claims() -> list[Claim]:
     return [*_bayes(0.9, 0.3), *_bayes(1.0, 0.1), _breakdown(0.3, 0.9), _breakdown(0.5, 1.0), *_biased()]
 
 
-def precision(lineage: Lineage, records: list[GenerationRecord]) -> float:
+def precision(seen: Seen) -> float:
     """Share of the corpus that is right."""
-    return float(lineage.cell.task.verify(lineage.corpus.value).double().mean())
+    return float(seen.task.verify(seen.lineage.corpus.value).double().mean())
 
 
-def majority(lineage: Lineage, records: list[GenerationRecord]) -> float:
+def majority(seen: Seen) -> float:
     """+1 where the model takes the right token of a context for the more probable one, −1 where not; mean."""
-    task: Any = lineage.cell.task
-    model: Any = lineage.model.value
-    return float((model.tables[task.possible] - 0.5).sign().mean())
+    return float((seen.model.tables[seen.task.possible] - 0.5).sign().mean())
 
 
-def weight(lineage: Lineage, records: list[GenerationRecord]) -> float:
+def weight(seen: Seen) -> float:
     """The one weight of a regression in one dimension; the truth is 1."""
-    model: Any = lineage.model.value
-    return float(model.weights[0])
+    return float(seen.model.weights[0])
 
 
 def _bayes(phi: float, psi: float) -> list[Claim]:
