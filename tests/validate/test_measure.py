@@ -73,8 +73,8 @@ def test_the_pool_is_sampled_with_replacement(monkeypatch):
 
 
 def test_every_generation_is_sampled_with_the_same_numbers(monkeypatch):
-    stream = Lineage._stream
-    monkeypatch.setattr(Lineage, "_stream", lambda self, purpose, t: stream(self, purpose, 0))
+    restarted = Lineage._restarted
+    monkeypatch.setattr(Lineage, "_restarted", lambda self, purpose, t=0: restarted(self, purpose))
     assert ("regression_replace", "replace") in failed()
 
 

@@ -1,32 +1,23 @@
 """Real text: where it lies, how it is checked and read, and whether held-out text leaked into training."""
 
-from .contamination import Contamination, check_contamination
-from .files import FOLDER, DataFile, Hub, data_path
-from .mnist import MNIST_DIGEST, Images, load_mnist
-from .read import FORMATS, Document
-from .sources import CUSTOM, SOURCES, Source, Splits, custom, fetch, find, load
-from .split import split, whole
-
-__all__ = [
-    "CUSTOM",
-    "FOLDER",
-    "FORMATS",
-    "MNIST_DIGEST",
-    "SOURCES",
-    "Contamination",
-    "DataFile",
-    "Document",
-    "Hub",
-    "Images",
-    "Source",
-    "Splits",
-    "check_contamination",
-    "custom",
-    "data_path",
-    "fetch",
-    "find",
-    "load",
-    "load_mnist",
-    "split",
-    "whole",
-]
+from .contamination import Contamination as Contamination
+from .contamination import check_contamination as check_contamination
+from .files import FOLDER as FOLDER
+from .files import DataFile as DataFile
+from .files import Hub as Hub
+from .files import data_path as data_path
+from .mnist import MNIST_DIGEST as MNIST_DIGEST
+from .mnist import Images as Images
+from .mnist import load_mnist as load_mnist
+from .read import FORMATS as FORMATS
+from .read import Document as Document
+from .sources import CUSTOM as CUSTOM
+from .sources import SOURCES as SOURCES
+from .sources import Source as Source
+from .sources import Splits as Splits
+from .sources import custom as custom
+from .sources import fetch as fetch
+from .sources import find as find
+from .sources import load as load
+from .split import split as split
+from .split import whole as whole

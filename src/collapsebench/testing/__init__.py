@@ -22,23 +22,13 @@ from collections.abc import Sequence
 
 from ..core.method import Method
 from ..core.task import Task
-from .checks import CheckResult, Outcome
-from .method import method_results
-from .task import task_results
-from .tiny import TinyRun, tiny_run
-from .toy import Toy
-
-__all__ = [
-    "CheckResult",
-    "Outcome",
-    "TinyRun",
-    "Toy",
-    "check_method",
-    "check_task",
-    "method_results",
-    "task_results",
-    "tiny_run",
-]
+from .checks import CheckResult as CheckResult
+from .checks import Outcome as Outcome
+from .method import method_results as method_results
+from .task import task_results as task_results
+from .tiny import TinyRun as TinyRun
+from .tiny import tiny_run as tiny_run
+from .toy import Toy as Toy
 
 
 def check_method(method: type[Method], tasks: Sequence[str] | None = None) -> None:

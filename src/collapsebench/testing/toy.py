@@ -15,16 +15,10 @@ from ..core.task import Start, Task, TaskCard
 
 
 class Mean(Learner):
-    """The mean of `x`, and none of the optional capabilities.
+    """The mean of `x`, and none of the optional capabilities; the arguments are those of the toy.
 
     Its k samples stand one apart around the mean plus `drift`, in random order. `temperature` scales the distance
     between them; `top_k` and `top_p` keep only the places nearest to the middle.
-
-    Args:
-        mean: the initial mean.
-        drift: how far the middle of the samples lies above the mean.
-        noise: standard deviation of what is added to each sample.
-        limit: a model whose mean is further from 0 has diverged.
     """
 
     closed_form = True
