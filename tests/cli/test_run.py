@@ -300,3 +300,47 @@ def test_a_hyper_parameter_of_no_one_method_is_a_wrong_command(console, run_toys
     ran = console(*run_toys, *options)
     assert (ran.code, ran.out) == (2, "")
     assert message in ran.err and len(ran.err.splitlines()) == 2
+
+
+OWN_TASK = """
+from collapsebench import task, testing
+
+@task("mine")
+class Mine(testing.Toy):
+    noise: float = 0.5
+    rules = {"n": 6, "generations": 2, "seeds": 2, "params": {"noise": 0.25}}
+
+@task("plain")
+class Plain(testing.Toy):
+    pass
+"""
+
+
+def test_a_task_of_ones_own_runs_by_its_own_rules_on_a_board_of_its_own(cli):
+    Path("t.py").write_text(OWN_TASK)
+    assert cli("run", "--plugin", "t.py", "--task", "mine", "--method", "replace", "--workers", "0").code == 0
+    results = read_results(Path("leaderboards/own-mine/records/replace.jsonl"))
+    assert [(r.cell.seed, len(r.generations), r.generations[0].rows) for r in results] == [(0, 3, 6), (1, 3, 6)]
+    assert "own-mine" in Path("leaderboards/own-mine/README.md").read_text()
+
+
+def test_a_task_without_rules_takes_the_defaults(cli):
+    Path("t.py").write_text(OWN_TASK)
+    ran = cli("run", "--plugin", "t.py", "--task", "plain", "--method", "replace", "--dry-run")
+    assert ran.out.splitlines()[-1] == "9 cells"  # three references, three seeds
+
+
+@pytest.mark.parametrize(
+    ("tasks", "message", "hint"),
+    [
+        ("mine,gaussian", "mine runs by its own rules and gaussian by those of protocol 'quick'.", "two commands"),
+        ("mnist", "Protocol 'quick' does not score 'mnist'.", "Add --protocol classic."),
+        ("mime", "Unknown task 'mime'.", "Did you mean 'mine'?"),
+    ],
+)
+def test_a_task_that_quick_does_not_score_is_told_how_to_run(console, tasks, message, hint):
+    Path("t.py").write_text(OWN_TASK)
+    ran = console("run", "--plugin", "t.py", "--task", tasks)
+    assert ran.code == 2
+    assert message in ran.err
+    assert hint in ran.err

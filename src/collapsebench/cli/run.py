@@ -33,7 +33,10 @@ def run(
         typer.Option("--method", help="Methods, e.g. real_mix or 'real_mix(alpha=0.2),tempered'; repeatable; or all."),
     ] = None,
     task: Annotated[str | None, typer.Option("--task", help="Only these tasks, comma-separated.")] = None,
-    protocol: Annotated[str, typer.Option("--protocol", help="A shipped protocol or a YAML file.")] = "quick",
+    protocol: Annotated[
+        str | None,
+        typer.Option("--protocol", help="A shipped protocol or a YAML file; default: quick, or a task's own rules."),
+    ] = None,
     seeds: Annotated[
         int | None, typer.Option("--seeds", min=1, max=MOST_SEEDS, help="Number of seeds; by default the protocol's.")
     ] = None,
@@ -67,15 +70,14 @@ def run(
     """
     from ..core.registry import load_plugins
     from ..loop.plan import enumerate_cells
-    from ..loop.protocol import load_protocol
     from ..loop.store import Store
     from ..results.merge import check_board
     from .samples import draw_sheets
 
     load_plugins(plugin or [])
-    rules = load_protocol(protocol)
     plugins = [str(path.resolve()) for path in plugin or []]
     tasks = None if task is None else _names("--task", [task])
+    rules = _protocol(protocol, tasks or [])
     rules = _with_lm_eval(rules, tasks, [] if lm_eval is None else _names("--lm-eval", [lm_eval]), lm_eval_limit)
     methods = parse_methods(InOrder.pairs(ctx, method=method, settings=settings))
     cells = enumerate_cells(rules, methods, tasks, seeds, plugins)
@@ -92,6 +94,27 @@ def run(
     if failed:
         _report_failures(failed, store)
         raise typer.Exit(1)
+
+
+def _protocol(wanted: str | None, tasks: Sequence[str]) -> Protocol:
+    """The protocol that is asked for; without one quick, or the own rules of a task that no shipped protocol scores."""
+    from ..core.task import TASKS
+    from ..loop.protocol import load_protocol, own_protocol, shipped_protocols
+
+    quick = load_protocol(wanted or "quick")
+    own = [name for name in tasks if name not in quick.tasks]
+    if wanted is not None or not own:
+        return quick
+    for name in own:
+        TASKS.get(name)
+        if scoring := [other for other in shipped_protocols() if name in load_protocol(other).tasks]:
+            raise UsageError(f"Protocol 'quick' does not score '{name}'.", f"Add --protocol {scoring[0]}.")
+    if other := [name for name in tasks if name not in own]:
+        raise UsageError(
+            f"{', '.join(own)} runs by its own rules and {other[0]} by those of protocol 'quick'.",
+            "Run them by two commands, or write a protocol file that scores both.",
+        )
+    return own_protocol({name: TASKS.get(name).rules for name in own})
 
 
 def _workers(wanted: int | None) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any
@@ -153,6 +153,26 @@ def single_task(task: str, generations: int, name: str = "single", **entry: Any)
     """
     keys = {"name": name, "version": 1, "description": f"{task} alone.", "generations": generations, "seeds": 1}
     return _checked({**keys, "tasks": {task: entry}}, name)
+
+
+def own_protocol(entries: Mapping[str, Mapping[str, Any]]) -> Protocol:
+    """A protocol over tasks by their own rules, for a personal board.
+
+    Args:
+        entries: name of a task -> what it changes of the defaults: 100 examples, 5 generations, 3 seeds, 100 steps.
+
+    Raises:
+        ProtocolError: as `load_protocol`.
+    """
+    seeds = max((entry.get("seeds", 3) for entry in entries.values()), default=3)
+    usual = {"n": 100, "generations": 5, "budget": {"steps": 100, "batch": 32}}
+    tasks = {
+        name: {**usual, **{key: value for key, value in entry.items() if key != "seeds"}}
+        for name, entry in entries.items()
+    }
+    keys = {"name": f"own-{'-'.join(entries).lower()}"[:64], "version": 1, "generations": 5, "seeds": seeds}
+    description = f"{', '.join(entries)} by the rules in the task's own file."
+    return _checked({**keys, "description": description, "tasks": tasks}, f"of {', '.join(entries)}")
 
 
 def shipped_protocols() -> list[str]:
