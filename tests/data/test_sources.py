@@ -172,3 +172,13 @@ def test_the_real_files(real_data, name, train, heldout):
     splits = load(find(name))
     assert (len(splits.train), len(splits.heldout)) == (train, heldout)
     assert all(bool(document.prompt) == name.startswith("instruct") for document in splits.train)
+
+
+def test_the_same_source_is_looked_for_again_in_another_folder(tmp_path, monkeypatch):
+    source = stories("One.", "own.txt", "stories")
+    (tmp_path / "own.txt").write_text("One.")
+    monkeypatch.setenv(FOLDER, str(tmp_path))
+    assert load(source).train == [Document("One.")]
+    monkeypatch.setenv(FOLDER, str(tmp_path / "another"))
+    with pytest.raises(DataError, match="missing"):
+        load(source)
