@@ -17,9 +17,9 @@ ROOT = Path(__file__).parents[1]
 BOARDS = sorted(path.parent for path in ROOT.glob("leaderboards/*/records"))
 
 SCORED = {
-    "classic": "41669684a9c159557eeffcfba39d22ba74d1f9394739936741aca8423a6c81a1",
-    "quick": "56c9e43bb5263a12089e15cc4d34f412a15e2f57fe2178e282789d9bcafd9708",
-    "standard": "53edb0ce6468e6f6471fea0731a03f1cd205b4cc662f0f68c328d8b9b60d9427",
+    "classic": "9b856053ced60af587144dcdcd18868fa0e54c69284d19f7aaff64303b182345",
+    "quick": "51489987312297b4a79264760e8e63880157cd9f68567c85dc2fd82a1a7101c1",
+    "standard": "0cbb4ac5610fb2796a0fcda5c157216cbfbf02c6d8e913514e7681ec892db5cb",
 }
 """SHA-256 over all that is scored or counted in the records of a board (see `scored`).
 
