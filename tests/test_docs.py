@@ -7,9 +7,13 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
+import collapsebench
 from collapsebench.cli import app
+from collapsebench.core.context import Context, MeteredModel
+from collapsebench.core.method import ACCESSES, NEEDS
 
 ROOT = Path(__file__).parents[1]
+_RANGE = type(collapsebench.Share)
 PAGES = sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").glob("*.md")) + [ROOT / "benchmarks" / "README.md"]
 
 
@@ -77,3 +81,14 @@ def test_the_scores_of_the_readme_are_those_of_the_board():
         shown = [cell.strip() for cell in cells.strip("|* ").split("|")]
         on_board = [cell.strip() for cell in line.split("|")]
         assert set(filter(None, shown)) <= set(on_board), entry
+
+
+def test_the_page_on_the_api_names_all_that_a_plugin_may_use():
+    page = (ROOT / "docs" / "plugin-api.md").read_text(encoding="utf-8")
+    harness = {"guard", "check_inputs", "logged"}
+    asked = {name for name in vars(Context) if not name.startswith("_")} - harness
+    missing = [name for name in (*asked, "t", "n") if f"`ctx.{name}" not in page]
+    missing += [name for name in (*ACCESSES, *NEEDS) if f"`{name}`" not in page and f'{{"{name}"}}' not in page]
+    missing += [name for name in vars(MeteredModel) if not name.startswith("_") and f"| `{name}(" not in page]
+    missing += [name for name, value in vars(collapsebench).items() if isinstance(value, _RANGE) and name not in page]
+    assert missing == []
