@@ -3,7 +3,7 @@ import math
 import pytest
 
 from collapsebench.core.errors import ProtocolError, UsageError
-from collapsebench.loop.protocol import Protocol, load_protocol, parse_protocol, shipped_protocols
+from collapsebench.loop.protocol import Protocol, load_protocol, own_protocol, parse_protocol, shipped_protocols
 
 TEXT = """
 name: mine
@@ -170,3 +170,13 @@ def test_what_lm_eval_measures_besides_changes_no_digest_of_rules():
     more = besides.with_lm_eval(["arithmetic"], ["boolq", "piqa"], None)
     assert (more.rules("arithmetic").lm_eval, more.rules("arithmetic").lm_eval_limit) == (("piqa", "boolq"), 50)
     assert more.rules("gaussian").lm_eval == ()
+
+
+@pytest.mark.parametrize(
+    ("rules", "problem"),
+    [({"nn": 50}, "tasks.mine.nn: unknown key"), ({"seeds": "five"}, "seeds: "), ({"seeds": True}, "seeds: ")],
+)
+def test_rules_of_a_task_are_refused_as_those_of_a_protocol_are(rules, problem):
+    with pytest.raises(ProtocolError, match=problem) as refused:
+        own_protocol({"mine": rules, "other": {"seeds": 2}})
+    assert refused.value.hint == "Mend `rules` in the task's file."

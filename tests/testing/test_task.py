@@ -22,6 +22,7 @@ PICTURES = "def pictures(self, corpus):\n    x = corpus['x'].view(-1, 1, 1)\n   
 STEPPED = {"stepped": True}
 BAD_TASKS = {
     "a modality of its own": ("declaration", {"body": "card = TaskCard('T', 'sound', 'e', 'u', {'e': '.'})"}),
+    "rules that no protocol has": ("declaration", {"body": "rules = {'nn': 50}"}),
     "a size that is a list": ("declaration", {"body": "sizes: object = (1, 2)"}),
     "pickles": ("no_pickle", {"body": "def render(self, corpus):\n    import pickle"}),
     "one row too many": ("real_data", {"body": REAL + "return super().real(n + 1, rng)"}),

@@ -164,15 +164,18 @@ def own_protocol(entries: Mapping[str, Mapping[str, Any]]) -> Protocol:
     Raises:
         ProtocolError: as `load_protocol`.
     """
-    seeds = max((entry.get("seeds", 3) for entry in entries.values()), default=3)
+    seeds = [entry.get("seeds", 3) for entry in entries.values()]
+    not_whole = [value for value in seeds if type(value) is not int]
     usual = {"n": 100, "generations": 5, "budget": {"steps": 100, "batch": 32}}
     tasks = {
         name: {**usual, **{key: value for key, value in entry.items() if key != "seeds"}}
         for name, entry in entries.items()
     }
-    keys = {"name": f"own-{'-'.join(entries).lower()}"[:64], "version": 1, "generations": 5, "seeds": seeds}
+    keys = {"name": f"own-{'-'.join(entries).lower()}"[:64], "version": 1, "generations": 5}
     description = f"{', '.join(entries)} by the rules in the task's own file."
-    return _checked({**keys, "description": description, "tasks": tasks}, f"of {', '.join(entries)}")
+    raw = {**keys, "seeds": not_whole[0] if not_whole else max(seeds, default=3)}
+    hint = "Mend `rules` in the task's file."
+    return _checked({**raw, "description": description, "tasks": tasks}, f"of {', '.join(entries)}", hint)
 
 
 def shipped_protocols() -> list[str]:
@@ -233,7 +236,9 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _checked(raw: dict[str, Any], where: str) -> Protocol:
+def _checked(
+    raw: dict[str, Any], where: str, hint: str = "`collapsebench list protocols` shows the shipped ones to start from."
+) -> Protocol:
     try:
         protocol = Protocol.model_validate(raw)
     except ValidationError as error:
@@ -241,10 +246,7 @@ def _checked(raw: dict[str, Any], where: str) -> Protocol:
         first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
         key = ".".join(str(part) for part in first["loc"]) or "protocol"
         problem = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
-        raise ProtocolError(
-            f"Protocol {where}: {key}: {problem}.",
-            "`collapsebench list protocols` shows the shipped ones to start from.",
-        ) from None
+        raise ProtocolError(f"Protocol {where}: {key}: {problem}.", hint) from None
     try:
         from_json(protocol.model_dump_json())  # as it travels to a worker
     except ValueError as error:

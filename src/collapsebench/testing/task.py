@@ -8,8 +8,10 @@ from collections.abc import Iterator
 import torch
 
 from ..core.corpus import REAL, Corpus
+from ..core.errors import ProtocolError
 from ..core.learner import Decoding, FitReport
 from ..core.task import MODALITIES, Task
+from ..loop.protocol import own_protocol
 from .checks import Checklist, CheckResult, NotApplicable
 from .source import declaration_problems, pickling
 from .tiny import GENERATIONS, difference, run_interrupted, run_whole, tiny_cell
@@ -28,8 +30,12 @@ def task_results(cls: type[Task]) -> list[CheckResult]:
 
 @TASK_CHECKS.add()
 def declaration(trial: TaskTrial) -> Iterator[str]:
-    """It has a docstring and a complete card, and every size has a plain default."""
+    """It has a docstring and a complete card, every size has a plain default, and its rules are those of a protocol."""
     yield from declaration_problems(trial.cls)
+    try:
+        own_protocol({trial.cls.name: trial.cls.rules})
+    except ProtocolError as error:
+        yield error.message
     card = trial.cls.card
     if card.modality not in MODALITIES:
         yield f"The card's modality is '{card.modality}'; choose from {', '.join(MODALITIES)}."
