@@ -1,4 +1,4 @@
-"""The boards in the repository are what this code gives, and the README shows them as they are."""
+"""The boards in the repository are what this code gives."""
 
 import shutil
 from dataclasses import replace
@@ -97,13 +97,3 @@ def test_one_changed_number_in_a_record_makes_a_board_stale(tmp_path):
     path.write_text(write_results([replace(first, generations=(*generations, last)), *others]), encoding="utf-8")
     stale = {page.name for page in stale_pages(folder)}
     assert stale >= {"README.md", "blind.md", f"{first.cell.task.name}.svg"}
-
-
-def test_the_board_in_the_readme_is_the_board():
-    """Every row of its table stands on the quick board, links aside."""
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    board = (ROOT / "leaderboards" / "quick" / "README.md").read_text(encoding="utf-8")
-    rows = [line for line in readme.splitlines() if line.startswith("|")]
-    assert len(rows) > 10
-    for row in rows:
-        assert row.replace("](leaderboards/quick/README.md#", "](#") in board
