@@ -1,6 +1,8 @@
 """A board of the toy tasks, run through the command line."""
 
+import shutil
 import sys
+from pathlib import Path
 
 import pytest
 import yaml
@@ -59,3 +61,20 @@ def toys(tmp_path):
 def run_toys(toys, toy_file):
     """The words of a run of the toy protocol in this process."""
     return ("run", "--protocol", toys, "--plugin", toy_file, "--workers", "0", "--store", "store", "--boards", "boards")
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory):
+    """Where a board that was run once is kept for the other tests."""
+    return tmp_path_factory.mktemp("kept") / "boards"
+
+
+@pytest.fixture
+def board(cli, run_toys, kept):
+    """A board of both toy tasks, as a run leaves it."""
+    if not kept.is_dir():
+        assert cli(*run_toys, "--method", "toy_blend").code == 0
+        shutil.copytree("boards", kept)
+    elif not Path("boards").is_dir():
+        shutil.copytree(kept, "boards")
+    return Path("boards/toys")

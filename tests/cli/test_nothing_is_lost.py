@@ -15,25 +15,15 @@ from collapsebench.results.merge import board_lock
 BOARD = Path("boards/toys")
 
 
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory):
-    """Where a board that was run once is kept for the other tests."""
-    return tmp_path_factory.mktemp("kept") / "boards"
-
-
 @pytest.fixture
-def board(cli, run_toys, kept):
-    """A board of both toy tasks, with a picture; the store of its run is not here."""
-    if not kept.is_dir():
-        assert cli(*run_toys, "--method", "toy_blend").code == 0
-        picture = BOARD / "samples" / "toy-toy_blend.png"
+def board(board):
+    """The board with a picture beside it; the store of its run is not here."""
+    picture = board / "samples" / "toy-toy_blend.png"
+    if not picture.exists():
         picture.parent.mkdir()
         picture.write_bytes(png(torch.zeros(9, 9, dtype=torch.uint8), "a cell of another day"))
-        shutil.copytree("boards", kept)
-        shutil.rmtree("store")
-    elif not Path("boards").is_dir():
-        shutil.copytree(kept, "boards")
-    return BOARD
+        shutil.rmtree("store", ignore_errors=True)
+    return board
 
 
 def files():

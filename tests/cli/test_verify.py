@@ -1,7 +1,6 @@
 """Records held against the installed source, and a sample of cells run again."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
@@ -10,23 +9,6 @@ from collapsebench.core.records import to_line
 from collapsebench.render.files import load_view
 
 RECORDS = Path("boards/toys/records")
-
-
-@pytest.fixture(scope="module")
-def kept(tmp_path_factory):
-    """Where a board that was run once is kept for the other tests."""
-    return tmp_path_factory.mktemp("kept") / "boards"
-
-
-@pytest.fixture
-def board(cli, run_toys, kept):
-    """A board of both toy tasks, as a run leaves it."""
-    if not kept.is_dir():
-        assert cli(*run_toys, "--method", "toy_blend").code == 0
-        shutil.copytree("boards", kept)
-    elif not Path("boards").is_dir():
-        shutil.copytree(kept, "boards")
-    return RECORDS.parent
 
 
 @pytest.fixture
