@@ -54,7 +54,8 @@ def test_a_capability_that_is_not_in_needs_fails_on_the_task_without_it(failed, 
     body = "ctx.model.sites(synthetic)\nreturn synthetic"
     results = method_results(method_class(body), ["gaussian"])
     assert failed(results) == ["runs"]
-    assert "On toy: Generation 1: Mean has no 'sites'" in next(r.detail for r in results if not r.passed)
+    detail = next(result.detail for result in results if not result.passed)
+    assert "On toy: Generation 1: Mean has no 'sites'. Declare the capability in the method's `needs`" in detail
     declared = method_class(body, card=", needs={'sites'}", name="declared")
     assert failed(method_results(declared, ["gaussian"])) == []
 

@@ -104,5 +104,7 @@ def _made(check: _Check[Subject], subject: Subject) -> tuple[Outcome, str]:
 
 
 def said(error: BaseException) -> str:
-    """An exception as a sentence of a report."""
-    return error.message if isinstance(error, CollapsebenchError) else f"{type(error).__name__}: {error}"
+    """An exception as sentences of a report: what is wrong, and what to do about it."""
+    if isinstance(error, CollapsebenchError):
+        return f"{error.message} {error.hint}".strip()
+    return f"{type(error).__name__}: {error}"
