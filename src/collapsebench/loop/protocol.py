@@ -171,11 +171,15 @@ def own_protocol(entries: Mapping[str, Mapping[str, Any]]) -> Protocol:
         name: {**usual, **{key: value for key, value in entry.items() if key != "seeds"}}
         for name, entry in entries.items()
     }
-    keys = {"name": f"own-{'-'.join(entries).lower()}"[:64], "version": 1, "generations": 5}
-    description = f"{', '.join(entries)} by the rules in the task's own file."
-    raw = {**keys, "seeds": not_whole[0] if not_whole else max(seeds, default=3)}
-    hint = "Mend `rules` in the task's file."
-    return _checked({**raw, "description": description, "tasks": tasks}, f"of {', '.join(entries)}", hint)
+    raw = {
+        "name": f"own-{'-'.join(entries).lower()}"[:64],
+        "version": 1,
+        "description": f"{', '.join(entries)} by the rules in the task's own file.",
+        "generations": 5,
+        "seeds": not_whole[0] if not_whole else max(seeds, default=3),  # the model refuses what is no whole number
+        "tasks": tasks,
+    }
+    return _checked(raw, f"of {', '.join(entries)}", "Mend `rules` in the task's file.")
 
 
 def shipped_protocols() -> list[str]:

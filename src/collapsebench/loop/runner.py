@@ -1,4 +1,4 @@
-"""Runner: one cell through the protocol, and what becomes of it when something goes wrong."""
+"""Runner: one cell through the protocol, and its result when something goes wrong."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def run_cell(
 
 
 def died(cell: Cell, store: Store) -> CellResult:
-    """What becomes of a cell whose process was killed."""
+    """The result of a cell whose process was killed."""
     reason = f"{cell.name}: its worker process died, most likely killed for using too much memory"
     _folder(cell, store).fail(reason + "\n")
     return CellResult(_record(cell, "failed", reason))
@@ -92,9 +92,7 @@ def _attempt(
         outcome = _record(cell, "done")
     except Diverged as error:
         outcome = _record(cell, "diverged", f"diverged at t={len(records)}: {error.message}")
-    except StoreError:
-        raise
-    except KeyboardInterrupt:
+    except (StoreError, KeyboardInterrupt):
         raise
     except BaseException as error:  # a plug-in may fail in any way, also by SystemExit; the other cells go on
         return _failed(cell, folder, records, error)

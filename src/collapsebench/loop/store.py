@@ -5,7 +5,7 @@
     cells/<task>/<method>/s<seed>-<digest>/
         manifest.json  records.jsonl  DONE | failure.txt
 
-Every file carries or has a checksum; what does not match it is said in one line, removed and computed again.
+Every file carries or has a checksum; what does not match it is removed with a warning and computed again.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def _sealed(content: Any) -> bytes:
 
 
 def _unsealed(path: Path) -> Any | None:
-    """What `_sealed` wrote, or None if the file is missing or damaged (said in one line)."""
+    """What `_sealed` wrote, or None if the file is missing or damaged (a warning says so)."""
     content = _read(path)
     if content is None:
         return None
@@ -121,7 +121,7 @@ class Store:
         write_atomic(self._stage(kind, key, "json"), _sealed(asdict(note)))
 
     def load_payload(self, kind: str, key: str, digest: str) -> bytes | None:
-        """A stage's payload, or None if it was dropped or is damaged (said in one line)."""
+        """A stage's payload, or None if it was dropped or is damaged (a warning says so)."""
         path = self._stage(kind, key, "safetensors")
         payload = _read(path)
         if payload is None or sha256(payload) == digest:
@@ -206,7 +206,7 @@ class CellFolder:
         write_atomic(self.path / "failure.txt", traceback.encode())
 
     def result(self) -> CellResult | None:
-        """The finished cell, or None if it is not finished or damaged (said in one line)."""
+        """The finished cell, or None if it is not finished or damaged (a warning says so)."""
         done = _unsealed(self.path / "DONE")
         if done is None:
             return None

@@ -100,7 +100,7 @@ class Classifier:
 def fixed_classifier(recipe: Recipe, train: Corpus, heldout: Corpus) -> Classifier:
     """The classifier of a recipe, from the cache or trained now and put there.
 
-    A file in the cache that is damaged or of another recipe is said in one line and made again.
+    A file in the cache that is damaged or of another recipe is made again, with a warning.
 
     Args:
         recipe: how to make it.
@@ -178,7 +178,7 @@ def _checked_error(classifier: Classifier, recipe: Recipe, heldout: Corpus) -> f
 
 
 def _cached(path: Path, recipe: Recipe) -> dict[str, torch.Tensor] | None:
-    """The weights in a file, or None if there is none or it cannot be used (said in one line)."""
+    """The weights in a file, or None if there is none or it cannot be used (a warning says so)."""
     if not path.is_file():
         return None
     try:
