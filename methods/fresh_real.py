@@ -5,7 +5,7 @@ from collapsebench import Context, Corpus, Method, MethodCard, method
 class FreshReal(Method):
     """Train on new real data each generation."""
 
-    card = MethodCard(title="Fresh real data", access={"fresh"}, reference=True)
+    card = MethodCard(title="Fresh real data", access={"fresh"}, reference={"preserve"})
 
     def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
         return ctx.fresh_real(ctx.n)

@@ -5,7 +5,7 @@ from collapsebench import Context, Corpus, Method, MethodCard, method
 class Frozen(Method):
     """Train on the first real set again and never on synthetic data: R = 1."""
 
-    card = MethodCard(title="Frozen", access={"history"}, reference=True)
+    card = MethodCard(title="Frozen", access={"history"}, reference={"preserve", "purify", "grow"})
 
     def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
         return ctx.history[0]

@@ -5,7 +5,7 @@ from collapsebench import Context, Corpus, Method, MethodCard, method
 class Replace(Method):
     """Train on the newest synthetic set alone: full collapse, R = 0."""
 
-    card = MethodCard(title="Replace", reference=True)
+    card = MethodCard(title="Replace", reference={"preserve"})
 
     def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
         return synthetic

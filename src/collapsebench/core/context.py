@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 import torch
 
 from .access import Access
-from .corpus import REAL, Corpus
+from .corpus import Corpus
 from .costs import Costs
 from .errors import LimitExceeded, PluginError
 from .learner import PLAIN, Decoding, Learner, Sites
 from .seeds import stream, stream_seed
 
 if TYPE_CHECKING:
+    from ..loop.source import RealSource
     from .task import Task
 
 T_co = TypeVar("T_co", covariant=True)
@@ -60,41 +61,6 @@ class Stand(NamedTuple):
     previous: Held[Corpus]
     model: Held[Learner]
     initial_model: Held[Learner]
-
-
-class RealSource:
-    """Real examples of one (task, seed): D_0 and fresh draws, never the same example twice."""
-
-    def __init__(self, task: Task, n: int, seed: int) -> None:
-        self.task, self.seed, self._n = task, seed, n
-        self._population: Corpus | None = None
-
-    def first(self) -> Corpus:
-        """D_0: the first n real examples."""
-        if self.task.card.population is None:
-            rows = self.task.real(self._n, stream("real", self.task.name, self.seed))
-        else:
-            rows = self._slice(0, self._n)
-        return rows.with_origin(REAL)
-
-    def fresh(self, t: int, used: int, k: int, per_generation: int) -> Corpus:
-        """`k` real examples that only generation t can get, after the `used` it already got."""
-        if self.task.card.population is None:
-            rows = self.task.real(k, stream(f"fresh/{used}", self.task.name, self.seed, t))
-        else:
-            rows = self._slice(self._n + (t - 1) * per_generation + used, k)
-        return rows.with_origin(REAL)
-
-    def _slice(self, start: int, k: int) -> Corpus:
-        population = self.task.card.population or 0
-        if start + k > population:
-            raise LimitExceeded(
-                f"Task '{self.task.name}' has {population} real examples, {start + k} were asked for.",
-                "Use a protocol with fewer examples per generation or fewer generations.",
-            )
-        if self._population is None:
-            self._population = self.task.real(population, stream("real", self.task.name, self.seed))
-        return self._population.select(torch.arange(start, start + k))
 
 
 class MeteredModel:

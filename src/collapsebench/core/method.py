@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 ACCESSES = ("history", "fresh", "verifier", "reward", "prior")
 """What a method may declare, from the weakest to the strongest."""
 
+QUESTIONS = ("preserve", "purify", "grow")
+"""What worlds ask: what keeps a model from decay, what to do with polluted data, whether generated data help."""
+
 NEEDS = ("sites", "log_prob", "temperature", "top_k", "top_p", "site_weights", *MODALITIES)
 """What a method may depend on: capabilities of a task's learner, or the one kind of examples that it works on."""
 
@@ -38,17 +41,18 @@ class MethodCard(Checked):
         paper: where it comes from, e.g. `arXiv:2412.14689`.
         access: subset of `ACCESSES`; anything else raises `AccessDenied` when touched.
         needs: subset of `NEEDS`; tasks without it are outside the method's scope.
-        reference: True for the three reference lineages, which are never ranked.
+        reference: the questions in which it is a reference lineage, which is run beside every method and never
+            ranked; empty for methods. Only plug-ins of this package may be references.
     """
 
     title: str
     paper: str = ""
     access: Set[str] = frozenset()
     needs: Set[str] = frozenset()
-    reference: bool = False
+    reference: Set[str] = frozenset()
 
     def __post_init__(self) -> None:
-        for name, known in (("access", ACCESSES), ("needs", NEEDS)):
+        for name, known in (("access", ACCESSES), ("needs", NEEDS), ("reference", (*QUESTIONS, "curve"))):
             declared = frozenset(getattr(self, name))
             if unknown := declared - set(known):
                 raise PluginError(
@@ -78,6 +82,10 @@ class Method(Plugin, ABC):
     def needs(self) -> frozenset[str]:
         """What a task's learner must be able to do; override where it depends on a hyper-parameter."""
         return frozenset(self.card.needs)
+
+    def questions(self) -> frozenset[str]:
+        """The questions that it is made for; worlds of others are outside its scope."""
+        return frozenset(self.card.reference or QUESTIONS)
 
     def check(self, n: int) -> None:
         """Refuse hyper-parameters that cannot work with `n` real examples, before anything runs.
@@ -133,4 +141,9 @@ def method(name: str) -> Callable[[M], M]:
     return register
 
 
-__all__ = ["ACCESSES", "NEEDS", "TRACKS", "Method", "MethodCard", "method"]
+def references(question: str) -> list[str]:
+    """Names of the reference lineages of a question."""
+    return [name for name in METHODS.names() if question in METHODS.get(name).card.reference]
+
+
+__all__ = ["ACCESSES", "NEEDS", "QUESTIONS", "TRACKS", "Method", "MethodCard", "method", "references"]

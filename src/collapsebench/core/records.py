@@ -12,7 +12,7 @@ import json
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Literal, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeAlias, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -27,11 +27,8 @@ from pydantic import (
 from .costs import Costs
 from .method import TRACKS
 
-SCHEMA = 2
+SCHEMA = 3
 """Version of this file's format; bumped when a field is added or changes its meaning."""
-
-REFERENCES = ("replace", "frozen", "fresh_real")
-"""The lineages that every score is measured against."""
 
 MOST_COUNT = 2**53
 """Largest whole number: every JSON reader holds it without rounding."""
@@ -146,19 +143,40 @@ class LmEvalRecord(Part):
 
 
 class TaskRecord(Part):
-    """What a task says of itself; `digest` is over its source and sizes, `metrics` describes each."""
+    """What a task says of itself; `digest` is over source and sizes, `n` the rows of D_0, `metrics` describes each."""
 
     name: Name
     version: Count
     digest: Digest
     data: Text
-    generations: Positive
+    n: Positive
+    suite: Name
     title: Text
     primary: Key
     unit: Text
     metrics: Annotated[dict[Key, Text], Field(strict=False)]
     shown: List[Key]
     lm_eval: LmEvalRecord | None
+
+
+class WorldRecord(Part):
+    """What arrives in each generation (`loop.world.World`); `floor`, `ceiling`: the references with R = 0, 1."""
+
+    name: Name
+    kind: Name
+    question: Name
+    generations: Positive
+    arrivals: Count
+    alpha: Share
+    generator: Literal["own", "outside", "none"]
+    generator_rows: Positive | None
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
+    phi: Share
+    psi: Share
+    missed: Share
+    false_alarm: Share
+    floor: str
+    ceiling: str
 
 
 class MethodRecord(Part):
@@ -186,6 +204,7 @@ class CellRecord(Part):
     cell: Digest
     protocol: ProtocolRecord
     task: TaskRecord
+    world: WorldRecord
     method: MethodRecord
     seed: Count
     status: Status
@@ -199,7 +218,8 @@ class GenerationRecord(Part):
 
     `metrics` is what the task's `evaluate` returned for M_t, and `<task>/<metric>` of lm-eval tasks asked for; `costs`
     counts from the start of the cell (see `Costs`); `rows` is the number of rows of D_t, `real_share` the share of them
-    (by weight) that are real and unchanged; `log` is what the method logged while it made D_t. `seconds` is the wall
+    (by weight) that are real and unchanged, `synthetic_share` that of rows that a model made and nobody changed; the
+    method made the others itself; `log` is what the method logged while it made D_t. `seconds` is the wall
     time of each stage, the only field that two runs of the same cell may differ in.
     """
 
@@ -208,6 +228,7 @@ class GenerationRecord(Part):
     costs: Annotated[dict[str, Count], AfterValidator(_counts)]
     rows: Positive
     real_share: Share
+    synthetic_share: Share
     log: Numbers
     seconds: Seconds
 
@@ -221,6 +242,10 @@ class GenerationRecord(Part):
         return record
 
 
+Place: TypeAlias = tuple[str, str, str, int]
+"""Label, task, world and seed."""
+
+
 @dataclass(frozen=True)
 class CellResult:
     """A cell with the generations that it finished."""
@@ -229,9 +254,9 @@ class CellResult:
     generations: tuple[GenerationRecord, ...] = ()
 
     @property
-    def place(self) -> tuple[str, str, int]:
-        """Label, task and seed: a board has one cell of each."""
-        return self.cell.method.label, self.cell.task.name, self.cell.seed
+    def place(self) -> Place:
+        """Label, task, world and seed: a board has one cell of each."""
+        return self.cell.method.label, self.cell.task.name, self.cell.world.name, self.cell.seed
 
     def same_result(self, other: CellResult) -> bool:
         """Whether two runs gave the same records, timings and environment aside."""
@@ -312,6 +337,11 @@ def result_lines(result: CellResult) -> Iterator[str]:
 
 
 def write_results(results: Iterable[CellResult]) -> str:
-    """A records file: cells in order of task, label and seed, each followed by its generations."""
-    ordered = sorted(results, key=lambda r: (r.cell.task.name, r.cell.method.label, r.cell.seed, r.cell.cell))
+    """A records file: cells in order of task, world, label and seed, each followed by its generations."""
+
+    def order(result: CellResult) -> tuple[str, str, str, int, str]:
+        label, task, world, seed = result.place
+        return task, world, label, seed, result.cell.cell
+
+    ordered = sorted(results, key=order)
     return "".join(line for result in ordered for line in result_lines(result))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import field
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 MODALITIES = ("vector", "labelled", "tokens", "image")
 """What kinds of examples there are."""
+
+SUITES = ("theory", "language", "images", "own")
+"""Groups of tasks that a score is a mean over; `own` is everybody's who writes a task."""
 
 SUPPORTS = (
     "sites",
@@ -46,6 +49,7 @@ class TaskCard(Checked):
         unit: unit of the primary metric, e.g. `nats/answer`.
         metrics: every metric that `evaluate` returns -> one line saying what it is.
         supports: subset of `SUPPORTS`.
+        suite: one of `SUITES`.
         version: bumped by any change that can move a score.
         licence: licence of the data.
         data: name and SHA-256 of external data, or "" when the data are generated.
@@ -59,6 +63,7 @@ class TaskCard(Checked):
     unit: str
     metrics: Mapping[str, str] = field(default_factory=dict)
     supports: Set[str] = frozenset()
+    suite: str = "own"
     version: Count = 1
     licence: str = "generated"
     data: str = ""
@@ -71,6 +76,10 @@ class TaskCard(Checked):
             raise PluginError(
                 f"TaskCard of '{self.title}' declares unknown support: {', '.join(sorted(unknown))}.",
                 f"Choose from: {', '.join(SUPPORTS)}.",
+            )
+        if self.suite not in SUITES:
+            raise PluginError(
+                f"TaskCard of '{self.title}' names the suite '{self.suite}'.", f"Choose from: {', '.join(SUITES)}."
             )
         if missing := {self.primary, *self.shown} - set(self.metrics):
             raise PluginError(
@@ -168,6 +177,10 @@ class Task(Plugin, ABC):
 
     def theory(self, method: str, n: int, generations: int) -> list[float]:
         """The expected primary metric at t = 0..G under a method with n examples; [] without a closed form."""
+        return []
+
+    def learning_curve(self, sizes: Sequence[int]) -> list[float]:
+        """The expected primary metric of plain training on so many real rows each; [] without a closed form."""
         return []
 
     def render(self, corpus: Corpus) -> list[str]:

@@ -17,22 +17,24 @@ from ..core.files import content_digest, digest
 from ..core.method import Method, MethodCard, track_of
 from ..core.plugin import working
 from ..core.records import (
-    REFERENCES,
     SCHEMA,
     CellRecord,
     CellResult,
     LmEvalRecord,
     MethodRecord,
     Part,
+    Place,
     ProtocolRecord,
     Status,
     TaskRecord,
+    WorldRecord,
     one_line,
     problem,
 )
 from ..core.task import Task, TaskCard
 from ..data import data_path
 from .protocol import Protocol, TaskRules
+from .world import CURVE, World, curve
 
 LOOP = "loop.lineage"
 """The module that turns a cell into numbers."""
@@ -48,6 +50,7 @@ class CellSpec:
     Args:
         protocol: the protocol as JSON.
         task: name of the task; its sizes are in the protocol.
+        world: name of the world; what arrives in it is in the protocol.
         method: name of the method.
         params: the method's hyper-parameters that were set.
         seed: the seed of every stream.
@@ -56,6 +59,7 @@ class CellSpec:
 
     protocol: str
     task: str
+    world: str
     method: str
     params: Mapping[str, Any]
     seed: int
@@ -64,29 +68,42 @@ class CellSpec:
 
 @dataclass(frozen=True)
 class Cell:
-    """The unit of work, of resume and of failure: (protocol, task, method + parameters, seed)."""
+    """The unit of work, of resume and of failure: (protocol, task, world, method + parameters, seed)."""
 
     protocol: Protocol
     task: Task
     method: Method
     seed: int
+    world_name: str = "preserve"
     plugins: tuple[str, ...] = ()
 
     @property
     def spec(self) -> CellSpec:
         """This cell in plain data."""
         rules, params = self.protocol.model_dump_json(), _plain(self.method.params())
-        return CellSpec(rules, self.task.name, self.method.name, params, self.seed, self.plugins)
+        return CellSpec(rules, self.task.name, self.world_name, self.method.name, params, self.seed, self.plugins)
 
     @cached_property
     def rules(self) -> TaskRules:
         """Sizes, budget and limits of this cell."""
         return self.protocol.rules(self.task.name)
 
+    @cached_property
+    def world(self) -> World:
+        """What arrives in each generation."""
+        if self.world_name == CURVE:
+            return curve(self.rules.n, self.task.card.population)
+        return self.protocol.world(self.task.name, self.world_name)
+
+    @property
+    def place(self) -> Place:
+        """Label, task, world and seed, as of its result."""
+        return self.method.label, self.task.name, self.world_name, self.seed
+
     @property
     def name(self) -> str:
-        """For messages: method, task and seed."""
-        return f"{self.method.label} on {self.task.name}, seed {self.seed}"
+        """For messages: method, task, world and seed."""
+        return f"{self.method.label} on {self.task.name}/{self.world_name}, seed {self.seed}"
 
     @cached_property
     def task_key(self) -> str:
@@ -101,7 +118,7 @@ class Cell:
     @cached_property
     def digest(self) -> str:
         """The key of this cell: everything that can change its records."""
-        return digest([SCHEMA, self.rules.digest(), self.task_key, self.method_key, self.seed])
+        return digest([SCHEMA, self.rules.digest(), self.world.digest(), self.task_key, self.method_key, self.seed])
 
     @cached_property
     def storage_digest(self) -> str:
@@ -126,8 +143,10 @@ class Cell:
         """What a stage of this cell depends on besides its inputs."""
         rules = self.rules
         own: dict[str, list[Any]] = {
-            "fit": [rules.budget.model_dump_json(), self.method_key if self.method.weights_sites else ""],
-            "curate": [self.method_key, rules.n, rules.limits.model_dump_json()],
+            "outside": [rules.budget.model_dump_json()],
+            "arrive": [self.world.digest()],
+            "curate": [self.method_key, rules.n, rules.limits.model_dump_json(), self.world.digest()],
+            "fit": [rules.budget.model_dump_json()],
             "evaluate": [self.extra_key],
         }
         return [SCHEMA, kind, self.task_key, self.seed, *own.get(kind, [])]
@@ -138,6 +157,7 @@ class Cell:
         return {
             "cell": self.storage_digest,
             "rules of the task": self.rules.digest(),
+            "world": self.world.digest(),
             "task": self.task_key,
             "task code": task.own,
             "learner, scorer and base code": f"{task.harness} ({', '.join(task.modules)})",
@@ -151,6 +171,8 @@ class Cell:
     def unsupported(self) -> str | None:
         """What this method declares to need and this task does not have, in words; None if it has all."""
         with working(f"Method '{self.method.name}'"):
+            if self.world.question.name not in self.method.questions():
+                return f"is not made for the question {self.world.question.name}"
             needed = self.method.needs() | (self.method.access() & {"verifier", "reward", "prior"})
         lacking = sorted(needed - frozenset(self.task.card.supports) - {self.task.card.modality})
         return f"needs {', '.join(lacking)}, which {self.task.name} does not have" if lacking else None
@@ -176,11 +198,12 @@ class Cell:
                 cell=self.digest,
                 protocol=protocol_record(self.protocol),
                 task=self._task_record(),
+                world=self._world_record(),
                 method=method,
                 seed=self.seed,
                 status=status,
                 reason=one_line(reason),
-                theory=tuple(self.task.theory(method.name, self.rules.n, self.rules.generations)),
+                theory=tuple(self._theory()),
                 environment={},
             )
 
@@ -199,7 +222,7 @@ class Cell:
             **_told_by(self.task.card, TaskRecord),
             name=self.task.name,
             digest=self.task_key,
-            generations=self.rules.generations,
+            n=self.rules.n,
             lm_eval=asked if sources else None,
         )
 
@@ -213,8 +236,23 @@ class Cell:
             digest=self.method_key,
             description=one_line(method.description()),
             track=track_of(method.access()),  # what plug-ins say of themselves is not asked
-            reference=method.name in REFERENCES,
+            reference=bool(method.card.reference),
         )
+
+    def _world_record(self) -> WorldRecord:
+        world = self.world
+        told = world.model_dump(include=set(WorldRecord.model_fields))
+        question = world.question
+        return WorldRecord(**told, question=question.name, floor=question.floor, ceiling=question.ceiling)
+
+    def _theory(self) -> list[float]:
+        """The expected primary metric by generation: of a learning curve, and where just S_t of n rows arrives."""
+        n, world = self.rules.n, self.world
+        if world.kind == CURVE:
+            return self.task.learning_curve([n, *(round(m * n) for m in world.multiples)])
+        if (world.kind == "preserve" and world.arrivals == n) or self.method.name == "frozen":
+            return self.task.theory(self.method.name, n, world.generations)
+        return []
 
 
 def protocol_record(protocol: Protocol) -> ProtocolRecord:

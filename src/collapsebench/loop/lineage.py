@@ -11,17 +11,19 @@ import torch
 from pydantic import ValidationError
 
 from ..core.access import Access
-from ..core.context import Context, RealSource, Sizes, Stand, check_decoding
+from ..core.context import Context, Sizes, Stand, check_decoding
 from ..core.corpus import Corpus
 from ..core.costs import Costs
 from ..core.errors import PluginError
-from ..core.learner import Decoding, FitConfig, Learner
+from ..core.learner import Decoding, FitConfig, Learner, SiteWeights
 from ..core.plugin import working
 from ..core.records import GenerationRecord, problem
 from ..core.seeds import stream, stream_seed
 from ..core.task import Start, Task
 from .cache import Cache, Result
 from .checks import check_corpus, check_metrics, check_values
+from .source import RealSource
+from .world import CURVE
 
 if TYPE_CHECKING:
     from ..scoring.lm_eval.named import NamedTasks
@@ -90,7 +92,8 @@ class Lineage:
     initial_model: Model
 
     def __init__(self, cell: Cell, store: Store | None, keep_checkpoints: bool = False) -> None:
-        self.cell, self.rules, self.task, self.method = cell, cell.rules, prepared_task(cell), cell.method
+        self.cell, self.rules, self.world, self.method = cell, cell.rules, cell.world, cell.method
+        self.task = prepared_task(cell)
         self._keep_checkpoints = keep_checkpoints
         n, limits = self.rules.n, self.rules.limits
         self._sizes = Sizes(n, round(limits.fresh_real * n), round(limits.candidates * n))
@@ -104,7 +107,8 @@ class Lineage:
         self._unbatched = self._training(self._stream("batches", 0))
         self.costs, self.history, self.t = Costs(), [], -1
         self._pooled: list[Corpus] = []
-        self._most = self.rules.n + self.rules.generations * self.rules.synthetic
+        self._most = self.rules.n + self.world.generations * self.world.arrivals
+        self._weighting = cell.method_key if self.method.weights_sites else ""
         self.log: dict[str, float] = {}
         self.seconds: dict[str, float] = {}
 
@@ -112,15 +116,27 @@ class Lineage:
         """The protocol: train, sample, the method curates, train, ... with an evaluation at every generation."""
         corpus = self.real(self.rules.n)
         self.history.append(corpus)
-        self.initial_model = model = self.fit(corpus, None, 0)
+        self.initial_model = model = self.fit(corpus, None, 0, "")
         yield self._ended(0, corpus, model)
-        for t in range(1, self.rules.generations + 1):
-            decoding = self.method.decoding(t)
-            check_decoding(self.task, decoding)
-            self.history.append(self.sample(self.model, self.rules.synthetic, decoding, t))
+        for t in range(1, self.world.generations + 1):
+            self.history.append(self._arrivals(t))
             corpus = self.curate(tuple(self.history), self.corpus, self.model, self.initial_model, t)
-            model = self.fit(corpus, self.model if self.rules.start == "previous" else None, t)
+            continued = self.model if self.rules.start == "previous" else None
+            model = self.fit(corpus, continued, t, self._weighting)
             yield self._ended(t, corpus, model)
+
+    def _arrivals(self, t: int) -> Data:
+        """A_t: what the world says."""
+        if self.world.kind == CURVE:
+            return self.grow(self.history[0], t)
+        decoding = self.method.decoding(t)
+        check_decoding(self.task, decoding)
+        model, m = self.model, self.world.arrivals - self.world.real
+        if self.world.generator == "outside":
+            model, decoding = self.outside(self.world.generator_rows or 0), Decoding(self.world.temperature or 1.0)
+        if not self.world.real:
+            return self.sample(model, m, decoding, t)
+        return self.mix(self.sample(model, m, decoding, t) if m else None, t)
 
     # -- the stages, in the order of the protocol ------------------------------------------------
 
@@ -129,6 +145,31 @@ class Lineage:
         """D_0, of n examples."""
         corpus = self._source.first()
         return Result(corpus, Costs(real_examples=n), facts=_facts(corpus))
+
+    @stage
+    def grow(self, first: Data, t: int) -> Data:
+        """The real rows of one size of the learning curve: the first of D_0, or D_0 and more."""
+        n = self.rules.n
+        sizes = [round(multiple * n) for multiple in self.world.multiples[:t]]
+        if sizes[-1] <= n:
+            return Result(first.value.select(torch.arange(sizes[-1])))
+        growth = sizes[-1] - max(n, *sizes[:-1])
+        return Result(self._source.more(first.value, [s for s in sizes if s > n]), Costs(real_examples=growth))
+
+    @stage
+    def outside(self, rows: int) -> Model:
+        """The outside generator, fitted on real rows that are in no D_0, the same in every generation."""
+        learner = self.task.learner(self._stream("outside/init", 0))
+        learner.fit(self._source.outside(rows), self._training(self._stream("outside/batches", 0)))
+        return Result(learner)
+
+    @stage
+    def mix(self, synthetic: Data | None, t: int) -> Data:
+        """A_t of new real rows and generated ones, in an order drawn at random."""
+        world = self.world
+        rows = [self._source.fresh(t, 0, world.real, world.real), *([] if synthetic is None else [synthetic.value])]
+        order = stream_seed("arrivals", self.task.name, self.cell.seed, t)
+        return Result(Corpus.concat(rows).shuffled(order), Costs(real_examples=world.real))
 
     @stage
     def sample(self, model: Model, m: int, decoding: Decoding, t: int) -> Data:
@@ -155,8 +196,11 @@ class Lineage:
         return Result(corpus, costs, ctx.logged, _facts(corpus))
 
     @stage
-    def fit(self, corpus: Data, continued: Model | None, t: int) -> Model:
-        """M_t, trained on D_t from the task's start or from the model that it continues."""
+    def fit(self, corpus: Data, continued: Model | None, t: int, weighting: str) -> Model:
+        """M_t, trained on D_t from the task's start or from the model that it continues.
+
+        Its `weighting` is the key of the method that re-weights the loss, or "": M_0 is the world's.
+        """
         if self.closed_form and t > 0:
             added = corpus.value.added_since(self.corpus.value)
             if added is not None and (extended := self.model.value.extended(added)):
@@ -164,7 +208,8 @@ class Lineage:
         learner = self._new_learner()
         if continued is not None:
             learner.load(continued.value.state())
-        training = self._unbatched if self.closed_form else self._training(self._stream("batches", t))
+        hook = self.method.site_weights if weighting else None
+        training = self._unbatched if self.closed_form else self._training(self._stream("batches", t), hook)
         report = learner.fit(corpus.value, training)
         return Result(learner, Costs(trained_tokens=report.tokens, optimizer_steps=report.steps))
 
@@ -195,14 +240,15 @@ class Lineage:
                 costs=self.costs.to_dict(),
                 rows=int(corpus.facts["rows"]),
                 real_share=corpus.facts["real_share"],
+                synthetic_share=corpus.facts["synthetic_share"],
                 log=log,
                 seconds=seconds,
             )
         except ValidationError as error:  # a task or a method may name its numbers in any way
             raise PluginError(f"Generation {t} has no record: {': '.join(problem(error))}.") from error
 
-    def _training(self, batches: torch.Generator) -> FitConfig:
-        budget, hook = self.rules.budget, self.method.site_weights if self.method.weights_sites else None
+    def _training(self, batches: torch.Generator, hook: SiteWeights | None = None) -> FitConfig:
+        budget = self.rules.budget
         return FitConfig(batches, budget.steps, budget.epochs, budget.batch, hook)
 
     def _stream(self, purpose: str, t: int) -> torch.Generator:
@@ -244,4 +290,4 @@ class Lineage:
 
 
 def _facts(corpus: Corpus) -> dict[str, float]:
-    return {"rows": len(corpus), "real_share": corpus.real_share()}
+    return {"rows": len(corpus), "real_share": corpus.real_share(), "synthetic_share": 1 - corpus.real_share()}

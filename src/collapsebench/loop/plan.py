@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import inspect
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
-from ..core.errors import ProtocolError
-from ..core.method import Method
+from ..core.errors import PluginError, ProtocolError, unknown_name
+from ..core.method import Method, references
 from ..core.plugin import working
-from ..core.records import REFERENCES
-from ..core.registry import load_plugins
+from ..core.registry import builtin_folder, load_plugins
 from ..core.task import Task
 from .cell import Cell, CellSpec
 from .plugins import make_method, make_task
-from .protocol import Protocol, TaskRules
+from .protocol import Protocol
+from .world import CURVE, World
 
 
 def enumerate_cells(
@@ -22,8 +23,9 @@ def enumerate_cells(
     tasks: Sequence[str] | None = None,
     seeds: int | None = None,
     plugins: Sequence[str] = (),
+    worlds: Sequence[str] | None = None,
 ) -> list[Cell]:
-    """All cells of a run, references first, ordered so that costly shared work is not waited for.
+    """All cells of a run: of each task its learning curve, and in each world the references before the methods.
 
     Args:
         protocol: the rules.
@@ -31,22 +33,35 @@ def enumerate_cells(
         tasks: names, or None for all of the protocol.
         seeds: how many seeds, or None for the protocol's.
         plugins: plug-in files that workers must load.
+        worlds: names, or None for all of each task.
 
     Raises:
-        UsageError: a task that the protocol does not score.
+        UsageError: a task that the protocol does not score, or a world that none of them has.
         PluginError, ProtocolError: a method or a task does not work under these rules.
     """
     wanted = {name: protocol.rules(name) for name in (protocol.tasks if tasks is None else tasks)}
-    lineup: dict[str, Method] = {}
-    for method in (*(make_method(reference, {}) for reference in REFERENCES), *methods):
-        lineup.setdefault(method.label, method)
+    known = {world for rules in wanted.values() for world in rules.worlds}
+    if unknown := [world for world in worlds or () if world not in known]:
+        raise unknown_name("world", unknown[0], known, owner=f"protocol '{protocol.name}' on these tasks")
     cells: list[Cell] = []
     for name, rules in wanted.items():
-        task = _task(name, rules)
-        for method in lineup.values():
-            check_method(method, rules.n)
-            cells += [Cell(protocol, task, method, seed, tuple(plugins)) for seed in range(seeds or protocol.seeds)]
+        task = _task(protocol, name)
+        for world in (CURVE, *(world for world in rules.worlds if worlds is None or world in worlds)):
+            for method in _lineup(protocol, name, world, methods):
+                check_method(method, rules.n)
+                cells += [
+                    Cell(protocol, task, method, seed, world, tuple(plugins)) for seed in range(seeds or protocol.seeds)
+                ]
     return cells
+
+
+def _lineup(protocol: Protocol, task: str, world: str, methods: Sequence[Method]) -> Collection[Method]:
+    """The methods that run in a world, its references first."""
+    question = CURVE if world == CURVE else protocol.world(task, world).question.name
+    lineup: dict[str, Method] = {}
+    for method in (*(make_method(name, {}) for name in references(question)), *(methods if world != CURVE else ())):
+        lineup.setdefault(method.label, method)
+    return lineup.values()
 
 
 def build_cell(spec: CellSpec) -> Cell:
@@ -58,26 +73,64 @@ def build_cell(spec: CellSpec) -> Cell:
     load_plugins(Path(path) for path in spec.plugins)
     protocol = Protocol.model_validate_json(spec.protocol)
     rules = protocol.rules(spec.task)
-    task, method = _task(spec.task, rules), make_method(spec.method, spec.params)
+    task, method = _task(protocol, spec.task), make_method(spec.method, spec.params)
     check_method(method, rules.n)
-    return Cell(protocol, task, method, spec.seed, spec.plugins)
+    return Cell(protocol, task, method, spec.seed, spec.world, spec.plugins)
 
 
 def check_method(method: Method, n: int) -> None:
-    """Refuse a method that cannot work with n real examples.
+    """Refuse a method that cannot work with n real examples, and one that takes what only references have.
 
     Raises:
         PluginError: the message names the method.
     """
+    if method.card.reference and not inspect.getfile(type(method)).startswith(str(builtin_folder("methods"))):
+        raise PluginError(
+            f"Method '{method.name}' calls itself a reference; only methods of this package are.",
+            "Leave `reference` out of its card.",
+        )
+    if "fresh" in method.access() and not method.card.reference:
+        raise PluginError(
+            f"Method '{method.name}' declares access 'fresh': new real data are the world's, not a method's to order.",
+            "Look for real rows among `ctx.arrivals`, in a world in which some arrive.",
+        )
     with working(f"Method '{method.name}'"):
         method.check(n)
 
 
-def _task(name: str, rules: TaskRules) -> Task:
+def _task(protocol: Protocol, name: str) -> Task:
+    rules = protocol.rules(name)
     task = make_task(name, rules.params)
     check_start(task, rules.start)
     check_lm_eval(task, rules.lm_eval)
+    for world in rules.worlds:
+        check_world(task, rules.n, protocol.world(name, world))
     return task
+
+
+def check_world(task: Task, n: int, world: World) -> None:
+    """Refuse a world that a task cannot have.
+
+    Raises:
+        ProtocolError: the message names task and field.
+    """
+    field = f"tasks.{task.name}.worlds.{world.name}"
+    if world.temperature not in (None, 1.0) and "temperature" not in task.card.supports:
+        raise ProtocolError(
+            f"{field}.generator.temperature is {world.temperature}, but {task.name} samples at temperature 1 only.",
+            "Write temperature: 1.0.",
+        )
+    if (population := task.card.population) is None:
+        return
+    outside, fresh = world.generator_rows or 0, world.arrivals if world.kind == "grow" else world.real
+    needed = n + world.generations * fresh + outside
+    if needed > population:
+        what = "generator.rows" if outside and needed - outside <= population else "m" if world.kind == "grow" else "k"
+        raise ProtocolError(
+            f"{field}.{what}: {needed} real examples are needed ({n} for D_0, {fresh} in each of {world.generations} "
+            f"generations, {outside} for the generator), but {task.name} has {population}.",
+            "Write fewer rows or generations.",
+        )
 
 
 def check_start(task: Task, start: str) -> None:

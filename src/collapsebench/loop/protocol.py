@@ -8,28 +8,23 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import from_json
 from typing_extensions import override
 
 from ..core.errors import ProtocolError, unknown_name
 from ..core.files import digest
+from .world import CURVE, Count, Positive, Rows, Rules, World, WorldEntry, with_kinds
 
-# Strict, so that `true` is not 1 and "100" is not 100.
 NonNegative = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
-Positive = Annotated[float, Field(strict=True, gt=0, allow_inf_nan=False)]
-Count = Annotated[int, Field(strict=True, gt=0)]
-Rows = Annotated[int, Field(strict=True, gt=1)]
+
+WorldName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
 
 EXTRA_EVALS = {"lm_eval", "lm_eval_limit"}
 """What is measured besides a task's own metrics: it cannot change a score, so it is in no digest of rules."""
 
 
-class _Rules(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, ser_json_inf_nan="constants")
-
-
-class Budget(_Rules):
+class Budget(Rules):
     """Training of one generation: `steps` optimizer steps whatever the corpus size, or `epochs` over it."""
 
     steps: Count | None = None
@@ -43,7 +38,7 @@ class Budget(_Rules):
         return self
 
 
-class Limits(_Rules):
+class Limits(Rules):
     """What a method may ask for in one generation, as multiples of n, and the largest corpus in bytes."""
 
     fresh_real: NonNegative = 1.0
@@ -51,33 +46,37 @@ class Limits(_Rules):
     corpus_bytes: Count = 2 * 1024**3
 
 
-class _TaskEntry(_Rules):
+class _TaskEntry(Rules):
     """A task as a protocol file writes it; what is missing comes from the protocol."""
 
     n: Rows
-    synthetic: Count | None = None
-    generations: Count | None = None
     start: Annotated[str, Field(pattern="^(scratch|pretrained|previous)$")] = "scratch"
     budget: Budget = Budget()
     limits: Limits | None = None
-    params: dict[str, Any] = {}
+    params: dict[str, Any] = Field(default_factory=dict)
     lm_eval: tuple[str, ...] = ()
     lm_eval_limit: Count | None = None
+    worlds: Annotated[dict[WorldName, WorldEntry], Field(min_length=1)]
+
+    @field_validator("worlds", mode="before")
+    @classmethod
+    def _named_kinds(cls, worlds: Any) -> Any:
+        if isinstance(worlds, Mapping) and CURVE in worlds:
+            raise ValueError(f"'{CURVE}' is the world of the learning curve, which every task has")
+        return with_kinds(worlds)
 
 
 class TaskRules(_TaskEntry):
-    """The rules of one task: sizes, training budget and the task's own parameters."""
+    """The rules of one task in whatever world: size, training budget and the task's own parameters."""
 
-    synthetic: Count
-    generations: Count
     limits: Limits = Limits()
 
     def digest(self) -> str:
-        """SHA-256 over every rule that can change a score; part of a cell's key."""
-        return digest(self.model_dump(mode="json", exclude=EXTRA_EVALS))
+        """SHA-256 over every rule that can change a score in any world; part of a cell's key."""
+        return digest(self.model_dump(mode="json", exclude={*EXTRA_EVALS, "worlds"}))
 
 
-class Protocol(_Rules):
+class Protocol(Rules):
     """A whole protocol file.
 
     `average_last` says how many of the last generations the scored loss is averaged over; `seeds` are
@@ -97,9 +96,8 @@ class Protocol(_Rules):
     def _sane(self) -> Protocol:
         if not self.tasks:
             raise ValueError("tasks: name at least one task")
-        shortest = min(entry.generations or self.generations for entry in self.tasks.values())
-        if self.average_last > shortest:
-            raise ValueError(f"average_last: at most the number of generations, {shortest}")
+        if self.average_last > self.generations:
+            raise ValueError(f"average_last: at most the number of generations, {self.generations}")
         return self
 
     def rules(self, task: str) -> TaskRules:
@@ -111,14 +109,18 @@ class Protocol(_Rules):
         if task not in self.tasks:
             raise unknown_name("task", task, self.tasks, owner=f"protocol '{self.name}'")
         entry = self.tasks[task]
-        return TaskRules.model_validate(
-            {
-                **dict(entry),
-                "generations": entry.generations or self.generations,
-                "synthetic": entry.synthetic or entry.n,
-                "limits": entry.limits or self.limits,
-            }
-        )
+        return TaskRules.model_validate({**dict(entry), "limits": entry.limits or self.limits})
+
+    def world(self, task: str, name: str) -> World:
+        """One of the worlds of one of this protocol's tasks.
+
+        Raises:
+            UsageError: the protocol does not have this task, or not in this world.
+        """
+        entry = self.rules(task)
+        if name not in entry.worlds:
+            raise unknown_name("world", name, entry.worlds, owner=f"task '{task}' of protocol '{self.name}'")
+        return entry.worlds[name].world(name, entry.n, self.generations)
 
     def with_lm_eval(self, tasks: Collection[str], names: Sequence[str], limit: int | None) -> Protocol:
         """This protocol with more lm-eval tasks to score on some of its tasks.
@@ -148,25 +150,28 @@ class Protocol(_Rules):
 def single_task(task: str, generations: int, name: str = "single", **entry: Any) -> Protocol:
     """A protocol over one task; `entry` is what a protocol file writes below the task's name.
 
+    Its world is `preserve` where `entry` names none.
+
     Raises:
         ProtocolError: as `load_protocol`.
     """
     keys = {"name": name, "version": 1, "description": f"{task} alone.", "generations": generations, "seeds": 1}
-    return _checked({**keys, "tasks": {task: entry}}, name)
+    return _checked({**keys, "tasks": {task: {"worlds": {"preserve": {}}, **entry}}}, name)
 
 
 def own_protocol(entries: Mapping[str, Mapping[str, Any]]) -> Protocol:
     """A protocol over tasks by their own rules, for a personal board.
 
     Args:
-        entries: name of a task -> what it changes of the defaults: 100 examples, 5 generations, 3 seeds, 100 steps.
+        entries: name of a task -> what it changes of the defaults: 100 examples, 3 seeds, 100 steps, 5 generations of
+            the world `preserve`.
 
     Raises:
         ProtocolError: as `load_protocol`.
     """
     seeds = [entry.get("seeds", 3) for entry in entries.values()]
     not_whole = [value for value in seeds if type(value) is not int]
-    usual = {"n": 100, "generations": 5, "budget": {"steps": 100, "batch": 32}}
+    usual = {"n": 100, "worlds": {"preserve": {}}, "budget": {"steps": 100, "batch": 32}}
     tasks = {
         name: {**usual, **{key: value for key, value in entry.items() if key != "seeds"}}
         for name, entry in entries.items()
@@ -240,6 +245,20 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
+def _without_worlds(where: str, task: object) -> ProtocolError:
+    return ProtocolError(
+        f"Protocol {where}: tasks.{task} has no `worlds`, as in files of an older version.",
+        "Write `worlds: {preserve: {}}` below each task; what was `synthetic: M` is `preserve: {m: M}` now, and a "
+        "task's `generations` stand in its worlds.",
+    )
+
+
+def _key(place: Sequence[int | str]) -> str:
+    """Where an error is, as a reader of the file names it: without the kind by which pydantic chose a world's form."""
+    parts = [part for i, part in enumerate(place) if not (i == 4 and place[2] == "worlds")]
+    return ".".join(map(str, parts))
+
+
 def _checked(
     raw: dict[str, Any], where: str, hint: str = "`collapsebench list protocols` shows the shipped ones to start from."
 ) -> Protocol:
@@ -248,7 +267,9 @@ def _checked(
     except ValidationError as error:
         # A misspelt key is also a missing one; the misspelling is what helps.
         first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
-        key = ".".join(str(part) for part in first["loc"]) or "protocol"
+        if first["type"] == "missing" and first["loc"][2:] == ("worlds",):
+            raise _without_worlds(where, first["loc"][1]) from None
+        key = _key(first["loc"]) or "protocol"
         problem = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
         raise ProtocolError(f"Protocol {where}: {key}: {problem}.", hint) from None
     try:
