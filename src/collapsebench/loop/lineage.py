@@ -262,7 +262,7 @@ class Lineage:
         return self.task.learner(self._restarted("init"))
 
     def _decoded(self, kind: str, tensors: Mapping[str, torch.Tensor]) -> Corpus | Learner:
-        if kind != "fit":
+        if kind not in ("fit", "outside"):
             return Corpus.from_tensors(tensors)
         learner = self._new_learner()
         learner.load(tensors)
