@@ -96,7 +96,8 @@ class Lineage:
         self.task = prepared_task(cell)
         self._keep_checkpoints = keep_checkpoints
         n, limits = self.rules.n, self.rules.limits
-        self._sizes = Sizes(n, round(limits.fresh_real * n), round(limits.candidates * n))
+        fresh = max(round(limits.fresh_real * n), self.world.arrivals)  # references have as many as arrive
+        self._sizes = Sizes(n, fresh, round(limits.candidates * n))
         self._source = RealSource(self.task, n, cell.seed)
         self._generators = {name: torch.Generator() for name in ("init", "sample", "evaluate")}
         learner = self._new_learner()
@@ -133,7 +134,7 @@ class Lineage:
         check_decoding(self.task, decoding)
         model, m = self.model, self.world.arrivals - self.world.real
         if self.world.generator == "outside":
-            model, decoding = self.outside(self.world.generator_rows or 0), Decoding(self.world.temperature or 1.0)
+            model, decoding = self._outside, Decoding(self.world.temperature or 1.0)
         if not self.world.real:
             return self.sample(model, m, decoding, t)
         return self.mix(self.sample(model, m, decoding, t) if m else None, t)
@@ -224,6 +225,10 @@ class Lineage:
         return Result(None, facts={name: float(value) for name, value in found.items()})  # as they are when read back
 
     # -- inside ----------------------------------------------------------------------------------
+
+    @functools.cached_property
+    def _outside(self) -> Model:
+        return self.outside(self.world.generator_rows or 0)
 
     def _ended(self, t: int, corpus: Data, model: Model) -> GenerationRecord:
         """Evaluate M_t, and go on to it."""
