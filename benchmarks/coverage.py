@@ -1,182 +1,201 @@
-"""How often a board's intervals are right, and how often its ranks tell equal entries apart, in simulated boards.
+"""How often a board's intervals are right, and how often its verdicts tell equal entries apart, in simulated boards.
 
-`python benchmarks/coverage.py` prints the table of docs/statistics.md. Worlds are drawn after the committed boards:
-spreads of R over seeds from .001 to 5, differing a hundredfold between the tasks of one board.
+`python benchmarks/coverage.py` prints the tables of docs/statistics.md. Only boards whose settings pass the gate are
+asked: others show no worth.
 """
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from tabulate import tabulate
 
-from collapsebench.board.stats import (
-    GAP_FACTOR,
-    Interval,
-    interquartile_mean,
-    paired_gap,
-    rank_groups,
-    stratified_interval,
-    student_t_interval,
-)
+from collapsebench.board.stats import LEVEL, Interval, recovered_gap, student_t_interval, swap_p_value
+from collapsebench.board.worth import LearningCurve, mean_log2
 
 SEEDS = (3, 5)
 BOARDS = 1000
+MULTIPLES = tuple(2.0**k for k in range(-4, 5))
 
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Losses:
-    """One task: L_replace − L_frozen has mean 1 and coefficient of variation `gap`, L − L_frozen has mean `excess`.
+class World:
+    """A setting whose expected loss on m times n_0 rows is floor + m ** -power.
 
     Args:
-        gap: .01 to .26 on the committed boards.
-        excess: 1 − R.
-        spread: coefficient of variation of the excess.
-        correlation: between the two over seeds.
-        skewed: draw both from log-normal distributions, not normal ones.
+        noise: coefficient of variation of a fit's loss over its floor, log-normal over seeds.
+        correlation: of the losses of one seed.
+        closed: the curve's shape is known in closed form.
     """
 
-    gap: float
-    excess: float
-    spread: float
-    correlation: float
-    skewed: bool = False
+    noise: float = 0.1
+    correlation: float = 0.5
+    floor: float = 0.0
+    power: float = 1.0
+    closed: bool = False
 
-    def recovered(self, boards: int, seeds: int, rng: np.random.Generator) -> Floats:
-        """R of every seed, `[passed, seeds]`, on those of the boards where the task passes the gate."""
-        common, own = rng.standard_normal((2, boards, seeds))
-        own = self.correlation * common + math.sqrt(1 - self.correlation**2) * own
-        gaps = self._around_one(common, self.gap)
-        passed = [paired_gap(row, np.zeros(seeds)).ratio > GAP_FACTOR for row in gaps]
-        return (1 - self.excess * self._around_one(own, self.spread) / gaps)[passed]
-
-    def _around_one(self, standard: Floats, spread: float) -> Floats:
-        if not self.skewed:
-            return 1 + spread * standard
-        width = math.sqrt(math.log1p(spread**2))
-        return np.exp(width * standard - width**2 / 2)
-
-
-METHODS = {
-    "nearly as good as frozen": (0.06, 1.0, 0.6),
-    "half way": (0.4, 0.2, 0.2),
-    "no better than replace": (1.2, 0.2, -0.8),
-    "far worse than replace": (7.0, 0.3, -0.9),
-}
-"""Excess, its spread and its correlation with the gap."""
-
-ENTRIES = {
-    "two tasks": ((0.71, 0.5), (0.057, 0.033)),
-    "three tasks, equal spread": ((0.1, 0.5, 0.9), (0.15, 0.15, 0.15)),
-    "three tasks, spreads 1 : 5 : 25": ((0.1, 0.5, 0.9), (0.02, 0.1, 0.5)),
-    "three tasks, the middle one noisy": ((0.1, 0.5, 0.9), (0.02, 0.5, 0.02)),
-    "seven tasks, like accumulate": (
-        (0.88, 0.52, 0.95, 0.89, 0.9, 0.545, 0.79),
-        (0.016, 0.16, 0.07, 0.012, 0.04, 0.03, 0.02),
-    ),
-    "seven tasks, like surplexity": (
-        (-5.9, -3.2, -0.92, -3.1, -2.3, -0.43, -0.6),
-        (2.4, 0.6, 0.2, 1.2, 1.5, 0.06, 0.56),
-    ),
-    "seven tasks, like verify_filter": (
-        (0.36, 0.84, 0.85, 0.0, 0.33, -8.0, 0.0),
-        (0.12, 0.14, 0.05, 0.0, 0.07, 5, 0.06),
-    ),
-}
-"""Means of R by task, and standard deviations over seeds."""
+    def board(self, worths: Sequence[float], seeds: int, rng: np.random.Generator) -> tuple[LearningCurve, Floats]:
+        """The curve, and the losses of entries with these worths, `[entries, seeds]`."""
+        sizes = np.array([*MULTIPLES, *worths])
+        common, own = rng.standard_normal((seeds, 1)), rng.standard_normal((seeds, len(sizes)))
+        normal = math.sqrt(self.correlation) * common + math.sqrt(1 - self.correlation) * own
+        width = math.sqrt(math.log1p(self.noise**2))
+        losses = self.floor + sizes**-self.power * np.exp(width * normal - width**2 / 2)
+        measured, entries = losses[:, : len(MULTIPLES)], losses[:, len(MULTIPLES) :]
+        if not self.closed:
+            return LearningCurve(MULTIPLES, measured), entries.T
+        shape = self.floor + np.array(MULTIPLES) ** -self.power
+        return LearningCurve.of_shape(MULTIPLES, shape, measured[:, MULTIPLES.index(1)]), entries.T
 
 
-def covered(intervals: Sequence[Interval], truth: float) -> float:
+Board = tuple[tuple[LearningCurve, Floats], ...]
+
+
+def boards(
+    worlds: Sequence[World], worths: Sequence[Sequence[float]], seeds: int, number: int = BOARDS
+) -> Iterator[Board]:
+    """Boards with these settings, and of each the entries of these worths, on which all settings count."""
+    rng = np.random.default_rng(0)
+    for _ in range(number):
+        board = tuple(w.board(v, seeds, rng) for w, v in zip(worlds, worths, strict=True))
+        if all(curve.counts for curve, _ in board):
+            yield board
+
+
+def covered(intervals: Iterable[Interval], truth: float) -> float:
     """Share of the intervals that hold the truth."""
     return float(np.mean([interval.low <= truth <= interval.high for interval in intervals]))
 
 
-def task_coverage(losses: Losses, seeds: int, boards: int = BOARDS) -> float:
-    """Of one task's ± for the R that the expected losses have."""
-    values = losses.recovered(boards, seeds, np.random.default_rng(0))
-    return covered([student_t_interval(row) for row in values], 1 - losses.excess)
+def worth_coverage(world: World, worth: float, seeds: int, number: int = BOARDS) -> float:
+    """Of the interval of log2 V in one setting, where the loss is within the curve."""
+    found = [curve.worth(losses[0]) for ((curve, losses),) in boards([world], [[worth]], seeds, number)]
+    return covered([w.log2 for w in found if not w.outside], math.log2(worth))
 
 
-def overall_coverage(means: Sequence[float], spreads: Sequence[float], seeds: int, boards: int = BOARDS) -> float:
-    """Of "these tasks" for the mean of the overall score over redrawn seeds."""
-    rng = np.random.default_rng(0)
-    shape = (len(means), seeds)
-    around, width = np.array(means)[:, None], np.array(spreads)[:, None]
-    truth = float(
-        np.mean([interquartile_mean(around + width * rng.standard_normal(shape)) for _ in range(10 * boards)])
-    )
-    return covered(
-        [stratified_interval(list(around + width * rng.standard_normal(shape))) for _ in range(boards)], truth
-    )
-
-
-def new_tasks_coverage(
-    draw: Callable[[np.random.Generator, int], Floats], tasks: int, seeds: int, boards: int = BOARDS
-) -> float:
-    """Of "tasks like these" for the mean of R over all tasks, where `draw` gives a task's R and has mean 0."""
-    rng = np.random.default_rng(0)
-    intervals = []
-    for _ in range(boards):
-        noise = rng.lognormal(-2, 1, (tasks, 1)) * rng.standard_normal((tasks, seeds))
-        intervals.append(student_t_interval(draw(rng, tasks) + noise.mean(axis=1)))
-    return covered(intervals, 0.0)
-
-
-def false_ranks(entries: int, spreads: Sequence[float], seeds: int, boards: int = BOARDS) -> float:
-    """Share of boards on which equal entries do not all share rank 1."""
-    rng = np.random.default_rng(0)
-    wrong = 0
-    for _ in range(boards):
-        scores = (np.array(spreads)[:, None] * rng.standard_normal((entries, len(spreads), seeds))).reshape(entries, -1)
-        order = np.argsort([-interquartile_mean(row) for row in scores])
-        wrong += max(rank_groups(scores[order])) > 1
-    return wrong / boards
-
-
-def task_rows() -> list[list[str]]:
-    """R on one task: the worst over methods, by the noise of the gap and its shape."""
-    normal = list(METHODS.values())
-    skewed = normal[1:]  # an excess near nought is a difference of two equals, hence not skewed; see the last row
-    worlds = {
-        f"gap varies by {gap:.0%}, {shape} losses, worst method": [
-            Losses(gap, *m, shape == "log-normal") for m in methods
-        ]
-        for shape, methods in (("normal", normal), ("log-normal", skewed))
-        for gap in (0.05, 0.13, 0.26, 0.45)
-    }
-    worlds["excess with a long tail of its own"] = [Losses(0.13, 0.06, 1.0, 0.6, skewed=True)]
-    return [
-        [f"one task: {name}", *(f"{min(task_coverage(world, n) for world in group):.3f}" for n in SEEDS)]
-        for name, group in worlds.items()
+def score_coverage(worlds: Sequence[World], worths: Sequence[float], seeds: int, number: int = BOARDS) -> float:
+    """Of the score's interval for new seeds in these settings."""
+    intervals = [
+        mean_log2([curve for curve, _ in board], [losses[0] for _, losses in board])
+        for board in boards(worlds, [[worth] for worth in worths], seeds, number)
     ]
+    return covered(intervals, float(np.log2(worths).mean()))
+
+
+def new_settings_coverage(
+    draw: Callable[[np.random.Generator, int], Floats], settings: int, seeds: int, number: int = BOARDS
+) -> float:
+    """Of the score's interval for settings like these, where `draw` gives a setting's log2 V and has mean 0."""
+    rng = np.random.default_rng(0)
+    noise = rng.lognormal(-2, 1, (number, settings, 1)) * rng.standard_normal((number, settings, seeds))
+    return covered([student_t_interval(draw(rng, settings) + errors.mean(1)) for errors in noise], 0.0)
+
+
+def recovered_coverage(gap: float, excess: float, noise: float, seeds: int, number: int = BOARDS) -> float:
+    """Of R's interval, where L_floor - L_ceiling varies by `gap` and L - L_ceiling = `excess` by `noise`."""
+    rng = np.random.default_rng(0)
+    low, own = 1 + np.array([gap, noise])[:, None, None] * rng.standard_normal((2, number, seeds))
+    zero = np.zeros(seeds)
+    return covered(
+        [recovered_gap(excess * own[i], low[i], zero) for i in range(number)],
+        1 - excess,
+    )
+
+
+def told_apart(board: Board, one: int, other: int) -> bool:
+    """Whether the board tells two of its entries apart."""
+    ours, theirs = ([losses[entry] for _, losses in board] for entry in (one, other))
+    return swap_p_value(ours, theirs, [curve.log2 for curve, _ in board]) < 1 - LEVEL
+
+
+def splits(worlds: Sequence[World], worths: Sequence[Sequence[float]], seeds: int, number: int = BOARDS) -> float:
+    """Share of boards on which some of the entries are told apart."""
+    pairs = [(i, j) for i in range(len(worths[0])) for j in range(i)]
+    told = [any(told_apart(board, *pair) for pair in pairs) for board in boards(worlds, worths, seeds, number)]
+    return float(np.mean(told))
+
+
+THREE = [World(0.05), World(0.1), World(0.2)]
+UNEQUAL = [World(0.01), World(0.05), World(0.25)]
+SEVEN = [World(noise) for noise in (0.02, 0.05, 0.05, 0.1, 0.1, 0.2, 0.25)]
+WORTHS = (0.1, 0.6, 1.6, 6.0)
+
+
+def coverage_rows() -> Iterator[list[str]]:
+    """Intervals, the worst over the worths of an entry."""
+    kinds = {
+        "measured curve": World(),
+        "losses of a seed uncorrelated": World(correlation=0.0),
+        "correlated .9": World(correlation=0.9),
+        "a floor of a fifth under the loss": World(floor=0.25),
+        "shallow: n to the power -.3": World(power=0.3),
+        "curve in closed form": World(closed=True),
+    }
+    for name, kind in kinds.items():
+        for noise in (0.02, 0.1, 0.25):
+            world = replace(kind, noise=noise)
+            yield row(f"V: {name}, {noise:.0%} noise", lambda n, w=world: min(worth_coverage(w, v, n) for v in WORTHS))
+    for name, worlds, worths in (
+        ("three settings", THREE, (0.6, 1.6, 3.0)),
+        ("three, noise 1 : 5 : 25", UNEQUAL, (0.6, 1.6, 3.0)),
+        ("seven settings", SEVEN, (0.1, 0.6, 0.6, 0.9, 1.1, 1.6, 3.0)),
+    ):
+        yield row(f"score: {name}", lambda n, w=worlds, v=worths: score_coverage(w, v, n))
+    shapes: dict[str, Callable[[np.random.Generator, int], Floats]] = {
+        "normal": lambda rng, k: rng.standard_normal(k),
+        "a long tail of bad settings": lambda rng, k: 1 - rng.exponential(size=k),
+    }
+    for name, draw in shapes.items():
+        for k in (3, 7):
+            yield row(
+                f"settings like these: {k}, {name}", lambda n, d=draw, settings=k: new_settings_coverage(d, settings, n)
+            )
+    for gap in (0.05, 0.25, 0.45):
+        yield row(
+            f"R: gap varies by {gap:.0%}",
+            lambda n, g=gap: min(recovered_coverage(g, *m, n) for m in ((0.06, 1.0), (0.4, 0.2), (7.0, 0.3))),
+        )
+
+
+def split_rows() -> Iterator[list[str]]:
+    """Equal entries told apart, and how far unequal ones must be to be told apart."""
+    for name, worlds in (
+        ("one setting", [World()]),
+        ("three", THREE),
+        ("three, noise 1 : 5 : 25", UNEQUAL),
+        ("seven", SEVEN),
+    ):
+        yield row(f"2 equal entries, {name}", lambda n, w=worlds: splits(w, [[1.5, 1.5]] * len(w), n))
+    yield row("one is twice as good here and half as good there, two settings", lambda n: splits(*OPPOSITE, n))
+    for entries in (6, 10):
+        yield row(
+            f"any of {entries} equal entries, three",
+            lambda n, k=entries: splits(THREE, [[1.5] * k] * 3, n, BOARDS // 4),
+        )
+    for ratio in (1.1, 1.5, 2.0):
+        yield row(f"worth {ratio} times as much, three", lambda n, r=ratio: splits(THREE, [[1.0, r]] * 3, n))
+
+
+OPPOSITE = ([World(), World()], [[1.0, 2.0], [1.0, 0.5]])
+
+
+def row(name: str, share: Callable[[int], float]) -> list[str]:
+    """A line of a table: the share at each number of seeds."""
+    return [name, *(f"{share(seeds):.3f}" for seeds in SEEDS)]
 
 
 def main() -> None:
     """Print one row per world and claim."""
-    rows = task_rows()
-    rows += [
-        [f"these tasks: {name}", *(f"{overall_coverage(*world, n):.3f}" for n in SEEDS)]
-        for name, world in ENTRIES.items()
-    ]
-    shapes: dict[str, Callable[[np.random.Generator, int], Floats]] = {
-        "normal": lambda rng, k: 0.4 * rng.standard_normal(k),
-        "exponential, a long tail of bad tasks": lambda rng, k: 0.4 * (1 - rng.exponential(size=k)),
-    }
-    rows += [
-        [f"tasks like these: {k} tasks, {name}", *(f"{new_tasks_coverage(draw, k, n):.3f}" for n in SEEDS)]
-        for name, draw in shapes.items()
-        for k in (3, 7)
-    ]
-    rows += [
-        [f"equal entries told apart: {k} entries, {name}", *(f"{false_ranks(k, s, n):.3f}" for n in SEEDS)]
-        for name, s in (("equal spread", [0.1] * 7), ("spreads 1 : 50", [0.02, 0.05, 0.1, 0.3, 1.0, 0.1, 0.05]))
-        for k in (2, 6, 10)
-    ]
-    print(tabulate(rows, ["of 95 % intervals", *(f"{n} seeds" for n in SEEDS)], tablefmt="pipe", disable_numparse=True))
+    seeds = [f"{n} seeds" for n in SEEDS]
+    for title, rows in (
+        ("of 95 % intervals, the share that held the truth", coverage_rows()),
+        ("of boards, the share that told entries apart", split_rows()),
+    ):
+        print(tabulate(rows, [title, *seeds], tablefmt="pipe", disable_numparse=True), end="\n\n")
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ they were right in simulations.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import combinations
 
 import numpy as np
@@ -84,6 +85,77 @@ def paired_gap(worse: ArrayLike, better: ArrayLike) -> PairedGap:
     d = np.asarray(worse, dtype=np.float64) - np.asarray(better, dtype=np.float64)
     error = _standard_error(d) if d.size > 1 else math.nan
     return PairedGap(float(d.mean()) if d.size else math.nan, error, d.size)
+
+
+def jackknife_half_width(left_out: ArrayLike) -> float:
+    """Half-width of a Student-t interval from a statistic with each of n observations left out, `[n]`."""
+    values = np.asarray(left_out, dtype=np.float64)
+    n = values.size
+    return t_quantile(n - 1) * math.sqrt((n - 1) * float(values.var()))
+
+
+def recovered_gap(losses: ArrayLike, floor: ArrayLike, ceiling: ArrayLike) -> Interval:
+    """R = (L_floor - L) / (L_floor - L_ceiling) of mean losses, with a jackknife interval over seeds.
+
+    The mean of the ratios of each seed is biased by the squared coefficient of variation of the gap.
+
+    All are `[n]`, paired by position.
+
+    Returns:
+        NaN as half-width for a single seed, NaN twice for none or where floor and ceiling do not differ.
+    """
+    own, low, high = (np.asarray(x, dtype=np.float64) for x in (losses, floor, ceiling))
+    sums = np.array([low - own, low - high])
+    if own.size < 2:
+        return Interval(_ratio(sums.sum(1)), math.nan)
+    left_out = sums.sum(1, keepdims=True) - sums
+    return Interval(_ratio(sums.sum(1)), jackknife_half_width([_ratio(pair) for pair in left_out.T]))
+
+
+def _ratio(pair: Floats) -> float:
+    return float(pair[0] / pair[1]) if pair[1] else math.nan
+
+
+EXACT_PAIRS = 12
+"""Up to this many pairs every pattern of swaps is tried; above, as many patterns at random."""
+
+
+def swap_p_value(
+    ours: Sequence[ArrayLike], theirs: Sequence[ArrayLike], scores: Sequence[Callable[[Floats], Floats]]
+) -> float:
+    """Two-sided p-value that two entries are alike: a stratified sign-flip permutation of the statistic that is shown.
+
+    If they are alike, the two losses of a (setting, seed) may be swapped. The statistic is the mean over settings of
+    the difference between the scores of the two mean losses.
+
+    Args:
+        ours: losses in each setting, `[n_k]`.
+        theirs: losses in the same settings, with the same seeds.
+        scores: for each setting, mean losses `[patterns]` -> scores `[patterns]`.
+
+    Returns:
+        1 where there is no pair. No less than two to the power 1 - pairs.
+    """
+    first = [np.asarray(losses, dtype=np.float64) for losses in ours]
+    second = [np.asarray(losses, dtype=np.float64) for losses in theirs]
+    swaps = _swaps(sum(map(len, first)))
+    statistic, start = np.zeros(len(swaps)), 0
+    for own, other, score in zip(first, second, scores, strict=True):
+        swap = swaps[:, start : start + len(own)]
+        start += len(own)
+        statistic += score(np.where(swap, other, own).mean(1)) - score(np.where(swap, own, other).mean(1))
+    return float(np.mean(np.abs(statistic) >= abs(statistic[0]) * (1 - 1e-9)))
+
+
+@cache
+def _swaps(pairs: int) -> NDArray[np.bool_]:
+    """Patterns of swaps, `[patterns, pairs]`, the first of which swaps nothing."""
+    if pairs <= EXACT_PAIRS:
+        return (np.arange(2**pairs)[:, None] >> np.arange(pairs)) % 2 == 1
+    bits = np.random.PCG64(0)  # its raw stream is the same in every version of numpy
+    drawn = bits.random_raw((2**EXACT_PAIRS, pairs)) % 2 == 1
+    drawn[0] = False
+    return drawn
 
 
 def interquartile_mean(values: ArrayLike) -> float:

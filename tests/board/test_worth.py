@@ -1,0 +1,124 @@
+"""How many real examples a loss is worth."""
+
+import math
+
+import numpy as np
+import pytest
+
+from collapsebench.board.stats import Interval
+from collapsebench.board.worth import LearningCurve, inverted, mean_log2, monotone
+
+T1 = 12.706204736174698  # the 97.5 % quantile of Student's t with one degree of freedom
+MULTIPLES = (0.25, 0.5, 1.0, 2.0, 4.0)
+ONE_OVER_N = (4.0, 2.0, 1.0, 0.5, 0.25)
+
+
+def curve(*losses) -> LearningCurve:
+    return LearningCurve(MULTIPLES, np.array(losses))
+
+
+def test_half_the_loss_of_a_curve_of_one_over_n_is_worth_twice_the_rows():
+    halving = curve(ONE_OVER_N, ONE_OVER_N)
+    assert halving.worth([0.5, 0.5]).log2.centre == pytest.approx(1.0)
+    assert halving.worth([2.0, 2.0]).log2.centre == pytest.approx(-1.0)
+    assert halving.worth([math.sqrt(0.5)] * 2).log2.centre == pytest.approx(0.5)  # between two points of the curve
+
+
+def test_the_interval_of_two_seeds_by_hand():
+    # Mean .75: V = 4/3. Without the first seed the loss is 1, V = 1; without the second .5, V = 2. So the jackknife
+    # has 0 and 1: half-width t_1 times sqrt((2 - 1) * 1/4).
+    worth = curve(ONE_OVER_N, ONE_OVER_N).worth([0.5, 1.0])
+    assert worth.log2.centre == pytest.approx(math.log2(4 / 3))
+    assert worth.log2.half_width == pytest.approx(T1 / 2)
+
+
+def test_the_interval_carries_the_error_of_the_curve():
+    noisy = curve((4.0, 2.0, 1.0, 0.6, 0.25), (4.0, 2.0, 1.0, 0.4, 0.25))
+    assert noisy.worth([0.5, 0.5]).log2.centre == pytest.approx(1.0)
+    assert noisy.worth([0.5, 0.5]).log2.half_width > 1  # though both seeds of the method are equal
+
+
+def test_frozen_is_worth_one_exactly_whatever_the_curve_is():
+    rng = np.random.default_rng(0)
+    for _ in range(50):
+        losses = rng.lognormal(size=(11, 5))
+        worth = LearningCurve(MULTIPLES, losses).worth(losses[:, 2])
+        assert (worth.log2, worth.outside) == (Interval(0.0, 0.0), 0)
+
+
+def test_outside_the_curve_stands_its_end_without_an_interval():
+    halving = curve(ONE_OVER_N, ONE_OVER_N)
+    above, below = halving.worth([40.0, 50.0]), halving.worth([0.1, 0.2])
+    assert (above.log2.centre, above.outside) == (pytest.approx(-2.0), -1)
+    assert (below.log2.centre, below.outside) == (pytest.approx(2.0), 1)
+    assert math.isnan(above.log2.half_width)
+    assert math.isnan(below.log2.half_width)
+
+
+def test_a_wild_seed_costs_no_more_than_the_end_of_the_curve():
+    halving = curve(ONE_OVER_N, ONE_OVER_N, ONE_OVER_N)
+    assert halving.worth([1.0, 1.0, 2000.0]).log2.centre == pytest.approx(-2.0)
+
+
+def test_one_seed_has_a_worth_and_no_interval():
+    worth = curve(ONE_OVER_N).worth([0.5])
+    assert worth.log2.centre == pytest.approx(1.0)
+    assert math.isnan(worth.log2.half_width)
+
+
+def test_losses_that_are_not_positive_are_read_off_the_curve_without_logarithms():
+    nats = curve((3.0, 1.0, 0.0, -1.0, -1.5))
+    assert nats.worth([-0.5]).log2.centre == pytest.approx(0.5)
+
+
+def test_a_curve_that_rises_is_made_monotone_and_kept_at_one():
+    assert list(monotone([4.0, 5.0, 1.0, 0.25, 0.75], 2)) == [4.5, 4.5, 1.0, 0.5, 0.5]
+    assert list(monotone([0.5, 3.0, 1.0, 2.0, 0.5], 2)) == [1.75, 1.75, 1.0, 1.0, 0.5]
+    assert list(monotone([1.0, 0.5], 0)) == [1.0, 0.5]
+
+
+def test_a_flat_stretch_stands_for_its_middle_and_that_of_frozen_for_one():
+    sizes = np.log2(MULTIPLES)
+    assert inverted(sizes, np.array([4.0, 4.0, 1.0, 0.5, 0.5]), np.array([4.0, 0.5]), 2) == pytest.approx([-1.5, 1.5])
+    assert inverted(sizes, np.array([4.0, 2.0, 1.0, 1.0, 0.5]), np.array([1.0]), 2) == pytest.approx([0.0])
+
+
+def test_a_closed_form_is_scaled_to_what_frozen_scored():
+    scaled = LearningCurve.of_shape(MULTIPLES, [8.0, 4.0, 2.0, 1.0, 0.5], [0.9, 1.1])
+    assert scaled.losses == pytest.approx(np.outer([0.9, 1.1], ONE_OVER_N))
+    assert scaled.worth([0.45, 0.55]).log2 == Interval(pytest.approx(1.0), pytest.approx(0.0))
+
+
+def test_a_setting_counts_where_doubling_moves_the_loss_by_four_standard_errors():
+    # Differences .4, .5, .6: mean .5, standard error .1/sqrt(3). Differences .1, .5, .9: .4/sqrt(3).
+    steep = curve(*((4.0, 2.0, 1.0, 1 - d, 0.2) for d in (0.4, 0.5, 0.6)))
+    noisy = curve(*((4.0, 2.0, 1.0, 1 - d, 0.2) for d in (0.1, 0.5, 0.9)))
+    assert steep.doubling.ratio == pytest.approx(0.5 / (0.1 / math.sqrt(3)))  # 8.7
+    assert steep.counts
+    assert not noisy.counts  # 2.2
+    assert steep.resolution == pytest.approx(2 ** (4.302652729911275 * 0.1 / math.sqrt(3) / 0.5))  # 1.41
+    assert curve(ONE_OVER_N).resolution == math.inf
+    assert curve((4.0, 2.0, 1.0, 1.5, 0.2), (4.0, 2.0, 1.0, 1.6, 0.2)).resolution == math.inf
+
+
+def test_a_curve_that_ends_at_one_tells_nothing():
+    short = LearningCurve((0.5, 1.0), np.array([[2.0, 1.0], [2.0, 1.0]]))
+    assert not short.counts
+    assert short.resolution == math.inf
+
+
+def test_the_mean_over_settings_leaves_out_a_seed_of_all_at_once():
+    # Seed 0 is worth 2 in both settings and seed 1 is worth 1: the errors add up. Turned round in one, they cancel.
+    halving = curve(ONE_OVER_N, ONE_OVER_N)
+    same = mean_log2([halving, halving], [[0.5, 1.0], [0.5, 1.0]])
+    opposite = mean_log2([halving, halving], [[0.5, 1.0], [1.0, 0.5]])
+    assert same.centre == opposite.centre == pytest.approx(math.log2(4 / 3))
+    assert same.half_width == pytest.approx(T1 / 2)
+    assert opposite.half_width == pytest.approx(0.0)
+    assert math.isnan(mean_log2([], []).centre)
+
+
+def test_the_mean_over_settings_takes_the_end_where_a_loss_is_outside():
+    halving = curve(ONE_OVER_N, ONE_OVER_N)
+    score = mean_log2([halving, halving], [[100.0, 200.0], [0.5, 0.5]])
+    assert score == Interval(pytest.approx((-2 + 1) / 2), pytest.approx(0.0))
