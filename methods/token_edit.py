@@ -5,7 +5,18 @@ from typing import Literal
 
 import torch
 
-from collapsebench import Context, Corpus, Count, Decoding, Method, MethodCard, Positive, PositiveShare, method
+from collapsebench import (
+    Context,
+    Corpus,
+    Count,
+    Decoding,
+    Method,
+    MethodCard,
+    PluginError,
+    Positive,
+    PositiveShare,
+    method,
+)
 
 PRIORS = {"fixed": "initial_model", "self": "model", "external": "prior"}
 """Value of the hyper-parameter -> the model's name in the context."""
@@ -13,16 +24,21 @@ PRIORS = {"fixed": "initial_model", "self": "model", "external": "prior"}
 
 @method("token_edit")
 class TokenEdit(Method):
-    """Keep the previous training set and redraw only the sites that a prior model is almost certain of.
+    """Keep the training set and redraw only the tokens that a prior model is almost certain of.
+
+    The paper's experiments edit human text once, by one pass of a model from outside: that is `external`, which edits
+    D_0 in each generation. The paper's theory edits what the last generation was trained on, by the loop's own model:
+    `self`, and `fixed`.
 
     The schedules `random` and `disjoint` choose sites without looking at them: those of the theory, where sites
-    are the labels of a regression.
+    are the labels of a regression. `certain` is for tokens alone: how certain a continuous site is has no such scale,
+    and to redraw the values next to a mode widens the distribution (the trace of a Gaussian by 13 %).
 
     Args:
         threshold: sites of at least this probability under the prior are redrawn.
         top_k: the redraw is among the k most probable outcomes.
         temperature: of the redraw (the paper's β is 1, its code uses 1.5).
-        prior: `fixed` (M_0), `self` (M_{t-1}) or `external` (the task's prior).
+        prior: `fixed` (M_0), `self` (M_{t-1}) or `external` (the task's prior, a model outside the loop).
         schedule: `certain` (by the threshold), `random` (a share of the editable sites, drawn anew each
             generation) or `disjoint` (every k-th editable site, others each generation, until after
             k = 1/share generations all were edited once; then none).
@@ -41,15 +57,22 @@ class TokenEdit(Method):
     def access(self) -> frozenset[str]:
         return frozenset({"history", "prior"}) if self.prior == "external" else frozenset({"history"})
 
+    def needs(self) -> frozenset[str]:
+        return super().needs() | ({"tokens"} if self.schedule == "certain" else frozenset())
+
+    def __post_init__(self) -> None:
+        if self.prior == "external" and self.schedule == "disjoint":
+            raise PluginError("token_edit: schedule = disjoint edits the previous set; prior = external edits D_0.")
+
     def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
         prior = getattr(ctx, PRIORS[self.prior])
-        before = ctx.previous
+        before = ctx.history[0] if self.prior == "external" else ctx.previous
         log_prob, editable = prior.sites(before)
         mask = self._chosen(log_prob, editable, ctx)
         after: Corpus = prior.resample(before, mask, Decoding(self.temperature, self.top_k))
         changed = sum((after[name] != before[name]).sum().item() for name in before)
-        ctx.log("sites_selected", mask.sum().item() / editable.sum().item())
-        ctx.log("sites_changed", changed / editable.sum().item())
+        ctx.log("selected", mask.sum().item() / editable.sum().item())
+        ctx.log("changed", changed / editable.sum().item())
         return after
 
     def _chosen(self, log_prob: torch.Tensor, editable: torch.Tensor, ctx: Context) -> torch.Tensor:

@@ -17,6 +17,11 @@ def test_fresh_real_is_n_new_real_rows(curate):
     assert out.costs["real_examples"] == 3
 
 
-def test_only_these_three_are_references():
-    references = {name for name in METHODS.names() if METHODS.get(name).card.reference}
-    assert references == {"replace", "frozen", "fresh_real"}
+def test_a_card_says_of_which_questions_a_method_is_a_reference():
+    cards = {name: METHODS.get(name).card.reference for name in METHODS.names()}
+    assert {name: questions for name, questions in cards.items() if questions} == {
+        "replace": {"preserve"},
+        "frozen": {"preserve", "purify", "grow"},
+        "fresh_real": {"preserve"},
+        "take_newest": {"purify", "curve"},
+    }

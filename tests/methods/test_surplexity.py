@@ -11,15 +11,23 @@ from collapsebench.testing import Toy
 
 def test_the_most_surprising_candidates_are_kept(curate):
     # M_0 has mean 2.5; the candidates 2, 3, 4 and 5, each twice, surprise it by 1/4, 1/4, 9/4 and 25/4.
-    out = curate("surplexity", n=4, task=Toy())
+    out = curate("surplexity", n=4, temperature=1.0, task=Toy())
     assert out.rows == [4, 4, 5, 5]
     assert out.log == {"surprise_before": 2.25, "surprise_after": 4.25}
     assert out.costs["synthetic_examples"] == 8  # S_t and as many again
     assert out.costs["scored_tokens"] == 8
 
 
+def test_every_candidate_is_drawn_at_the_temperature(curate):
+    # Half as far from the middle, 3.5: 2.75, 3.25, 3.75, 4.25, each twice. M_0 has mean 2.5.
+    out = curate("surplexity", n=4, temperature=0.5, task=Toy())
+    assert out.rows == [3.75, 3.75, 4.25, 4.25]
+    assert METHODS.get("surplexity")(temperature=0.5).needs() == {"log_prob", "temperature"}
+    assert METHODS.get("surplexity")(temperature=1.0).needs() == {"log_prob"}
+
+
 def test_one_times_n_candidates_are_the_synthetic_set(curate):
-    assert curate("surplexity", n=4, candidates=1.0).rows == [101, 102, 103, 104]
+    assert curate("surplexity", n=4, candidates=1.0, temperature=1.0).rows == [101, 102, 103, 104]
 
 
 def test_texts_are_compared_per_token(given):
@@ -27,16 +35,16 @@ def test_texts_are_compared_per_token(given):
     log_prob = torch.tensor([[-9.0, -1.0, -1.0], [-9.0, -2.0, 0.0], [0.0, -1.0, -2.0]])
     counted = torch.tensor([[False, True, True], [False, True, False], [False, True, True]])
     texts = Corpus({"tokens": torch.tensor([[1, 2, 3], [4, 5, 0], [6, 7, 8]])})
-    ctx = given(n=2, candidates=lambda k: texts, model=SimpleNamespace(sites=lambda corpus: Sites(log_prob, counted)))
+    ctx = given(n=2, model=SimpleNamespace(sites=lambda corpus: Sites(log_prob, counted)))
     kept = METHODS.get("surplexity")(candidates=1.0).curate(texts, ctx)
     assert kept["tokens"].tolist() == [[4, 5, 0], [6, 7, 8]]
     assert ctx.logged == {"surprise_before": 1.5, "surprise_after": 1.75}
 
 
-@pytest.mark.parametrize("candidates", [0.5, math.nan])
-def test_candidates_must_be_at_least_n(candidates):
-    with pytest.raises(PluginError, match="candidates"):
-        METHODS.get("surplexity")(candidates=candidates)
+@pytest.mark.parametrize("bad", [{"candidates": 0.5}, {"candidates": math.nan}, {"temperature": 0.0}])
+def test_bad_parameters_are_named(bad):
+    with pytest.raises(PluginError, match=next(iter(bad))):
+        METHODS.get("surplexity")(**bad)
 
 
 def test_it_is_blind():

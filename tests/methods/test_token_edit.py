@@ -1,3 +1,4 @@
+import dataclasses
 from dataclasses import dataclass
 from itertools import chain, pairwise
 
@@ -6,19 +7,35 @@ import torch
 
 from collapsebench import Corpus, PluginError, Task, TaskCard
 from collapsebench.core.method import METHODS
+from collapsebench.core.task import TASKS
 from collapsebench.learners.gradient import Optimizer
 from collapsebench.learners.lm.causal_lm import CausalLM, LMShape
 from collapsebench.learners.lm.tokenizer import symbol_tokenizer
+from collapsebench.loop.cell import Cell
+from collapsebench.loop.protocol import load_protocol
 from collapsebench.testing import Toy, tiny_run
+
+
+@dataclass(frozen=True)
+class Tokens(Toy):
+    """The toy's numbers, called tokens."""
+
+    card = dataclasses.replace(Toy.card, modality="tokens")
 
 
 def test_certain_editable_sites_are_redrawn(curate):
     # M_0 has mean 3 and is certain of that row alone; a row of 1 may not be edited; the best redraw is 3 + 100.
-    out = curate("token_edit", n=5, top_k=1)
+    out = curate("token_edit", n=5, top_k=1, task=Tokens(drift=100))
     assert out.rows == [1, 2, 4, 5, 103]
     assert out.real == [1, 2, 4, 5]
-    assert out.log == {"sites_selected": 0.25, "sites_changed": 0.25}
+    assert out.log == {"selected": 0.25, "changed": 0.25}
     assert out.costs["scored_tokens"] == 10  # once for the sites, once for the redraw
+
+
+def test_a_redraw_that_gives_the_same_token_changes_nothing(curate):
+    out = curate("token_edit", n=5, top_k=1, task=Tokens(drift=0))  # the best redraw of 3 is 3
+    assert out.real == [1, 2, 3, 4, 5]
+    assert out.log == {"selected": 0.25, "changed": 0.0}
 
 
 @pytest.mark.parametrize(("prior", "redrawn"), [("fixed", 102), ("self", 205 / 3 + 100), ("external", 200)])
@@ -28,8 +45,26 @@ def test_the_prior_is_the_one_asked_for(curate, prior, redrawn):
     assert curate("token_edit", n=3, t=2, **params).rows == pytest.approx([1, redrawn, redrawn])
 
 
+@pytest.mark.parametrize("prior", ["fixed", "external"])
+def test_an_external_prior_edits_the_real_set_once_and_others_what_came_of_it(curate, prior):
+    # A quarter of 2, 3, 4, 5 per generation: over four generations about 2.7 of them, in one generation one.
+    params = {"schedule": "random", "share": 0.25, "top_k": 1, "prior": prior}
+    outs = [curate("token_edit", n=5, t=4, seed=seed, **params) for seed in range(10)]
+    edits = [5 - len(out.real) for out in outs]
+    assert all(out.real[0] == 1 for out in outs)
+    assert set(edits) == {1} if prior == "external" else max(edits) >= 2
+
+
 def test_a_low_threshold_takes_every_editable_site(curate):
-    assert curate("token_edit", n=3, threshold=0.3, top_k=1).rows == [1, 102, 102]  # e^-1 = 0.37
+    assert curate("token_edit", n=3, threshold=0.3, top_k=1, task=Tokens(drift=100)).rows == [1, 102, 102]  # e^-1 = .37
+
+
+def test_certainty_is_for_tokens_and_the_schedules_of_the_theory_for_every_site():
+    cls, rules = METHODS.get("token_edit"), load_protocol("quick")
+    gaussian, categorical = (TASKS.get(name)() for name in ("gaussian", "categorical"))
+    assert Cell(rules, gaussian, cls(), 0).unsupported() == "needs tokens, which gaussian does not have"
+    assert Cell(rules, categorical, cls(), 0).unsupported() is None
+    assert Cell(rules, gaussian, cls(schedule="random"), 0).unsupported() is None
 
 
 def test_a_random_share_of_the_editable_sites_is_redrawn_certain_or_not(curate):
@@ -60,6 +95,11 @@ def test_access_and_track_follow_the_prior():
 def test_bad_parameters_are_named(bad):
     with pytest.raises(PluginError, match=next(iter(bad))):
         METHODS.get("token_edit")(**bad)
+
+
+def test_disjoint_steps_and_an_external_prior_exclude_each_other():
+    with pytest.raises(PluginError, match="schedule = disjoint"):
+        METHODS.get("token_edit")(prior="external", schedule="disjoint")
 
 
 # -- texts with prompts and padding ---------------------------------------------------------------
