@@ -102,7 +102,7 @@ def make_protocol():
     """A protocol over the toy tasks; keywords replace its keys, `rules` those of every task."""
 
     def make(rules=None, **keys):
-        rules = {"n": 4, "budget": {"steps": 5, "batch": 2}, **(rules or {})}
+        rules = {"n": 4, "budget": {"steps": 5, "batch": 2}, "worlds": {"preserve": {}}, **(rules or {})}
         default = {
             "name": "toys",
             "version": 1,
@@ -118,11 +118,11 @@ def make_protocol():
 
 @pytest.fixture
 def make_spec(toy, make_protocol):
-    """A cell in plain data: `make_spec("replace", "toy", generations=3, rules={...}, param=...)`."""
+    """A cell in plain data: `make_spec("replace", "toy", world="preserve", generations=3, rules={...}, param=...)`."""
 
-    def make(method="replace", task="toy", seed=0, generations=3, rules=None, **params):
+    def make(method="replace", task="toy", seed=0, world="preserve", generations=3, rules=None, **params):
         text = make_protocol(rules, generations=generations).model_dump_json()
-        return CellSpec(text, task, method, params, seed, (str(TOY),))
+        return CellSpec(text, task, world, method, params, seed, (str(TOY),))
 
     return make
 
@@ -146,6 +146,7 @@ def make_result(make_cell):
                 costs=Costs(real_examples=4, synthetic_examples=4 * t, trained_tokens=4 * (t + 1)).to_dict(),
                 rows=4,
                 real_share=1.0 if t == 0 else 0.0,
+                synthetic_share=0.0 if t == 0 else 1.0,
                 log={},
                 seconds={"fit": seconds},
             )
