@@ -10,24 +10,45 @@ from collapsebench.core.errors import RecordError
 from collapsebench.core.records import CellRecord, CellResult, GenerationRecord, to_line, write_results
 from collapsebench.results.reader import MOST_BYTES, parse_results, read_results
 
+NO_GENERATOR = {"generator_rows": None, "temperature": None}
+RATES = {"phi": 1.0, "psi": 0.0, "missed": 0.1, "false_alarm": 0.1}
+OWN = {"generations": 3, "alpha": 0.0, "arrivals": 4, "generator": "own", **NO_GENERATOR, **RATES}
+OUTSIDE = {**OWN, "generator": "outside", "generator_rows": 2, "temperature": 0.8}
+PURIFY = {"question": "purify", "floor": "take_newest", "ceiling": "oracle"}
+WORLDS = {
+    "preserve": {"kind": "preserve", "question": "preserve", "floor": "replace", "ceiling": "frozen", **OWN},
+    "dirty": {"kind": "purify", **PURIFY, **OWN, "alpha": 0.1},
+    "purify-outside": {"kind": "purify-outside", **PURIFY, **OUTSIDE, "alpha": 0.5},
+    "mix": {"kind": "mix", **PURIFY, **OUTSIDE, "alpha": 0.8, "generations": 1},
+    "grow": {"kind": "grow", "question": "grow", "floor": "frozen", "ceiling": "more_real", **OWN, "arrivals": 20},
+    "curve": {
+        **{"kind": "curve", "question": "curve", "floor": "", "ceiling": "", **OWN},
+        **{"alpha": 1.0, "arrivals": 0, "generator": "none"},
+    },
+}
+WORLDS = {name: {"name": name, **world} for name, world in WORLDS.items()}
 
-def result(seed=0, status="done", finished=4, name="toy_blend", **params):
+
+def result(seed=0, status="done", finished=4, name="toy_blend", world="preserve", reference=False, **params):
     """A cell with generations 0..finished - 1 of 0..3."""
     label = f"{name}({', '.join(f'{key}={value}' for key, value in params.items())})" if params else name
     cell = CellRecord(
-        cell=digest(f"{label} {seed}"),
+        cell=digest(f"{label} {world} {seed}"),
         protocol={
             **{"name": "toys", "version": 1, "description": "Toys.", "digest": digest("toys")},
             **{"generations": 3, "seeds": 2, "average_last": 1, "tasks": ["toy", "toy_sgd"]},
         },
         task={
-            **{"name": "toy", "version": 1, "digest": digest("toy"), "data": "", "generations": 3, "title": "Toy"},
+            **{"name": "toy", "version": 1, "digest": digest("toy"), "data": "", "n": 4, "title": "Toy"},
+            "suite": "own",
             **{"primary": "error", "unit": "distance", "shown": ["rows"], "lm_eval": None},
             "metrics": {"error": "of the mean", "rows": "of D_0"},
         },
+        world=WORLDS[world],
         method={
             **{"name": name, "label": label, "params": {"pause": 0.0, **params}, "digest": digest(label)},
-            **{"title": "Blend", "description": "Half and half.", "paper": "", "track": "anchored", "reference": False},
+            **{"title": "Blend", "description": "Half and half.", "paper": "", "track": "anchored"},
+            "reference": reference,
         },
         seed=seed,
         status=status,
@@ -45,7 +66,8 @@ def digest(name):
 def generation(t):
     costs = Costs(real_examples=4, synthetic_examples=4 * t, trained_tokens=4 * (t + 1)).to_dict()
     metrics, seconds = {"error": 0.5 + t, "rows": 4.0}, {"fit": 1.0}
-    return GenerationRecord(t=t, metrics=metrics, costs=costs, rows=4, real_share=0.5, log={}, seconds=seconds)
+    shares = {"real_share": 0.5, "synthetic_share": 0.25}
+    return GenerationRecord(t=t, metrics=metrics, costs=costs, rows=4, log={}, seconds=seconds, **shares)
 
 
 @pytest.fixture
@@ -70,7 +92,8 @@ def put(content, field, value):
 FORGED = [
     # line, field, value (`...` removes the field), the field that the message names if it is another one
     (1, "schema", 1),
-    (1, "schema", 3),
+    (1, "schema", 2),
+    (1, "schema", 4),
     (1, "schema", True),
     (1, "schema", ...),
     (1, "kind", "cells"),
@@ -108,7 +131,31 @@ FORGED = [
     (1, "task.name", "another", "task.name"),
     (1, "task.primary", "rows_of_gold", "task.metrics"),
     (1, "task.metrics", {"error": "two\nlines"}, "task.metrics.error"),
-    (1, "task.generations", 0),
+    (1, "task.generations", 3),
+    (1, "task.n", 0),
+    (1, "task.suite", ...),
+    (1, "world", ...),
+    (1, "world.name", "../preserve"),
+    (1, "world.name", "curve"),
+    (1, "world.kind", "heal"),
+    (1, "world.kind", "purify", "world.question"),
+    (1, "world.question", "grow"),
+    (1, "world.generations", 0),
+    (1, "world.arrivals", 0),
+    (1, "world.alpha", 0.5),
+    (1, "world.alpha", 1.5),
+    (1, "world.alpha", "nan"),
+    (1, "world.generator", "outside"),
+    (1, "world.generator_rows", 2),
+    (1, "world.temperature", 1.0),
+    (1, "world.temperature", 0.0),
+    (1, "world.phi", 1.01),
+    (1, "world.psi", -0.1),
+    (1, "world.missed", ...),
+    (1, "world.false_alarm", True),
+    (1, "world.floor", "take_newest"),
+    (1, "world.ceiling", "toy_blend"),
+    (1, "world.ceiling", ""),
     (1, "task.version", "1"),
     (1, "method.name", "/etc/passwd"),
     (1, "method.name", "replace"),
@@ -117,7 +164,6 @@ FORGED = [
     (1, "method.label", "accumulate"),
     (1, "method.label", "toy_blend [free](https://example.org)"),
     (1, "method.track", "winners"),
-    (1, "method.reference", True),
     (1, "method.reference", 0),
     (1, "method.params", {"share": [0.25]}, "method.params.share"),
     (1, "method.title", "bell\u0007"),
@@ -129,6 +175,8 @@ FORGED = [
     (6, "task.digest", "0" * 64),
     (6, "protocol.digest", "0" * 64),
     (6, "protocol.seeds", 9),
+    (6, "world.generations", 4),
+    (6, "world.missed", 0.2),
     (6, "seed", 0),
     (2, "t", 1),
     (3, "t", 0),
@@ -154,6 +202,9 @@ FORGED = [
     (3, "real_share", 1.5),
     (3, "real_share", -0.1),
     (3, "real_share", "nan"),
+    (3, "real_share", 0.9, "synthetic_share"),
+    (3, "synthetic_share", 0.6),
+    (3, "synthetic_share", ...),
     (3, "log", []),
     (3, "log", {"kept": {}}, "log.kept"),
     (3, "seconds", {"fit": -1.0}, "seconds.fit"),
@@ -164,6 +215,7 @@ FORGED = [
 @pytest.mark.parametrize("forged", FORGED, ids=lambda forged: f"{forged[0]}-{forged[1]}-{str(forged[2])[:20]!a}")
 def test_a_forged_field_is_named(records, forged):
     line, field, value, *named = forged
+    assert len(read_results(records)) == 2
     contents = [json.loads(text) for text in records.read_text().splitlines()]
     put(contents[line - 1], field, value)
     records.write_text("".join(to_line(content) + "\n" for content in contents))
@@ -263,3 +315,79 @@ def parse_results_of(text, path):
 def test_markup_is_only_text_here(records):
     text = records.read_text().replace("Blend", "<script>|[x](y)**`")
     assert parse_results_of(text, records)[0].cell.method.title == "<script>|[x](y)**`"
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_a_cell_of_every_kind_of_world_is_read(tmp_path, world):
+    path = tmp_path / "toy_blend.jsonl"
+    finished = WORLDS[world]["generations"] + 1
+    path.write_text(write_results([result(world=world, finished=finished, reference=True)]))
+    (read,) = read_results(path)
+    assert read.place == ("toy_blend", "toy", world, 0)
+
+
+FORGED_WORLDS = [
+    # world, field, value, the field that the message names if it is another one
+    ("dirty", "question", "preserve"),
+    ("dirty", "generator", "outside"),
+    ("dirty", "floor", "replace"),
+    ("purify-outside", "generator", "own"),
+    ("purify-outside", "generator_rows", None),
+    ("purify-outside", "temperature", None),
+    ("mix", "generations", 2),
+    ("grow", "alpha", 0.1),
+    ("curve", "name", "preserve"),
+    ("curve", "alpha", 0.5),
+    ("curve", "arrivals", 4),
+    ("curve", "floor", "take_newest"),
+]
+
+
+@pytest.mark.parametrize("forged", FORGED_WORLDS, ids=lambda forged: f"{forged[0]}-{forged[1]}")
+def test_what_no_world_of_its_kind_says_is_named(tmp_path, forged):
+    world, field, value = forged
+    path = tmp_path / "toy_blend.jsonl"
+    cell, *generations = write_results([result(world=world, finished=1, status="failed", reference=True)]).splitlines()
+    content = json.loads(cell)
+    put(content, f"world.{field}", value)
+    path.write_text("".join(line + "\n" for line in (to_line(content), *generations)))
+    assert_refused(path, 1, f"world.{field}")
+
+
+def test_one_seed_stands_once_in_each_world(tmp_path):
+    path = tmp_path / "toy_blend.jsonl"
+    path.write_text(write_results([result(), result(world="dirty")]))
+    assert [r.place[2] for r in read_results(path)] == ["dirty", "preserve"]
+    path.write_text(path.read_text().replace('"name":"dirty"', '"name":"preserve"'))
+    assert_refused(path, 6, "seed")
+
+
+def test_only_references_run_along_a_learning_curve(tmp_path):
+    path = tmp_path / "toy_blend.jsonl"
+    path.write_text(write_results([result(world="curve")]))
+    assert_refused(path, 1, "method.reference")
+
+
+@pytest.mark.parametrize("name", ["replace", "frozen", "take_newest", "oracle", "more_real"])
+def test_what_a_score_is_made_with_is_a_reference(tmp_path, name):
+    path = tmp_path / f"{name}.jsonl"
+    path.write_text(write_results([result(name=name, reference=True)]))
+    assert len(read_results(path)) == 1
+    path.write_text(write_results([result(name=name)]))
+    assert_refused(path, 1, "method.reference")
+
+
+def test_shares_that_rounding_takes_over_one_are_read(records):
+    text = records.read_text().replace('"real_share":0.5,', '"real_share":0.75000000000001,')
+    assert len(parse_results_of(text, records)) == 2
+
+
+def test_a_record_of_older_versions_says_what_it_is_and_what_to_do(records):
+    records.write_text(records.read_text().replace('"schema":3', '"schema":2'))
+    with pytest.raises(RecordError) as caught:
+        read_results(records)
+    assert caught.value.message == (
+        f"{records}:1: schema: is 2, and this version of collapsebench reads records of format 3; "
+        "that is a format of older versions, whose cells have no world."
+    )
+    assert caught.value.hint.startswith("Move the file away and run its cells again with this version")

@@ -56,11 +56,12 @@ def enumerate_cells(
 
 
 def _lineup(protocol: Protocol, task: str, world: str, methods: Sequence[Method]) -> Collection[Method]:
-    """The methods that run in a world, its references first."""
+    """The methods that run in a world, its references first; one that is asked for runs where it is a reference."""
     question = CURVE if world == CURVE else protocol.world(task, world).question.name
-    lineup: dict[str, Method] = {}
-    for method in (*(make_method(name, {}) for name in references(question)), *(methods if world != CURVE else ())):
-        lineup.setdefault(method.label, method)
+    lineup = {name: make_method(name, {}) for name in references(question)}
+    for method in methods if world != CURVE else ():
+        if not method.card.reference or question in method.card.reference:
+            lineup.setdefault(method.label, method)
     return lineup.values()
 
 

@@ -1,4 +1,4 @@
-"""Records against the code that is installed: their digests, and all that a record says of protocol, task and method.
+"""Records against the code that is installed: digests, and what is said of protocol, task, world and method.
 
 `reader` asks whether a run can have written a file; this module asks whether the installed code would have.
 """
@@ -19,6 +19,7 @@ from ..core.registry import builtin_folder
 from ..loop.cell import Cell, method_key, protocol_record, task_key
 from ..loop.plugins import make_method, make_task
 from ..loop.protocol import Protocol, load_protocol, shipped_protocols
+from ..loop.world import CURVE
 from .reader import LocatedResult
 
 _AGAIN = "Run its cells again with this source; what has not changed is taken from the store."
@@ -62,14 +63,18 @@ def cell_of(record: CellRecord, rules: Protocol, plugins: Sequence[str] = ()) ->
         rules = rules.with_lm_eval([name], asked.tasks, asked.limit)
     task = make_task(name, rules.rules(name).params)
     method = make_method(record.method.name, record.method.params)
-    return Cell(rules, task, method, record.seed, tuple(plugins))
+    return Cell(rules, task, method, record.seed, record.world.name, tuple(plugins))
 
 
 def _differences(record: CellRecord, rules: Protocol) -> Iterator[tuple[str, str]]:
     yield from _unequal("protocol", record.protocol, protocol_record(rules))
+    task, world = record.task.name, record.world.name
+    if world not in (CURVE, *rules.rules(task).worlds):
+        yield "world.name", f"{task} has no world {world!a} under these rules"
     cell = cell_of(record, rules)
     expected = cell.record(record.status, record.reason)
     yield from _unequal("task", record.task, expected.task)
+    yield from _unequal("world", record.world, expected.world)
     yield from _unequal("method", record.method, expected.method)
     if record.cell != expected.cell:
         yield "cell", "is not the digest of its parts"

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ..core.commands import run_command
 from ..core.errors import RecordError
 from ..core.method import Method
-from ..core.records import CellResult
+from ..core.records import CellResult, Place
+from ..loop.cell import Cell
 from ..loop.plan import enumerate_cells
+from ..loop.plugins import make_method
 from ..loop.protocol import Protocol, load_protocol
 from ..loop.runner import finished
 from ..loop.store import Store
-from .merge import Place, check_board
+from ..loop.world import CURVE
+from .merge import check_board
+from .signature import verified
 
 
 @dataclass(frozen=True)
 class Submission:
-    """A complete entry, and the reference cells that the board still lacks.
+    """A complete entry, and the cells of references that the board still lacks.
 
     Args:
         label: of the method with its hyper-parameters.
-        own: its cells on every task and seed of the protocol.
-        references: cells of `replace`, `frozen` and `fresh_real` that are not on the board.
+        own: its cells in every task, world and seed of the protocol.
+        references: cells of reference lineages, learning curves among them, that are not on the board.
     """
 
     label: str
@@ -36,7 +40,7 @@ def collect(protocol: str, method: Method, plugins: Sequence[Path], store: Store
     """The finished cells of one method, with what its plug-in says of it now.
 
     Args:
-        protocol: shipped, or the path of a file; all its tasks and seeds have to be there.
+        protocol: shipped, or the path of a file; all its tasks, worlds and seeds have to be there.
         method: with its hyper-parameters.
         plugins: plug-in files.
         store: where `run` left the cells.
@@ -53,46 +57,84 @@ def collect(protocol: str, method: Method, plugins: Sequence[Path], store: Store
     found: list[CellResult] = []
     missing: list[Place] = []
     for cell in cells:
-        place = (cell.method.label, cell.task.name, cell.seed)
-        if cell.method.label != label and there.get(place) == cell.digest:
+        if cell.method.label != label and there.get(cell.place) == cell.digest:
             continue
         if result := finished(cell, store):
             found.append(cell.with_current_metadata(result))
         else:
-            missing.append(place)
+            missing.append(cell.place)
     if missing:
         missing.sort(key=lambda place: place[0] != label)
-        command = run_command(label, [task for _, task, _ in missing], protocol, plugins)
+        command = _completing(label, missing, rules, protocol, plugins)
         raise RecordError(f"{label} is not complete: {in_words(missing)}.", f"These cells are run by: {command}")
     own = tuple(result for result in found if result.cell.method.label == label)
     return Submission(label, own, tuple(result for result in found if result.cell.method.label != label))
 
 
 def missing_places(results: Sequence[CellResult], rules: Protocol) -> list[Place]:
-    """The cells that the entries of a file lack: every task and seed of the protocol must have one that ended."""
-    labels = sorted({result.cell.method.label for result in results})
+    """The cells that the entries of a file lack: all that a run of them gives must be there, and have ended.
+
+    Raises:
+        UsageError, PluginError: a plug-in is not installed, or refuses its hyper-parameters.
+    """
+    entries = {result.cell.method.label: result.cell.method for result in results}
+    methods = [make_method(entry.name, entry.params) for _, entry in sorted(entries.items())]
     there = {result.place for result in results if result.cell.status != "failed"}
-    wanted = ((label, task, seed) for label in labels for task in rules.tasks for seed in range(rules.seeds))
-    return [place for place in wanted if place not in there]
+    wanted = [cell.place for cell in enumerate_cells(rules, methods) if cell.method.label in entries]
+    return sorted((place for place in wanted if place not in there), key=lambda place: place[0])
+
+
+def verified_references(
+    folder: Path, board: Mapping[Place, CellResult], cells: Iterable[Cell]
+) -> dict[str, CellResult]:
+    """The reference cells of a run that a maintainer has verified on its board with just the keys of today.
+
+    Args:
+        folder: of the board.
+        board: its records.
+        cells: of the run.
+
+    Returns:
+        Digest of a cell -> its record. One that has to be measured with lm-eval too is never there.
+    """
+    signed = verified(folder, board.values())
+    ended = {
+        (result.place, result.cell.cell): result
+        for result in board.values()
+        if result.cell.method.name in signed and result.cell.status in ("done", "diverged")
+    }
+    wanted = (cell for cell in cells if cell.method.card.reference and not cell.extra_evals)
+    return {cell.digest: ended[key] for cell in wanted if (key := (cell.place, cell.digest)) in ended}
 
 
 def in_words(places: Iterable[Place]) -> str:
-    """`accumulate lacks seeds 0, 1 on gaussian, kde; replace lacks seed 1 on gaussian`."""
+    """`accumulate lacks seeds 0, 1 on gaussian/preserve, kde/preserve; replace lacks seed 1 on gaussian/preserve`."""
     seeds: dict[tuple[str, str], list[int]] = {}
-    for label, task, seed in places:
-        seeds.setdefault((label, task), []).append(seed)
-    tasks: dict[tuple[str, tuple[int, ...]], list[str]] = {}
-    for (label, task), own in seeds.items():
-        tasks.setdefault((label, tuple(own)), []).append(task)
+    for label, task, world, seed in places:
+        seeds.setdefault((label, f"{task}/{world}"), []).append(seed)
+    settings: dict[tuple[str, tuple[int, ...]], list[str]] = {}
+    for (label, setting), own in seeds.items():
+        settings.setdefault((label, tuple(own)), []).append(setting)
     return "; ".join(
         f"{label} lacks seed{'s' if len(own) > 1 else ''} {', '.join(map(str, own))} on {', '.join(on)}"
-        for (label, own), on in tasks.items()
+        for (label, own), on in settings.items()
     )
 
 
-def commands(places: Sequence[Place], protocol: str) -> list[str]:
-    """The command line for each entry of a file that lacks cells."""
-    tasks: dict[str, list[str]] = {}
-    for label, task, _ in places:
-        tasks.setdefault(label, []).append(task)
-    return [run_command(label, lacking, protocol) for label, lacking in tasks.items()]
+def commands(places: Sequence[Place], rules: Protocol, protocol: str) -> list[str]:
+    """The command line for each entry of a file that lacks cells; `protocol` names the rules, or their file."""
+    lacking: dict[str, list[Place]] = {}
+    for place in places:
+        lacking.setdefault(place[0], []).append(place)
+    return [_completing(label, own, rules, protocol) for label, own in lacking.items()]
+
+
+def _completing(
+    label: str, missing: Sequence[Place], rules: Protocol, protocol: str, plugins: Sequence[Path] = ()
+) -> str:
+    """The command that runs the missing cells of a method, and learning curves, which come by themselves."""
+    tasks = [task for _, task, _, _ in missing]
+    worlds = {world for _, _, world, _ in missing} - {CURVE}
+    every = dict.fromkeys(world for task in tasks for world in rules.rules(task).worlds)
+    named = [] if worlds == set(every) else [world for world in every if world in worlds]
+    return run_command(label, tasks, protocol, plugins, named)

@@ -9,12 +9,9 @@ from typing import Any, NamedTuple
 
 from ..core.errors import RecordError
 from ..core.files import locked, write_atomic
-from ..core.records import CellResult, write_results
+from ..core.records import CellResult, Place, write_results
 from ..loop.cell import Cell
 from .reader import parse_results, read_results
-
-Place = tuple[str, str, int]
-"""Label, task and seed: a board has one cell of each."""
 
 _OTHER_BOARD = "pass another folder with --boards"
 
@@ -39,18 +36,15 @@ def check_board(folder: Path, cells: Iterable[Cell]) -> dict[Place, CellResult]:
         RecordError: as `merge_records`.
     """
     planned = [cell for cell in cells if cell.seed < cell.protocol.seeds]
-    versions = {
-        (cell.method.label, cell.task.name, cell.seed): Version(cell.protocol.digest(), cell.task_key, cell.method_key)
-        for cell in planned
-    }
+    versions = {cell.place: Version(cell.protocol.digest(), cell.task_key, cell.method_key) for cell in planned}
     return _records_beside(folder, versions)
 
 
 def merge_records(results: Iterable[CellResult], folder: Path) -> None:
     """Merge results into `folder/records/<method>.jsonl`, one file per method.
 
-    A board mixes nothing and a merge deletes nothing. A result replaces the record of the same task, label and seed;
-    every other record stays, and must be of the same protocol and of the same version of the task and of the method.
+    A board mixes nothing and a merge deletes nothing. A result replaces the record of the same task, world, label and
+    seed; every other record stays, and must be of the same protocol and the same version of the task and the method.
     A record that has the same result, timings aside, keeps its bytes, and the metrics from lm-eval that the new run
     was not asked for. A failure does not replace what the same cell gave before. Seeds beyond the protocol's stay off
     the board, which would otherwise depend on who ran more of them.
@@ -93,7 +87,7 @@ def _records_beside(folder: Path, new: Mapping[Place, Version]) -> dict[Place, C
 
 def _parts(place: Place, version: Version) -> Iterator[tuple[tuple[str, str], str]]:
     """What must have one digest on a board, as kind and name: the protocol, each task and each entry."""
-    label, task, _ = place
+    label, task, _, _ = place
     return zip((("protocol", ""), ("task", task), ("method", label)), version, strict=True)
 
 
@@ -107,8 +101,8 @@ def _mixture(path: Path, result: CellResult, kind: str, name: str) -> RecordErro
             f"Nothing is changed. Give the protocol another name, or {_OTHER_BOARD}.",
         )
     return RecordError(
-        f"{path}: {kind}.digest: the board holds {cell.method.label} on {cell.task.name}, seed {cell.seed}, "
-        f"of another version of {kind} '{name}', and this command does not replace it.",
+        f"{path}: {kind}.digest: the board holds {cell.method.label} on {cell.task.name}/{cell.world.name}, "
+        f"seed {cell.seed}, of another version of {kind} '{name}', and this command does not replace it.",
         f"Nothing is changed. Run all cells of that {kind} that the board holds, or {_OTHER_BOARD}.",
     )
 

@@ -17,21 +17,34 @@ from pydantic import ValidationError
 
 from ..core.errors import RecordError
 from ..core.records import (
-    REFERENCES,
     SCHEMA,
     CellRecord,
     CellResult,
     GenerationRecord,
     Part,
+    WorldRecord,
     problem,
     shown,
     to_line,
 )
+from ..loop.world import CURVE, QUESTIONS
 
 MOST_BYTES = 64 * 1024**2
 """Size of the largest file that is read; a cell of ten generations takes some 10 kB."""
 
 _IN_NO_DIGEST = {"lm_eval", "description"}
+
+_SCALES = {name for question in QUESTIONS.values() for name in (question.floor, question.ceiling) if name}
+"""Labels of the references that scores are made with: a reader knows them without any plug-in."""
+
+_GENERATORS = {"purify-outside": "outside", "mix": "outside", CURVE: "none"}
+"""Kind of a world -> whose rows arrive beside real ones, where it is not the newest model's."""
+
+_REAL = {"preserve": 0.0, "grow": 0.0, CURVE: 1.0}
+"""Kind of a world -> share of real rows among the arrivals, where no protocol can choose it."""
+
+_ROUNDING = 1e-9
+"""By how much shares that a run has rounded may add up to more than one."""
 
 
 class LocatedResult(NamedTuple):
@@ -158,10 +171,12 @@ def _parsed(line: str) -> CellRecord | GenerationRecord:
 
 def _check_schema(schema: object) -> None:
     if type(schema) is not int or schema != SCHEMA:
+        older = type(schema) is int and schema < SCHEMA
+        what = "a format of older versions, whose cells have no world" if older else "no format that it knows"
         raise _Refusal(
             "schema",
-            f"is {shown(schema)}, and this version of collapsebench reads records of format {SCHEMA}",
-            "Run the cells again with this version, or read the file with the version that wrote it.",
+            f"is {shown(schema)}, and this version of collapsebench reads records of format {SCHEMA}; that is {what}",
+            "Move the file away and run its cells again with this version, or read it with the version that wrote it.",
         )
 
 
@@ -179,18 +194,21 @@ def _distinct(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _cell_problems(cell: CellRecord, stem: str) -> Iterator[tuple[str, str]]:
     protocol, task, method = cell.protocol, cell.task, cell.method
+    yield from _world_problems(cell.world)
     if method.name != stem:
         yield "method.name", f"is {shown(method.name)} in a file that is named {shown(stem)}"
     if not _label_follows(method.name, method.params, method.label):
         yield "method.label", f"must be the name and some of the params, not {shown(method.label)}"
-    if method.reference != (method.name in REFERENCES):
-        yield "method.reference", f"must be true for {', '.join(REFERENCES)} and false for all others"
+    if method.name in _SCALES and not method.reference:
+        yield "method.reference", f"must be true for {', '.join(sorted(_SCALES))}"
+    if cell.world.kind == CURVE and not method.reference:
+        yield "method.reference", "must be true: only a reference runs along a learning curve"
     if len(set(protocol.tasks)) < len(protocol.tasks):
         yield "protocol.tasks", "names a task twice"
     if task.name not in protocol.tasks:
         yield "task.name", f"is {shown(task.name)}, which the protocol does not score"
-    if protocol.average_last > task.generations:
-        yield "protocol.average_last", f"must be at most the {task.generations} generations of the task"
+    if protocol.average_last > protocol.generations:
+        yield "protocol.average_last", f"must be at most the protocol's {protocol.generations} generations"
     if cell.seed >= protocol.seeds:
         yield "seed", f"must be less than the protocol's {protocol.seeds} seeds, not {cell.seed}"
     if undescribed := {task.primary, *task.shown} - set(task.metrics):
@@ -199,8 +217,30 @@ def _cell_problems(cell: CellRecord, stem: str) -> Iterator[tuple[str, str]]:
         yield "status", "is 'running', and only cells that ended are on a board"
     if (cell.status == "done") == bool(cell.reason):
         yield "reason", "must be empty" if cell.reason else f"must say why the cell is {cell.status}"
-    if len(cell.theory) not in (0, task.generations + 1):
-        yield "theory", f"must have none or {task.generations + 1} values, not {len(cell.theory)}"
+    if len(cell.theory) not in (0, cell.world.generations + 1):
+        yield "theory", f"must have none or {cell.world.generations + 1} values, not {len(cell.theory)}"
+
+
+def _world_problems(world: WorldRecord) -> Iterator[tuple[str, str]]:
+    """What no protocol can have said: a kind's question, references, generator and fixed shares are its own."""
+    if world.kind not in QUESTIONS:
+        yield "world.kind", f"must be one of {', '.join(QUESTIONS)}, not {shown(world.kind)}"
+        return
+    question, generator = QUESTIONS[world.kind], _GENERATORS.get(world.kind, "own")
+    owed = {"question": question.name, "floor": question.floor, "ceiling": question.ceiling, "generator": generator}
+    share = {"alpha": _REAL[world.kind]} if world.kind in _REAL else {}
+    for field, wanted in {**owed, **share}.items():
+        if (found := getattr(world, field)) != wanted:
+            yield f"world.{field}", f"is {wanted!r} in every world of kind {world.kind}, not {shown(found)}"
+    if (world.name == CURVE) != (world.kind == CURVE):
+        yield "world.name", f"'{CURVE}' is the name of the learning curve and of nothing else"
+    if (world.arrivals == 0) != (world.kind == CURVE):
+        yield "world.arrivals", "must be 0 for a learning curve and more elsewhere"
+    if world.kind == "mix" and world.generations != 1:
+        yield "world.generations", "is 1 in every world of kind mix"
+    for field in ("generator_rows", "temperature"):
+        if (getattr(world, field) is None) == (generator == "outside"):
+            yield f"world.{field}", "belongs to an outside generator, and to it alone"
 
 
 def _label_follows(name: str, params: dict[str, Any], label: str) -> bool:
@@ -220,13 +260,15 @@ def _label_follows(name: str, params: dict[str, Any], label: str) -> bool:
 def _generation_problems(
     cell: CellRecord, before: list[GenerationRecord], generation: GenerationRecord
 ) -> Iterator[tuple[str, str]]:
-    task, t = cell.task, len(before)
+    task, last, t = cell.task, cell.world.generations, len(before)
     if cell.status in ("skipped", "unsupported"):
         yield "t", f"a cell that is {cell.status} has no generations"
     if generation.t != t:
         yield "t", f"must be {t}, the next generation of this cell, not {generation.t}"
-    if t > task.generations:
-        yield "t", f"the task ends at generation {task.generations}"
+    if t > last:
+        yield "t", f"the world ends at generation {last}"
+    if generation.real_share + generation.synthetic_share > 1 + _ROUNDING:
+        yield "synthetic_share", f"and the real share {generation.real_share:g} are together more than one"
     if not math.isfinite(generation.metrics.get(task.primary, math.nan)):
         yield f"metrics.{task.primary}", "the scored metric must be there, and finite"
     beside = tuple(f"{name}/" for name in task.lm_eval.tasks) if task.lm_eval else ()
@@ -239,7 +281,7 @@ def _generation_problems(
 
 
 def _ending_problems(result: CellResult) -> Iterator[tuple[str, str]]:
-    cell, finished, whole = result.cell, len(result.generations), result.cell.task.generations + 1
+    cell, finished, whole = result.cell, len(result.generations), result.cell.world.generations + 1
     if cell.status == "done" and finished != whole:
         yield "status", f"is 'done', but {finished} of {whole} generations stand here"
     if cell.status == "diverged" and finished == whole:
@@ -255,12 +297,13 @@ class _Known:
 
     def conflicts(self, line: int, cell: CellRecord) -> Iterator[tuple[str, str]]:
         """What a cell says that an earlier one says too, or says differently of the same thing."""
-        task, method = cell.task.name, cell.method.label
+        task, world, method = cell.task.name, cell.world.name, cell.method.label
+        setting = f"{task}/{world}"
         if (first := self._places.setdefault((cell.cell,), line)) != line:
             yield "cell", f"the cell of line {first} stands here again"
-        if (first := self._places.setdefault((task, method, str(cell.seed)), line)) != line:
-            yield "seed", f"seed {cell.seed} of {method} on {task} stands in line {first}"
-        for part, name in (("protocol", ""), ("task", task), ("method", method)):
+        if (first := self._places.setdefault((setting, method, str(cell.seed)), line)) != line:
+            yield "seed", f"seed {cell.seed} of {method} on {setting} stands in line {first}"
+        for part, name in (("protocol", ""), ("task", task), ("world", setting), ("method", method)):
             content = getattr(cell, part)
             first, known = self._parts.setdefault((part, name), (line, content))
             for key in differing_keys(content, known):
@@ -268,7 +311,7 @@ class _Known:
 
 
 def differing_keys(one: Part, other: Part) -> list[str]:
-    """Fields in which two accounts of one protocol, task or method differ, though one digest stands for both.
+    """Fields in which two accounts of one protocol, task, world or method differ, though one name stands for both.
 
     lm-eval's tasks and the sentence that describes it are in no digest.
     """

@@ -43,8 +43,8 @@ def rerun(
         results: the recorded cells.
         rules: their protocol.
         plugins: plug-in files to load.
-        tolerance: largest relative difference of the scored metric, of counts and of the share of real rows; on the
-            same machine, with the same versions and commit, there must be none.
+        tolerance: largest relative difference of the scored metric, of counts and of the shares of real and of
+            generated rows; on the same machine, with the same versions and commit, there must be none.
         workers: 1 for a process of its own, as `run` has; 0 for this process.
 
     Raises:
@@ -61,7 +61,7 @@ def rerun(
 
 def _compared(path: Path, recorded: CellResult, again: CellResult, seconds: float, tolerance: float) -> Rerun:
     cell, equal = recorded.cell, recorded.same_result(again)
-    name = f"{cell.method.label} on {cell.task.name}, seed {cell.seed}"
+    name = f"{cell.method.label} on {cell.task.name}/{cell.world.name}, seed {cell.seed}"
     if again.cell.status != cell.status or len(again.generations) != len(recorded.generations):
         raise RecordError(
             f"{path}: {name} is recorded as {cell.status} after {len(recorded.generations)} generations; run again it "
@@ -77,6 +77,7 @@ def _compared(path: Path, recorded: CellResult, again: CellResult, seconds: floa
         )
     return Rerun(
         task=cell.task.name,
+        world=cell.world.name,
         label=cell.method.label,
         seed=cell.seed,
         seconds=round(seconds, 1),
@@ -116,5 +117,6 @@ def _quantities(result: CellResult) -> dict[str, list[float]]:
         primary: [g.metrics[primary] for g in generations],
         "rows": [g.rows for g in generations],
         "real_share": [g.real_share for g in generations],
+        "synthetic_share": [g.synthetic_share for g in generations],
         **{name: [g.costs[name] for g in generations] for name in generations[0].costs},
     }

@@ -25,6 +25,7 @@ class Rerun(Part):
 
     Args:
         task: name.
+        world: name, of the task.
         label: of the method.
         seed: of every stream.
         seconds: that the second run took.
@@ -34,6 +35,7 @@ class Rerun(Part):
     """
 
     task: Name
+    world: Name
     label: Text
     seed: Count
     seconds: Positive
@@ -43,7 +45,7 @@ class Rerun(Part):
 
     def __str__(self) -> str:
         outcome = "equal to the byte" if self.equal else f"{self.quantity} differs by {self.difference:.2g}"
-        return f"{self.label} on {self.task}, seed {self.seed} ({self.seconds:.1f} s): {outcome}"
+        return f"{self.label} on {self.task}/{self.world}, seed {self.seed} ({self.seconds:.1f} s): {outcome}"
 
 
 class Note(Part):
