@@ -53,6 +53,7 @@ class Arithmetic(Task):
     card = TaskCard(
         title="Arithmetic",
         modality="tokens",
+        suite="language",
         primary="answer_nll",
         unit="nats/answer",
         metrics={
@@ -65,10 +66,12 @@ class Arithmetic(Task):
             "valid": f"share of {SAMPLES} samples that are a well-formed line with operands in range",
             "right": "share of the valid samples whose sum is right",
             "distinct_questions": f"number of distinct questions among the valid of {SAMPLES} samples",
+            "diversity_ratio": f"distinct questions, right or not, of {SAMPLES} samples over those expected of as many "
+            "real lines: 1 is real, less narrow, more noise",
             "large_operands": "share of the valid samples with an operand in the top fifth of the range",
         },
         supports={"sites", "log_prob", "temperature", "top_k", "top_p", "site_weights", "verifier", "reward"},
-        shown=("exact_match", "distinct_questions", "large_operands"),
+        shown=("exact_match", "diversity_ratio", "large_operands"),
     )
 
     def real(self, n: int, rng: torch.Generator) -> Corpus:
@@ -112,6 +115,11 @@ class Arithmetic(Task):
         """p(a) of a = 0, 1, ..., max_operand - 1, not normalised."""
         return 1.0 / (torch.arange(self.max_operand, dtype=torch.float64) + 3)
 
+    def distinct_questions(self, n: int) -> float:
+        """The number of distinct questions expected in n real lines: Σ 1 − (1 − p)ⁿ over all questions."""
+        weights = self.operand_weights() / self.operand_weights().sum()
+        return float((1 - (1 - torch.outer(weights, weights)).pow(n)).sum())
+
     def _questions(self, corpus: Corpus) -> bytes:
         """Which pairs of operands the corpus contains, one bool per pair."""
         a, b, _, valid = self._parse(corpus["tokens"])
@@ -143,7 +151,7 @@ class Arithmetic(Task):
         from collapsebench.scoring import ngram_counts
 
         a, b, c, valid = self._parse(tokens)
-        questions = ngram_counts(tokens[valid, :QUESTION], QUESTION, PAD)
+        asked, questions = (ngram_counts(rows[:, :QUESTION], QUESTION, PAD) for rows in (tokens, tokens[valid]))
         a, b, c = a[valid], b[valid], c[valid]
         count = max(1, len(a))
         large = torch.maximum(a, b) >= 0.8 * self.max_operand
@@ -151,6 +159,7 @@ class Arithmetic(Task):
             "valid": len(a) / len(tokens),
             "right": float((a + b == c).sum()) / count,
             "distinct_questions": float(len(questions)),
+            "diversity_ratio": len(asked) / self.distinct_questions(len(tokens)),
             "large_operands": float(large.sum()) / count,
         }
 

@@ -37,6 +37,7 @@ class BabiStories(TextTask):
     card = TaskCard(
         title="BabiStories",
         modality="tokens",
+        suite="language",
         primary="bits_per_byte",
         unit="bits/byte",
         metrics={
@@ -47,18 +48,20 @@ class BabiStories(TextTask):
         },
         supports=TEXT_SUPPORTS,
         data="by source",
-        shown=("cloze", "distinct_3", "rare_recall"),
+        shown=("cloze", "diversity_ratio", "rare_recall"),
     )
 
     def rows(self, texts: Splits, tokenizer: PreTrainedTokenizerFast) -> Corpus:
         return Corpus({"tokens": self.encoded([document.text for document in texts.train], tokenizer)})
 
     def questions(self, texts: Splits, tokenizer: PreTrainedTokenizerFast) -> HeldoutItems:
+        from collapsebench.learners import encode
+
         stories = [document.text for document in texts.heldout]
         items: dict[str, Sequence[Mapping[str, object]]] = {"babistories_story": [{"story": s} for s in stories]}
         if self.cloze:
             items["babistories_cloze"] = cloze_items(stories)[: self.cloze]
-        return HeldoutItems(items, {})
+        return HeldoutItems(items, {}, Corpus({"tokens": encode(tokenizer, stories, self.context, cut=True)}))
 
     def scores(self, found: Mapping[str, Mapping[str, float]], counts: Mapping[str, int]) -> dict[str, float]:
         story = found["babistories_story"]

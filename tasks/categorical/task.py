@@ -42,6 +42,7 @@ class Categorical(Task):
     card = TaskCard(
         title="Categorical",
         modality="tokens",
+        suite="theory",
         primary="l2",
         unit="squared L2",
         metrics={

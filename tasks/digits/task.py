@@ -28,6 +28,7 @@ class Digits(ImageTask):
     card = TaskCard(
         title="Digits",
         modality="image",
+        suite="images",
         primary="nelbo",
         unit="nats/pixel",
         metrics=IMAGE_METRICS,
@@ -36,7 +37,7 @@ class Digits(ImageTask):
         licence="CC BY 4.0",
         data=f"scikit-learn digits (UCI, E. Alpaydin and C. Kaynak), SHA-256 {SHA256}",
         population=1397,
-        shown=("class_entropy", "recall", "frechet", "classifier_error"),
+        shown=("diversity_ratio", "class_entropy", "recall", "frechet", "classifier_error"),
     )
 
     def split(self) -> ImageSplit:

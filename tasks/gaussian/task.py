@@ -34,6 +34,7 @@ class Gaussian(Task):
     card = TaskCard(
         title="Gaussian",
         modality="vector",
+        suite="theory",
         primary="w2",
         unit="squared distance",
         metrics={

@@ -49,6 +49,7 @@ class KernelDensity(Task):
     card = TaskCard(
         title="Kernel density",
         modality="vector",
+        suite="theory",
         primary="nll",
         unit="nats/point",
         metrics={

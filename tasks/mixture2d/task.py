@@ -52,6 +52,7 @@ class Mixture2D(Task):
     card = TaskCard(
         title="Mixture in the plane",
         modality="vector",
+        suite="theory",
         primary="w2",
         unit="squared distance",
         metrics={

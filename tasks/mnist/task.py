@@ -43,6 +43,7 @@ class MNIST(ImageTask):
     card = TaskCard(
         title="MNIST",
         modality="image",
+        suite="images",
         primary="nelbo",
         unit="nats/pixel",
         metrics=IMAGE_METRICS,
@@ -51,7 +52,7 @@ class MNIST(ImageTask):
         data=f"MNIST (Y. LeCun, C. Cortes and C. Burges) in grey levels 0..{SHAPE.levels}, "
         f"training images SHA-256 {SHA256}",
         population=60_000,
-        shown=("class_entropy", "recall", "frechet", "classifier_error"),
+        shown=("diversity_ratio", "class_entropy", "recall", "frechet", "classifier_error"),
     )
 
     def learner(self, rng: torch.Generator) -> Learner:

@@ -53,6 +53,7 @@ class MnistLabels(Task):
     card = TaskCard(
         title="MNIST labels",
         modality="labelled",
+        suite="images",
         primary="error",
         unit="share wrong",
         metrics={

@@ -50,6 +50,7 @@ class Regression(Task):
     card = TaskCard(
         title="Regression",
         modality="labelled",
+        suite="theory",
         primary="error",
         unit="squared error",
         metrics={

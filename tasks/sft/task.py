@@ -28,6 +28,7 @@ class SFT(TextTask):
     card = TaskCard(
         title="Instruction tuning",
         modality="tokens",
+        suite="language",
         primary="response_nll",
         unit="nats/token",
         metrics={
@@ -37,7 +38,7 @@ class SFT(TextTask):
         },
         supports=TEXT_SUPPORTS,
         data="by source",
-        shown=("distinct_3", "rare_recall"),
+        shown=("diversity_ratio", "rare_recall"),
     )
 
     def rows(self, texts: Splits, tokenizer: PreTrainedTokenizerFast) -> Corpus:
@@ -52,7 +53,7 @@ class SFT(TextTask):
             "tokens": int((present.sum(1) - kept["prompt_length"]).sum()),
             "bytes": sum(len(document.text.encode()) for document in texts.heldout),
         }
-        return HeldoutItems({"sft_response": items}, counts)
+        return HeldoutItems({"sft_response": items}, counts, kept)
 
     def scores(self, found: Mapping[str, Mapping[str, float]], counts: Mapping[str, int]) -> dict[str, float]:
         nll = -found["sft_response"]["perplexity"] * counts["documents"]

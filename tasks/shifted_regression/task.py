@@ -44,6 +44,7 @@ class ShiftedRegression(Task):
     card = TaskCard(
         title="Shifted regression",
         modality="labelled",
+        suite="theory",
         primary="error",
         unit="squared error",
         metrics={

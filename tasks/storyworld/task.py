@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
     from collapsebench.learners import CausalLM, GrammarLearner
-    from collapsebench.scoring import Suite
+    from collapsebench.scoring import Suite, Variety
 
 CLOZE, ENDINGS = 100, 4  # cloze questions, and endings to choose from
 
@@ -55,6 +55,7 @@ class Storyworld(Task):
     card = TaskCard(
         title="Storyworld",
         modality="tokens",
+        suite="language",
         primary="excess_nll",
         unit="nats/token",
         metrics={
@@ -69,7 +70,7 @@ class Storyworld(Task):
             **STATISTICS,
         },
         supports={"sites", "log_prob", "temperature", "top_k", "top_p", "site_weights", "verifier", "reward", "prior"},
-        shown=("tail_names", "distinct_3", "valid"),
+        shown=("diversity_ratio", "tail_names", "valid"),
     )
 
     def real(self, n: int, rng: torch.Generator) -> Corpus:
@@ -89,9 +90,10 @@ class Storyworld(Task):
         assert isinstance(learner, CausalLM)
         heldout_seed, sample_seed = torch.randint(2**62, (2,), generator=rng).tolist()
         samples = learner.sample(self.samples, torch.Generator().manual_seed(sample_seed), Decoding())
+        test = heldout(self, heldout_seed)
         return {
-            **heldout(self, heldout_seed).metrics(learner),
-            **sample_statistics(samples, start, PAD),
+            **test.metrics(learner),
+            **sample_statistics(samples, start, test.variety, PAD),
             "valid": float(self.verify(samples).double().mean()),
             "tail_names": float(torch.isin(rare_names(), names_given(samples["tokens"])).double().mean()),
         }
@@ -121,11 +123,13 @@ class Heldout:
         corpus: their tokens.
         exact_nll: their exact NLL, nats per token, the end of each story counted as a token.
         suite: the lm-eval tasks.
+        variety: of the texts.
     """
 
     corpus: Corpus
     exact_nll: float
     suite: Suite
+    variety: Variety
 
     def metrics(self, learner: CausalLM) -> dict[str, float]:
         """What a language model makes of them; without a rare name among them, its metric is absent."""
@@ -149,7 +153,8 @@ class Heldout:
 @lru_cache(maxsize=8)
 def heldout(task: Storyworld, seed: int) -> Heldout:
     """The held-out stories of an evaluation stream; made once per process, since every generation asks for them."""
-    from collapsebench.scoring import Suite
+    from collapsebench.learners import PAD
+    from collapsebench.scoring import Suite, variety
 
     corpus = task.real(task.heldout, torch.Generator().manual_seed(seed))
     exact_nll = -float(truth().log_prob(corpus).sum()) / truth().tokens(corpus)
@@ -158,7 +163,8 @@ def heldout(task: Storyworld, seed: int) -> Heldout:
         "storyworld_story": [{"story": " ".join(words)} for words in stories],
         "storyworld_cloze": [cloze(stories, place) for place in range(min(CLOZE, len(stories)))],
     }
-    return Heldout(corpus, exact_nll, Suite(Path(__file__).parent / "lm_eval", documents, tokenizer()))
+    suite = Suite(Path(__file__).parent / "lm_eval", documents, tokenizer())
+    return Heldout(corpus, exact_nll, suite, variety(corpus, PAD))
 
 
 def cloze(stories: list[list[str]], place: int) -> dict[str, object]:

@@ -35,6 +35,7 @@ class WikiText(TextTask):
     card = TaskCard(
         title="WikiText",
         modality="tokens",
+        suite="language",
         primary="nll",
         unit="nats/token",
         metrics={
@@ -45,7 +46,7 @@ class WikiText(TextTask):
         },
         supports=TEXT_SUPPORTS,
         data="by source",
-        shown=("perplexity", "distinct_3", "rare_recall"),
+        shown=("perplexity", "diversity_ratio", "rare_recall"),
     )
 
     ends = False
@@ -68,14 +69,17 @@ class WikiText(TextTask):
 
     def rows(self, texts: Splits, tokenizer: PreTrainedTokenizerFast) -> Corpus:
         tokens, _ = blocks(texts.train[0].text, tokenizer, self.context, self.population)
-        if not self.prompt:
-            return Corpus({"tokens": tokens})
-        return Corpus({"tokens": tokens, "prompt_length": torch.full((len(tokens),), self.prompt)})
+        return self._prompted(tokens)
 
     def questions(self, texts: Splits, tokenizer: PreTrainedTokenizerFast) -> HeldoutItems:
         tokens, spelt = blocks(texts.heldout[0].text, tokenizer, self.context, self.heldout)
         counts = {"tokens": tokens.numel(), "bytes": sum(len(text.encode()) for text in spelt)}
-        return HeldoutItems({"wikitext_block": [{"block": text} for text in spelt]}, counts)
+        return HeldoutItems({"wikitext_block": [{"block": text} for text in spelt]}, counts, self._prompted(tokens))
+
+    def _prompted(self, tokens: torch.Tensor) -> Corpus:
+        if not self.prompt:
+            return Corpus({"tokens": tokens})
+        return Corpus({"tokens": tokens, "prompt_length": torch.full((len(tokens),), self.prompt)})
 
     def scores(self, found: Mapping[str, Mapping[str, float]], counts: Mapping[str, int]) -> dict[str, float]:
         bits_per_byte = found["wikitext_block"]["bits_per_byte"]

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from collapsebench.scoring.image import KernelClassifier, class_entropy, frechet_distance, precision_recall
+from collapsebench.scoring.image import KernelClassifier, Spread, class_entropy, frechet_distance, precision_recall
 
 
 def column(*values: float) -> torch.Tensor:
@@ -55,3 +55,32 @@ def test_kernel_classifier_learns_exclusive_or() -> None:
 def test_kernel_classifier_of_identical_images_prefers_the_frequent_label() -> None:
     blank = torch.zeros(3, 5)
     assert KernelClassifier(blank, torch.tensor([2, 2, 1]), classes=3).predict(blank).tolist() == [2, 2, 2]
+
+
+def test_spread_by_hand() -> None:
+    """Real images at 0, 1 and 2 have the median distance 1: k² is e^-8 for neighbours and e^-32 for the ends."""
+    spread = Spread(column(0, 1, 2))
+    real = 9 / (3 + 4 * math.exp(-8) + 2 * math.exp(-32))
+    assert spread.effective_number(column(0, 1, 2)) == pytest.approx(real)
+    assert spread.effective_number(column(5, 5, 5)) == pytest.approx(1)
+    assert spread.effective_number(column(0, 0, 9, 9)) == pytest.approx(2)
+    assert spread.ratio(column(0, 0, 9)) == pytest.approx(9 / 5 / real)
+
+
+def test_repeated_images_are_narrow_and_specks_are_noise() -> None:
+    rng = torch.Generator().manual_seed(0)
+    kinds = torch.randn(5, 64, generator=rng)
+
+    def images(n: int) -> torch.Tensor:
+        return kinds[torch.arange(n) % 5] + 0.8 * torch.randn(n, 64, generator=rng)
+
+    spread, sample = Spread(images(200)), images(200)
+    assert spread.ratio(sample) == pytest.approx(1, abs=0.1)
+    assert spread.ratio(sample[:1].expand(200, -1)) < 0.1
+    assert 0.1 < spread.ratio(sample[:10].repeat(20, 1)) < 0.7
+    assert spread.ratio(sample + 0.5 * torch.randn(200, 64, generator=rng)) > 1.3
+
+
+def test_images_of_which_most_are_equal_have_no_spread() -> None:
+    with pytest.raises(ValueError, match="equal"):
+        Spread(torch.zeros(4, 3))

@@ -87,9 +87,63 @@ def test_prompts_do_not_count():
     assert text.nll_per_token(Uniform(), prompted, 0).tolist() == pytest.approx([math.log(8)] * 2)
 
 
+def test_the_expected_number_of_distinct_outcomes_by_hand():
+    """Of two a and one b, two draws hold b with probability 2/3, and one outcome else; three draws hold both."""
+    counts = torch.tensor([2, 1])
+    assert [text.rarefied(counts, m) for m in (1, 2, 3)] == pytest.approx([1, 5 / 3, 2])
+    few = torch.tensor([3, 1, 1, 1])
+    drawn = torch.stack([torch.tensor([0, 0, 0, 1, 2, 3])[torch.randperm(6)[:3]] for _ in range(4000)])
+    distinct = torch.tensor([float(len(row.unique())) for row in drawn])
+    assert abs(text.rarefied(few, 3) - distinct.mean()) < 4 * distinct.std() / math.sqrt(4000)
+
+
+def test_diversity_of_two_small_texts_by_hand():
+    """abcd has match lengths 1 1 1 1 and one 4-gram; abab 1 1 3 2 and one."""
+    real, looped = (text.variety(Corpus({"tokens": torch.tensor([row])}), 0) for row in ([3, 4, 5, 6], [3, 4, 3, 4]))
+    logs = [math.log2(place + 1) for place in (1, 2, 3, 4)]
+    rate = 4 / sum(1 / log for log in logs), 4 / sum(match / log for match, log in zip((1, 1, 3, 2), logs, strict=True))
+    assert looped.relative_to(real) == pytest.approx({"diversity_ratio": rate[1] / rate[0], "distinct_4_ratio": 1})
+    assert real.relative_to(real) == {"diversity_ratio": 1, "distinct_4_ratio": 1}
+    nothing = text.variety(Corpus({"tokens": torch.zeros(2, 4, dtype=torch.int64)}), 0)
+    assert nothing.relative_to(real) == {"diversity_ratio": 0, "distinct_4_ratio": 0}
+
+
+def walks(n: int, seed: int) -> torch.Tensor:
+    """Texts of 40 tokens, each one of three that may follow the token before it."""
+    rng = torch.Generator().manual_seed(seed)
+    steps = torch.randint(1, 4, (n, 40), generator=rng)
+    return steps.cumsum(1) % 50 + 3
+
+
+def of(tokens: torch.Tensor) -> text.Variety:
+    return text.variety(Corpus({"tokens": tokens}), 0)
+
+
+def test_texts_of_one_law_are_as_diverse_as_each_other():
+    ratios = of(walks(300, 1)).relative_to(of(walks(200, 2)))
+    assert ratios == pytest.approx({"diversity_ratio": 1, "distinct_4_ratio": 1}, abs=0.03)
+
+
+def test_repeating_one_text_is_narrow_and_errors_are_noise():
+    real, tokens = of(walks(200, 2)), walks(200, 1)
+    assert all(ratio < 0.1 for ratio in of(tokens[:1].expand(200, -1)).relative_to(real).values())
+    few = of(tokens[torch.randint(20, (200,), generator=torch.Generator().manual_seed(5))]).relative_to(real)
+    assert 0.1 < few["diversity_ratio"] < 0.7
+    wrong = torch.rand(tokens.shape, generator=torch.Generator().manual_seed(3)) < 0.2
+    noisy = torch.where(wrong, torch.randint(3, 53, tokens.shape, generator=torch.Generator().manual_seed(4)), tokens)
+    assert of(noisy).relative_to(real)["diversity_ratio"] > 1.3
+
+
+def test_the_diversity_of_answers_does_not_count_their_prompts():
+    tokens, prompts = walks(100, 1), torch.randint(3, 53, (100, 20))
+    both = Corpus({"tokens": torch.cat([prompts, tokens], 1), "prompt_length": torch.full((100,), 20)})
+    assert text.variety(both, 0).relative_to(of(tokens)) == {"diversity_ratio": 1, "distinct_4_ratio": 1}
+
+
 def test_all_statistics_of_a_set_of_samples():
     samples, real = Corpus({"tokens": ROWS}), Corpus({"tokens": torch.tensor([[3, 3, 3, 3], [4, 4, 5, 6]])})
-    found = text.sample_statistics(samples, Start(real, Uniform), pad=0)
+    found = text.sample_statistics(samples, Start(real, Uniform), text.variety(samples, 0), pad=0)
+    assert found["diversity_ratio"] == found["distinct_4_ratio"] == 1
     assert found.keys() == text.STATISTICS.keys()
     assert found["distinct_1"] == pytest.approx(3 / 7)
     assert found["length"] == 3.5

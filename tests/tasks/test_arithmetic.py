@@ -59,6 +59,24 @@ def test_every_metric_of_the_card_is_measured_and_the_held_out_lines_stay() -> N
     assert torch.equal(torch.get_rng_state(), before)
 
 
+def test_expected_questions_by_hand() -> None:
+    """Two operands with p = 4/7 and 3/7: in one line one question, in very many all four."""
+    task = arithmetic(max_operand=2)
+    assert task.distinct_questions(1) == pytest.approx(1)
+    assert task.distinct_questions(2) == pytest.approx(2 - (16**2 + 2 * 12**2 + 9**2) / 49**2)
+    assert task.distinct_questions(10_000) == pytest.approx(4)
+
+
+def test_real_lines_ask_as_many_questions_as_expected_and_narrow_or_noisy_ones_do_not() -> None:
+    task = arithmetic()
+    real = task.real(1000, stream("real", "arithmetic", 0))["tokens"]
+    noise = torch.randint(3, 15, real.shape, generator=stream("noise", "arithmetic", 0))
+    ratios = [task._sample_metrics(rows)["diversity_ratio"] for rows in (real, real[:1].expand(1000, -1), noise)]
+    assert ratios[0] == pytest.approx(1, abs=0.08)
+    assert ratios[1] == pytest.approx(1 / task.distinct_questions(1000))
+    assert ratios[2] > 1.2
+
+
 def test_without_seen_questions_their_metric_is_absent() -> None:
     task = arithmetic(max_operand=10, heldout=30)
     learner = task.learner(stream("init", "arithmetic", 0))

@@ -13,3 +13,11 @@ DOWNLOADED = {"babistories", "mnist", "mnist_labels", "sft", "wikitext"}
 def test_a_task_keeps_its_contract(name):
     for result in task_results(TASKS.get(name)):
         assert result.passed, f"{name}: {result.name}: {result.sentence} {result.detail}"
+
+
+@pytest.mark.parametrize("name", TASKS.names())
+def test_a_task_of_text_or_images_says_how_diverse_its_samples_are(name):
+    card = TASKS.get(name).card
+    assert card.suite != "own"
+    samples_are_judged = card.suite == "language" or card.modality == "image"
+    assert samples_are_judged == ("diversity_ratio" in card.metrics) == ("diversity_ratio" in card.shown)

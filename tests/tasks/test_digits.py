@@ -5,6 +5,7 @@ import torch
 
 from collapsebench import Corpus, Decoding, FitConfig, Learner, PluginError, Start, Task
 from collapsebench.core.task import TASKS
+from collapsebench.scoring import Spread
 
 
 def rng(seed: int = 0) -> torch.Generator:
@@ -86,6 +87,17 @@ def test_evaluation_gives_every_metric_of_the_card_and_repeats(digits: Task, cor
     assert 0 < metrics["nelbo"] < 2
     assert metrics["classifier_error"] < 0.3
     assert metrics["class_entropy"] <= math.log(10) + 1e-6
+
+
+def test_real_images_are_as_diverse_as_held_out_ones_and_repeated_or_speckled_ones_are_not(digits: Task) -> None:
+    train, test = digits.split()
+    spread = Spread(test["image"])
+    images = train["image"][:: len(train) // len(test)][: len(test)]
+    specks = torch.rand(images.shape, generator=rng(1)) < 0.05
+    speckled = torch.where(specks, torch.randint(0, 17, images.shape, generator=rng(2)).to(torch.uint8), images)
+    assert spread.ratio(images) == pytest.approx(1, abs=0.1)
+    assert spread.ratio(images[:20].repeat(20, 1)) < 0.3
+    assert spread.ratio(speckled) > 1.4
 
 
 def test_training_helps_and_one_generation_of_replacement_hurts(digits: Task, corpus: Corpus, model: Learner) -> None:

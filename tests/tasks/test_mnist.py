@@ -7,10 +7,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from collapsebench import Context, Corpus, DataError, Decoding, FitConfig, PluginError, Start, data, scoring
-from collapsebench.core.access import Access
-from collapsebench.core.context import RealSource, Sizes, Stand
-from collapsebench.core.costs import Costs
+from collapsebench import Corpus, DataError, Decoding, FitConfig, PluginError, Start, data, scoring
 from collapsebench.core.files import cache_folder
 from collapsebench.core.task import TASKS
 from collapsebench.data import FOLDER, DataFile, mnist
@@ -146,20 +143,6 @@ def test_a_verifier_that_wants_confidence_keeps_what_the_classifier_is_sure_of(f
     middle = float(best[agrees].median())
     assert task(confidence=middle).verify(faint).equal(agrees & (best >= middle))
     assert task(confidence=middle).verify(faint).sum() < agrees.sum()
-
-
-def test_a_noisy_verifier_keeps_right_ones_at_phi_and_wrong_ones_at_psi(fake):
-    real = task().real(600, rng())
-    wrong = real.with_columns(label=(real["label"] + 1) % 10)
-    ctx = context()
-    shares = [ctx.verify(rows, phi=0.8, psi=0.3).double().mean().item() for rows in (real, wrong)]
-    assert shares == pytest.approx([0.8, 0.3], abs=4 * math.sqrt(0.24 / 600))
-
-
-def context() -> Context:
-    """What a method sees of this task, as far as it needs no model."""
-    source, access = RealSource(task(), 600, seed=0), Access("judging", {"verifier"})
-    return Context(Stand(1, *[None] * 5), Sizes(600, 600, 600), source, access, Costs())
 
 
 def test_the_reward_is_the_favourites_probability_times_gamma(fake, module):

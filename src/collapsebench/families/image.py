@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import torch
@@ -16,12 +17,15 @@ from ..learners.image.shape import ImageShape
 
 if TYPE_CHECKING:
     from ..learners.gradient import Optimizer
+    from ..scoring.image import Spread
     from ..scoring.judge import Classifier
 
 IMAGE_METRICS = {
     "nelbo": "negative evidence lower bound of held-out real images and their labels",
     "classifier_error": "error on real images of a classifier trained on the model's samples and labels",
     "label_agreement": "share of samples in which the fixed classifier sees the label that the model gave them",
+    "diversity_ratio": "effective number of different samples over that of held-out images: 1 is real, less narrow, "
+    "more noise",
     "class_entropy": "entropy of the classes that the fixed classifier sees in samples, nats",
     "frechet": "squared Fréchet distance of samples and held-out images in the fixed classifier's features",
     "precision": "share of samples on the manifold of held-out images, in these features",
@@ -120,6 +124,7 @@ class ImageTask(Task):
             "nelbo": nelbo,
             "classifier_error": _share(student.predict(self._grey(test)) != test["label"]),
             "label_agreement": _share(seen == samples["label"]),
+            "diversity_ratio": _spread(test).ratio(samples["image"]),
             "class_entropy": class_entropy(seen, classes),
             "frechet": frechet_distance(real, generated),
             "precision": precision,
@@ -162,6 +167,14 @@ def evenly_spaced(labels: torch.Tensor, classes: int, each: int) -> torch.Tensor
         rows = (labels == label).nonzero().squeeze(1)
         chosen[rows[torch.arange(each) * len(rows) // each]] = True
     return chosen
+
+
+@lru_cache(maxsize=2)
+def _spread(heldout: Corpus) -> Spread:
+    """Of the held-out images, which every evaluation asks for."""
+    from ..scoring.image import Spread
+
+    return Spread(heldout["image"])
 
 
 def _share(outcomes: torch.Tensor) -> float:

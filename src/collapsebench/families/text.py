@@ -247,7 +247,7 @@ class TextTask(Task):
         model, tokenizer = learner.language_model()
         return {
             **self.scores(self.data.suite.score(model), self.data.counts),
-            **sample_statistics(samples, start, tokenizer.pad_token_id, self.data.spelt),
+            **sample_statistics(samples, start, self.data.variety, tokenizer.pad_token_id, self.data.spelt),
         }
 
     @override
@@ -269,6 +269,7 @@ def _prepare(task: TextTask, n: int, state: bytes, folder: str | None) -> Prepar
     """As `TextTask.prepared`, for the stream in this state; `folder` is where data are looked for."""
     from ..learners.lm.tokenizer import check_same_tokenizer, load_tokenizer
     from ..scoring.lm_eval.suite import Suite
+    from ..scoring.text import variety
 
     texts = task.texts()
     rng = torch.Generator()
@@ -284,6 +285,7 @@ def _prepare(task: TextTask, n: int, state: bytes, folder: str | None) -> Prepar
             f"Dataset '{task.source}' gives {len(rows)} examples of {task.context} tokens, not {task.population}.",
             "Set the task's population lower, or its context shorter.",
         )
-    items, counts = task.questions(texts, tokenizer)
-    suite = Suite(Path(inspect.getfile(type(task))).parent / "lm_eval", items, tokenizer)
-    return PreparedText(tokenizer, rows, suite, counts)
+    heldout = task.questions(texts, tokenizer)
+    suite = Suite(Path(inspect.getfile(type(task))).parent / "lm_eval", heldout.items, tokenizer)
+    compared = heldout.texts.select(torch.arange(min(task.samples, len(heldout.texts))))
+    return PreparedText(tokenizer, rows, suite, heldout.counts, variety(compared, tokenizer.pad_token_id))

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
     from ..scoring.lm_eval.suite import Item, Suite
+    from ..scoring.text import Variety
 
 
 class HeldoutItems(NamedTuple):
@@ -21,10 +22,12 @@ class HeldoutItems(NamedTuple):
     Args:
         items: test items by name of the lm-eval task, whose YAML stands in the task's folder.
         counts: sizes of them by name, for units that lm-eval does not have.
+        texts: them as rows, with which samples are compared.
     """
 
     items: Mapping[str, Sequence[Item]]
     counts: Mapping[str, int]
+    texts: Corpus
 
 
 class PreparedText(NamedTuple):
@@ -35,12 +38,14 @@ class PreparedText(NamedTuple):
         rows: every real example, in a fixed order.
         suite: the held-out items, ready to be scored.
         counts: of them, as in `HeldoutItems`.
+        variety: of as many held-out texts as samples.
     """
 
     tokenizer: PreTrainedTokenizerFast
     rows: Corpus
     suite: Suite
     counts: Mapping[str, int]
+    variety: Variety
 
     def prompts(self, n: int, rng: torch.Generator, first: Corpus | None = None) -> Corpus | None:
         """The prompts of `first`, in its order and again from the start after the last; without it, of random examples.

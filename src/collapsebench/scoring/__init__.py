@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .distribution import w2_between_samples as w2_between_samples
     from .distribution import w2_to_standard_normal as w2_to_standard_normal
     from .image import KernelClassifier as KernelClassifier
+    from .image import Spread as Spread
     from .image import class_entropy as class_entropy
     from .image import frechet_distance as frechet_distance
     from .image import precision_recall as precision_recall
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
     from .judge import fixed_classifier as fixed_classifier
     from .lm_eval.suite import Suite as Suite
     from .text import STATISTICS as STATISTICS
+    from .text import Variety as Variety
     from .text import ngram_counts as ngram_counts
     from .text import nll_per_token as nll_per_token
     from .text import sample_statistics as sample_statistics
+    from .text import variety as variety
 else:
     __getattr__, __dir__ = exports(__name__)

@@ -59,6 +59,40 @@ def precision_recall(real: torch.Tensor, generated: torch.Tensor, k: int = 3) ->
     return float(on_real.double().mean()), float(on_generated.double().mean())
 
 
+class Spread:
+    """How many different images there are in a set: the Vendi score of order 2 (Pasarkar & Dieng, arXiv:2310.12952).
+
+    1 / mean k² over all pairs of images, k = exp(−4 d² / s²) for a pair at the distance d: n identical images count
+    as one, n of which none resembles another as n. Rarer images count less than in the score of order 1, which needs
+    the eigenvalues of all k.
+
+    Args:
+        real: images `[n, d]`; s is the median distance between two of them.
+
+    Raises:
+        ValueError: more than half of the pairs of images are equal.
+    """
+
+    def __init__(self, real: torch.Tensor) -> None:
+        distances = torch.nn.functional.pdist(real.double())
+        self._scale = float(distances.median())
+        if not self._scale > 0:
+            raise ValueError("Most of the images are equal.")
+        self._real = self.effective_number(real)
+
+    def effective_number(self, images: torch.Tensor) -> float:
+        """How many different images there are in `[n, d]`, from 1 to n."""
+        rows = images.double() / self._scale
+        return 1.0 / float((-8 * torch.cdist(rows, rows).square()).exp().mean())
+
+    def ratio(self, images: torch.Tensor) -> float:
+        """The effective number among as many images as real ones over that of the real ones.
+
+        1 is real, below is narrow, above is noise: specks make images of one class as different as those of two.
+        """
+        return self.effective_number(images) / self._real
+
+
 def class_entropy(labels: torch.Tensor, classes: int) -> float:
     """Shannon entropy of the frequencies of labels `[n]`, nats: log(classes) when all are equally frequent."""
     return float(torch.special.entr(torch.bincount(labels, minlength=classes) / len(labels)).sum())

@@ -1,19 +1,23 @@
 """What a set of sampled texts looks like: diversity, concentration, rare words, surprise under a fixed prior.
 
-A number on held-out text alone does not show collapse: in continual training on its own output, a model's
-perplexity moved by 4 % while distinct-4 fell from .92 to .04 (Drayson et al., arXiv:2502.15654).
+A number on held-out text alone does not show collapse: in a public log of Pythia-160m, trained on its own output for
+ten generations, the perplexity on real text moves by 4 % while distinct-4 falls from .92 to .04.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from ..core.seeds import generator
+from .entropy_rate import running_match_lengths
 
 if TYPE_CHECKING:
     from ..core.corpus import Corpus
@@ -33,6 +37,8 @@ PERCENTILES = (5, 25, 50, 75, 95)
 """Of the samples' NLL per token under M_0."""
 
 STATISTICS: dict[str, str] = {
+    "diversity_ratio": "entropy rate of the samples over that of held-out text: 1 is real, less narrow, more noise",
+    "distinct_4_ratio": "distinct 4-grams in the samples over those in as much held-out text",
     **{f"distinct_{n}": f"distinct {n}-grams of the samples' tokens as a share of all" for n in (1, 2, 3, 4)},
     "self_bleu": f"mean BLEU (sacrebleu, 0 to 1) of {COMPARED} samples, each against all the others",
     "entropy": "entropy of the samples' token frequencies, nats",
@@ -47,12 +53,15 @@ Texts: TypeAlias = "Callable[[torch.Tensor], Sequence[str]]"
 """Decodes a token matrix `[n, L]`."""
 
 
-def sample_statistics(samples: Corpus, start: Start, pad: int, texts: Texts | None = None) -> dict[str, float]:
+def sample_statistics(
+    samples: Corpus, start: Start, heldout: Variety, pad: int, texts: Texts | None = None
+) -> dict[str, float]:
     """Every statistic of `STATISTICS`.
 
     Args:
         samples: column `tokens` int64 `[n, L]`; with a column `prompt_length`, prompts are left out of all statistics.
         start: D_0, for its rare words, and M_0, the fixed prior.
+        heldout: of held-out real texts, about as many as there are samples.
         pad: the padding token.
         texts: decodes tokens, so that rare words are words; without it they are tokens.
     """
@@ -60,6 +69,7 @@ def sample_statistics(samples: Corpus, start: Start, pad: int, texts: Texts | No
     surprise = nll_per_token(start.model, samples, pad)
     spread = surprise.quantile(torch.tensor(PERCENTILES, dtype=surprise.dtype) / 100).tolist()
     return {
+        **variety(samples, pad).relative_to(heldout),
         **{f"distinct_{n}": distinct(tokens, n, pad) for n in (1, 2, 3, 4)},
         "self_bleu": self_bleu(rows_without(chosen(tokens, COMPARED), pad)),
         "entropy": entropy(ngram_counts(tokens, 1, pad)),
@@ -131,6 +141,47 @@ def entropy(counts: torch.Tensor) -> float:
     """Entropy, nats, of outcomes with these counts `[k]`, each at least 1; 0 if there are none."""
     shares = counts.double() / max(1, int(counts.sum()))
     return float(-(shares * shares.log()).sum()) + 0.0
+
+
+def rarefied(counts: torch.Tensor, m: int) -> float:
+    """Expected number of distinct outcomes among m of the N = Σ counts, drawn without replacement (Hurlbert, 1971).
+
+    Σ 1 − C(N − c, m) / C(N, m) over the counts c `[k]`. Sets of different sizes compare at one m.
+    """
+    total = int(counts.sum())
+    others = total - counts.double()
+    log_ways = torch.lgamma(others + 1) - torch.lgamma(others - m + 1)  # −inf where the others are fewer than m
+    return float(len(counts) - (log_ways - math.lgamma(total + 1) + math.lgamma(total - m + 1)).exp().sum())
+
+
+class Variety(NamedTuple):
+    """What the diversity of some texts is computed from.
+
+    matches: `running_match_lengths` of all tokens, one text after another, float64 `[tokens]`.
+    grams: how often each distinct 4-gram occurs, int64 `[k]`.
+    """
+
+    matches: NDArray[np.float64]
+    grams: torch.Tensor
+
+    def relative_to(self, real: Variety) -> dict[str, float]:
+        """`diversity_ratio` and `distinct_4_ratio` of these texts, each at the size of the smaller set; 0 for none.
+
+        The first is a ratio of entropy rates. Texts that repeat each other, or themselves, fall below 1; errors that
+        no real text holds lift it above 1, where more distinct n-grams look like a gain.
+        """
+        tokens = min(len(self.matches), len(real.matches))
+        grams = min(int(self.grams.sum()), int(real.grams.sum()))
+        return {
+            "diversity_ratio": float(real.matches[tokens - 1] / self.matches[tokens - 1]) if tokens else 0.0,
+            "distinct_4_ratio": rarefied(self.grams, grams) / rarefied(real.grams, grams) if grams else 0.0,
+        }
+
+
+def variety(corpus: Corpus, pad: int) -> Variety:
+    """Of the texts in the column `tokens` `[n, L]`, ends included, prompts and padding left out."""
+    tokens = answers(corpus, pad)
+    return Variety(running_match_lengths(tokens[tokens != pad].numpy()), ngram_counts(tokens, 4, pad))
 
 
 def self_bleu(rows: Sequence[tuple[int, ...]]) -> float:
