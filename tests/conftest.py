@@ -28,6 +28,7 @@ from collapsebench.loop.cell import CellSpec
 from collapsebench.loop.plan import build_cell
 from collapsebench.loop.protocol import Protocol
 from collapsebench.loop.store import Store
+from collapsebench.loop.world import CURVE
 from collapsebench.testing import Toy
 from collapsebench.testing.toy import Mean, SteppedMean
 
@@ -118,11 +119,16 @@ def make_protocol():
 
 @pytest.fixture
 def make_spec(toy, make_protocol):
-    """A cell in plain data: `make_spec("replace", "toy", world="preserve", generations=3, rules={...}, param=...)`."""
+    """A cell in plain data: `make_spec("replace", "toy", generations=3, rules={...}, param=...)`.
+
+    A world is the name of a kind or `{name: what a protocol file writes below it}`.
+    """
 
     def make(method="replace", task="toy", seed=0, world="preserve", generations=3, rules=None, **params):
-        text = make_protocol(rules, generations=generations).model_dump_json()
-        return CellSpec(text, task, world, method, params, seed, (str(TOY),))
+        worlds = world if isinstance(world, dict) else {"preserve": {}} if world == CURVE else {world: {}}
+        text = make_protocol({"worlds": worlds, **(rules or {})}, generations=generations).model_dump_json()
+        name = world if isinstance(world, str) else next(iter(world))
+        return CellSpec(text, task, name, method, params, seed, (str(TOY),))
 
     return make
 

@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from collapsebench.core.errors import PluginError, ProtocolError, UsageError
-from collapsebench.loop.plan import REFERENCES, build_cell, check_start, enumerate_cells
+from collapsebench.loop.plan import build_cell, check_start, enumerate_cells
 from collapsebench.loop.plugins import make_method
 
 
@@ -11,8 +11,8 @@ def test_a_run_has_the_references_once_and_every_seed(toy, make_protocol):
     methods = [make_method("toy_blend", {}), make_method("replace", {}), make_method("toy_blend", {"share": "0.25"})]
     cells = enumerate_cells(make_protocol(), methods, ["toy"])
 
-    lineup = [cell.method.label for cell in cells if cell.seed == 0]
-    assert lineup == [*REFERENCES, "toy_blend", "toy_blend(share=0.25)"]
+    lineup = [cell.method.label for cell in cells if (cell.seed, cell.world_name) == (0, "preserve")]
+    assert lineup == [*references("preserve"), "toy_blend", "toy_blend(share=0.25)"]
     assert [cell.seed for cell in cells if cell.method.name == "replace"] == [0, 1]
     assert {cell.task.name for cell in cells} == {"toy"}
 

@@ -13,7 +13,14 @@ from collapsebench.loop.store import StageNote, Store
 
 COSTS = Costs(real_examples=4).to_dict()
 RECORD = GenerationRecord(
-    t=0, metrics={"error": 0.5}, costs=COSTS, rows=4, real_share=1.0, log={}, seconds={"fit": 0.1}
+    t=0,
+    metrics={"error": 0.5},
+    costs=COSTS,
+    rows=4,
+    real_share=1.0,
+    synthetic_share=0.0,
+    log={},
+    seconds={"fit": 0.1},
 )
 
 
