@@ -14,11 +14,12 @@ seeds: 3
 average_last: 2
 limits: {candidates: 2}
 tasks:
-  gaussian: {n: 100, params: {d: 3}}
+  gaussian: {n: 100, params: {d: 3}, worlds: {preserve: {}}}
   arithmetic:
     n: 64
-    synthetic: 32
-    generations: 2
+    worlds:
+      preserve: {m: 32, generations: 2}
+      dirty: {kind: purify, alpha: 0.1, missed: 0}
     start: previous
     budget: {steps: 10, batch: 8}
     limits: {fresh_real: 0.5}
@@ -30,9 +31,9 @@ def test_rules_are_resolved_from_the_task_and_the_protocol():
 
     gaussian, arithmetic = protocol.rules("gaussian"), protocol.rules("arithmetic")
 
-    assert (gaussian.generations, gaussian.n, gaussian.synthetic, gaussian.start) == (4, 100, 100, "scratch")
+    assert (gaussian.n, gaussian.start, list(gaussian.worlds)) == (100, "scratch", ["preserve"])
     assert (gaussian.params, gaussian.limits.candidates) == ({"d": 3}, 2)
-    assert (arithmetic.generations, arithmetic.n, arithmetic.synthetic, arithmetic.start) == (2, 64, 32, "previous")
+    assert (arithmetic.n, arithmetic.start, list(arithmetic.worlds)) == (64, "previous", ["preserve", "dirty"])
     assert (arithmetic.budget.steps, arithmetic.budget.epochs, arithmetic.budget.batch) == (10, None, 8)
     assert (arithmetic.limits.fresh_real, arithmetic.limits.candidates) == (0.5, 8)
 
@@ -45,6 +46,21 @@ def test_rules_are_resolved_from_the_task_and_the_protocol():
         ("n: 100", "n: -100", "tasks.gaussian.n: Input should be greater than 1"),
         ("n: 100", "n: many", "tasks.gaussian.n: Input should be a valid integer"),
         ("n: 100, ", "", "tasks.gaussian.n: Field required"),
+        ("alpha: 0.1", "alpha: 1.5", "tasks.arithmetic.worlds.dirty.alpha: Input should be less than or equal to 1"),
+        ("alpha: 0.1", "alpha: -0.5", "tasks.arithmetic.worlds.dirty.alpha: Input should be greater than or equal to"),
+        ("alpha: 0.1", "k: 0", "tasks.arithmetic.worlds.dirty.k: Input should be greater than 0"),
+        ("alpha: 0.1", "m: 5", "tasks.arithmetic.worlds.dirty.m: unknown key"),
+        ("missed: 0", "missed: 2", "tasks.arithmetic.worlds.dirty.missed: Input should be less than or equal to 1"),
+        ("missed: 0", "phi: 0", "tasks.arithmetic.worlds.dirty.phi: Input should be greater than 0"),
+        ("kind: purify", "kind: purefy", "tasks.arithmetic.worlds.dirty: Input tag 'purefy'"),
+        ("kind: purify, ", "", "tasks.arithmetic.worlds.dirty: Input tag 'dirty'"),
+        ("dirty:", "curve:", "tasks.arithmetic.worlds: Value error, 'curve' is the world of the learning curve"),
+        ("dirty:", "'dirty world':", "tasks.arithmetic.worlds.dirty world"),
+        ("worlds: {preserve: {}}", "worlds: {}", "tasks.gaussian.worlds: Dictionary should have at least 1 item"),
+        ("worlds: {preserve: {}}", "worlds: 5", "tasks.gaussian.worlds: Input should be a valid dictionary"),
+        ("worlds: {preserve: {}}", "worlds: {preserve: 5}", "tasks.gaussian.worlds.preserve: Input should be"),
+        (", generations: 2", ", generations: 0", "tasks.arithmetic.worlds.preserve.generations: Input should be gre"),
+        ("n: 64", "n: 64\n    synthetic: 32", "tasks.arithmetic.synthetic: unknown key"),
         ("seeds: 3", "seeds: 0", "seeds: Input should be greater than 0"),
         ("fresh_real: 0.5", "fresh_real: -1", "tasks.arithmetic.limits.fresh_real: Input should be greater"),
         ("candidates: 2", "candidates: .inf", "limits.candidates: Input should be a finite number"),
@@ -92,6 +108,39 @@ def test_what_is_not_a_mapping_in_yaml_is_refused_in_one_line(text):
     assert "\n" not in error.value.message
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "task"),
+    [
+        (", worlds: {preserve: {}}", "", "gaussian"),
+        (", worlds: {preserve: {}}", ", synthetic: 50, generations: 3", "gaussian"),
+        (
+            "    worlds:\n      preserve: {m: 32, generations: 2}\n      dirty: {kind: purify, alpha: 0.1, missed: 0}\n",
+            "    synthetic: 32\n",
+            "arithmetic",
+        ),
+    ],
+)
+def test_a_file_of_the_time_before_worlds_is_told_what_to_write(old, new, task):
+    with pytest.raises(ProtocolError) as error:
+        parse_protocol(TEXT.replace(old, new), "old.yaml")
+    assert error.value.message == f"Protocol old.yaml: tasks.{task} has no `worlds`, as in files of an older version."
+    assert "`worlds: {preserve: {}}`" in error.value.hint
+    assert "`synthetic: M` is `preserve: {m: M}` now" in error.value.hint
+    assert error.value.exit_code == 3
+
+
+def test_the_average_is_over_generations_that_every_world_but_a_mix_has():
+    mixed = TEXT.replace("worlds: {preserve: {}}", "worlds: {preserve: {}, mix: {}}")
+    assert parse_protocol(mixed, "mine.yaml").world("gaussian", "mix").generations == 1
+    with pytest.raises(ProtocolError, match="average_last: at most the number of generations, 1"):
+        parse_protocol(mixed.replace("generations: 2", "generations: 1"), "mine.yaml")
+
+
+def test_a_misspelt_key_is_named_rather_than_an_old_file_suspected():
+    with pytest.raises(ProtocolError, match=r"tasks\.gaussian\.wolds: unknown key"):
+        parse_protocol(TEXT.replace("worlds: {preserve: {}}", "wolds: {preserve: {}}"), "mine.yaml")
+
+
 def test_a_protocol_without_tasks_is_refused():
     with pytest.raises(ProtocolError, match="name at least one task"):
         parse_protocol(TEXT.partition("tasks:")[0] + "tasks: {}", "mine.yaml")
@@ -108,11 +157,17 @@ def test_the_digest_depends_on_the_rules_and_not_on_words_or_layout():
         return parse_protocol(text, "mine.yaml").digest()
 
     same = TEXT.replace("A protocol of mine.", "Other words.").replace(
-        "{n: 100, params: {d: 3}}", "{params: {d: 3}, n: 100}"
+        "{n: 100, params: {d: 3}, ", "{params: {d: 3}, n: 100, "
     )
     assert digest(same) == digest(TEXT)
-    changes = {"version: 2": "version: 3", "seeds: 3": "seeds: 4", "steps: 10": "steps: 11", "{d: 3}": "{d: 4}"}
-    assert len({digest(TEXT.replace(*change)) for change in changes.items()} | {digest(TEXT)}) == 5
+    changes = {
+        "version: 2": "version: 3",
+        "seeds: 3": "seeds: 4",
+        "steps: 10": "steps: 11",
+        "{d: 3}": "{d: 4}",
+        "alpha: 0.1": "k: 5",
+    }
+    assert len({digest(TEXT.replace(*change)) for change in changes.items()} | {digest(TEXT)}) == 6
 
 
 def test_the_rules_of_a_task_have_their_own_digest():
@@ -120,6 +175,8 @@ def test_the_rules_of_a_task_have_their_own_digest():
     renamed = parse_protocol(TEXT.replace("seeds: 3", "seeds: 9"), "mine.yaml")
     assert protocol.rules("gaussian").digest() == renamed.rules("gaussian").digest()
     assert protocol.rules("gaussian").digest() != protocol.rules("arithmetic").digest()
+    dirtier = parse_protocol(TEXT.replace("alpha: 0.1", "alpha: 0.05"), "mine.yaml")  # worlds have digests of their own
+    assert protocol.rules("arithmetic").digest() == dirtier.rules("arithmetic").digest()
 
 
 def test_a_protocol_survives_the_trip_to_a_worker():
@@ -135,7 +192,7 @@ def test_shipped_protocols_load_by_name():
     for name in shipped_protocols():
         protocol = load_protocol(name)
         assert protocol.name == name
-        assert all(protocol.rules(task).n > 0 for task in protocol.tasks)
+        assert all(protocol.rules(task).worlds for task in protocol.tasks)
 
 
 def test_a_users_protocol_loads_by_path(tmp_path):

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import yaml
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_core import from_json
+from pydantic_core import ErrorDetails, from_json
 from typing_extensions import override
 
 from ..core.errors import ProtocolError, unknown_name
@@ -79,8 +79,8 @@ class TaskRules(_TaskEntry):
 class Protocol(Rules):
     """A whole protocol file.
 
-    `average_last` says how many of the last generations the scored loss is averaged over; `seeds` are
-    0, 1, ..., seeds - 1.
+    `average_last` says how many of the last generations the scored loss is averaged over, but in a world of kind
+    `mix`, which has one; `seeds` are 0, 1, ..., seeds - 1.
     """
 
     name: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
@@ -96,8 +96,10 @@ class Protocol(Rules):
     def _sane(self) -> Protocol:
         if not self.tasks:
             raise ValueError("tasks: name at least one task")
-        if self.average_last > self.generations:
-            raise ValueError(f"average_last: at most the number of generations, {self.generations}")
+        lengths = [w.generations for task in self.tasks.values() for w in task.worlds.values() if w.kind != "mix"]
+        shortest = min(length or self.generations for length in (None, *lengths))
+        if self.average_last > shortest:
+            raise ValueError(f"average_last: at most the number of generations, {shortest}")
         return self
 
     def rules(self, task: str) -> TaskRules:
@@ -245,7 +247,13 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _without_worlds(where: str, task: object) -> ProtocolError:
+def _of_old_schema(problems: Sequence[ErrorDetails], where: str) -> ProtocolError | None:
+    """What to change in a file of the time before worlds; None for another problem."""
+    unknown = {problem["loc"][-1] for problem in problems if problem["type"] == "extra_forbidden"}
+    without = [p["loc"][1] for p in problems if p["type"] == "missing" and p["loc"][2:] == ("worlds",)]
+    if not without or unknown - {"synthetic", "generations"}:
+        return None
+    task = without[0]
     return ProtocolError(
         f"Protocol {where}: tasks.{task} has no `worlds`, as in files of an older version.",
         "Write `worlds: {preserve: {}}` below each task; what was `synthetic: M` is `preserve: {m: M}` now, and a "
@@ -266,9 +274,10 @@ def _checked(
         protocol = Protocol.model_validate(raw)
     except ValidationError as error:
         # A misspelt key is also a missing one; the misspelling is what helps.
-        first = min(error.errors(), key=lambda problem: problem["type"] != "extra_forbidden")
-        if first["type"] == "missing" and first["loc"][2:] == ("worlds",):
-            raise _without_worlds(where, first["loc"][1]) from None
+        problems = error.errors()
+        if (old := _of_old_schema(problems, where)) is not None:
+            raise old from None
+        first = min(problems, key=lambda problem: problem["type"] != "extra_forbidden")
         key = _key(first["loc"]) or "protocol"
         problem = "unknown key" if first["type"] == "extra_forbidden" else first["msg"]
         raise ProtocolError(f"Protocol {where}: {key}: {problem}.", hint) from None
