@@ -43,7 +43,7 @@ class Blend(Method):
 
     card = MethodCard(title="Blend", access={"history"}, needs={"sites"})
 
-    def curate(self, synthetic, ctx):
+    def curate(self, arrivals, ctx):
         time.sleep(self.pause)
         old = round(self.share * ctx.n)
         kept = ctx.previous.sample(min(old, len(ctx.previous)), ctx.rng)
@@ -63,10 +63,10 @@ class Fail(Method):
 
     card = MethodCard(title="Fail")
 
-    def curate(self, synthetic, ctx):
+    def curate(self, arrivals, ctx):
         if ctx.t == self.at and "TOY_WORKS" not in os.environ:
             raise RuntimeError("boom")
-        return synthetic
+        return arrivals
 
 
 @method("toy_die")
@@ -76,7 +76,7 @@ class Die(Method):
 
     card = MethodCard(title="Die")
 
-    def curate(self, synthetic, ctx):
+    def curate(self, arrivals, ctx):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -87,5 +87,5 @@ class Picky(Method):
 
     card = MethodCard(title="Picky", needs={"site_weights"})
 
-    def curate(self, synthetic, ctx):
-        return synthetic
+    def curate(self, arrivals, ctx):
+        return arrivals

@@ -19,8 +19,8 @@ class Example(Method):
     def access(self):
         return self.card.access | ({"prior"} if self.prior else set())
 
-    def curate(self, synthetic, ctx):
-        return synthetic
+    def curate(self, arrivals, ctx):
+        return arrivals
 
 
 def test_a_label_shows_only_what_differs_from_the_default():

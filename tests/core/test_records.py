@@ -18,7 +18,8 @@ from collapsebench.results.reader import read_results
 
 def generation(t=0, error=0.5, **changes):
     costs = Costs(real_examples=4).to_dict()
-    fields = {"costs": costs, "rows": 4, "real_share": 1.0, "log": {}, "seconds": {"fit": 0.25}}
+    shares = {"real_share": 1.0, "synthetic_share": 0.0}
+    fields = {"costs": costs, "rows": 4, **shares, "log": {}, "seconds": {"fit": 0.25}}
     return GenerationRecord(t=t, metrics={"error": error}, **{**fields, **changes})
 
 
@@ -37,7 +38,14 @@ def test_numbers_that_are_not_finite_come_back():
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("rows", 0), ("rows", 4.0), ("real_share", 1.5), ("costs", {"real_examples": 4}), ("log", {"a\nb": 1.0})],
+    [
+        ("rows", 0),
+        ("rows", 4.0),
+        ("real_share", 1.5),
+        ("synthetic_share", -0.1),
+        ("costs", {"real_examples": 4}),
+        ("log", {"a\nb": 1.0}),
+    ],
 )
 def test_a_field_out_of_its_range_is_named_when_the_record_is_made(field, value):
     with pytest.raises(ValidationError) as caught:
@@ -63,13 +71,21 @@ def test_results_round_trip_through_a_file(make_result, tmp_path):
 
 
 def test_a_file_has_its_cells_in_one_order(make_cell):
+    places = [("replace", "toy", "preserve", 1), ("frozen", "toy", "preserve", 0), ("replace", "toy", "preserve", 0)]
+    places += [("toy_blend", "toy", "grow", 1), ("frozen", "toy", "curve", 0)]
     results = [
-        CellResult(make_cell(method, task, seed).record("done"))
-        for method, task, seed in [("replace", "toy", 1), ("frozen", "toy", 0), ("replace", "toy", 0)]
+        CellResult(make_cell(method, task, seed, world=world).record("done")) for method, task, world, seed in places
     ]
     assert write_results(results) == write_results(reversed(results))
-    seeds = [json.loads(line)["seed"] for line in write_results(results).splitlines()]
-    assert seeds == [0, 0, 1]
+    records = [json.loads(line) for line in write_results(results).splitlines()]
+    order = [(record["world"]["name"], record["method"]["name"], record["seed"]) for record in records]
+    assert order == [
+        ("curve", "frozen", 0),
+        ("grow", "toy_blend", 1),
+        ("preserve", "frozen", 0),
+        ("preserve", "replace", 0),
+        ("preserve", "replace", 1),
+    ]
 
 
 def test_a_cell_stands_before_its_generations(make_cell):

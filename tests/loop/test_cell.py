@@ -11,7 +11,8 @@ from collapsebench.loop.plan import build_cell
 
 def test_a_cell_travels_as_plain_data(make_cell):
     cell = make_cell("toy_blend", share="0.25", seed=3)
-    assert cell.name == "toy_blend(share=0.25) on toy, seed 3"
+    assert cell.name == "toy_blend(share=0.25) on toy/preserve, seed 3"
+    assert cell.place == ("toy_blend(share=0.25)", "toy", "preserve", 3)
     assert cell.spec.params == {"share": 0.25, "pause": 0.0}
     again = build_cell(cell.spec)
     assert (again.method, again.task, again.digest) == (cell.method, cell.task, cell.digest)
@@ -34,6 +35,9 @@ def test_an_infinite_parameter_travels_too(make_cell):
         {"rules": {"budget": {"steps": 6}}},
         {"rules": {"params": {"noise": 0.25}}},
         {"rules": {"limits": {"candidates": 3}}},
+        {"world": "purify"},
+        {"world": {"preserve": {"m": 5}}},
+        {"world": {"preserve": {"psi": 0.5}}},
     ],
 )
 def test_the_key_of_a_cell_changes_with_whatever_can_change_its_records(make_cell, change):
@@ -46,6 +50,7 @@ def test_the_key_of_a_cell_does_not_change_with_what_cannot(make_cell, make_prot
     assert replace(cell, protocol=other).digest == cell.digest
     assert make_cell("toy_blend", share="0.5").digest == cell.digest
     assert replace(cell, plugins=()).digest == cell.digest
+    assert make_cell("toy_blend", world={"mine": {"kind": "preserve"}}).digest == cell.digest
 
 
 def test_the_parts_of_a_key_are_told_by_name(make_cell):
@@ -53,6 +58,7 @@ def test_the_parts_of_a_key_are_told_by_name(make_cell):
     assert list(parts) == [
         "cell",
         "rules of the task",
+        "world",
         "task",
         "task code",
         "learner, scorer and base code",
@@ -76,8 +82,8 @@ class Edited(Method):
     """Words."""
     card = MethodCard(title="Edited")
 
-    def curate(self, synthetic, ctx):
-        return synthetic
+    def curate(self, arrivals, ctx):
+        return arrivals
 '''
 
 
@@ -87,7 +93,7 @@ class Edited(Method):
         ("@method", "# A comment.\n@method", True),
         ("Words.", "Other words.", True),
         ("    def curate", "\n\n    def curate", True),
-        ("return synthetic", "return synthetic.shuffled(1)", False),
+        ("return arrivals", "return arrivals.shuffled(1)", False),
         ('title="Edited"', 'title="Edited", access={"history"}', False),
     ],
 )
@@ -114,6 +120,7 @@ def test_a_method_is_skipped_where_the_task_lacks_what_it_needs(make_cell, toy):
         def skip(self, task):
             return "only text" if task.modality == "vector" else None
 
+    assert make_cell("take_newest").skip_reason() == "is not made for the question preserve"
     declining = replace(make_cell("toy_blend"), method=Choosy())
     assert declining.skip_reason() == "only text"
     assert declining.unsupported() is None
@@ -144,6 +151,54 @@ def test_a_cell_record_stands_on_its_own(make_cell):
     assert (record.method.label, record.method.track) == ("toy_blend(share=0.25)", "anchored")
     assert record.method.description.startswith("Half of the last corpus")
     assert make_cell("replace").record("done").theory == (0, 1, 2, 3)
+
+
+def test_a_cell_record_tells_its_task_and_its_world(make_cell):
+    record = make_cell("toy_blend", world={"web": {"kind": "purify-outside", "k": 8, "alpha": 0.25}}).record("done")
+    assert (record.task.n, record.task.suite) == (4, "own")
+    assert record.world.model_dump() == {
+        "name": "web",
+        "kind": "purify-outside",
+        "question": "purify",
+        "generations": 3,
+        "arrivals": 8,
+        "alpha": 0.25,
+        "generator": "outside",
+        "generator_rows": 2,
+        "temperature": 0.8,
+        "phi": 1.0,
+        "psi": 0.0,
+        "missed": 0.1,
+        "false_alarm": 0.1,
+        "floor": "take_newest",
+        "ceiling": "oracle",
+    }
+
+
+@pytest.mark.parametrize(
+    ("world", "floor", "ceiling"),
+    [
+        ("preserve", "replace", "frozen"),
+        ("purify", "take_newest", "oracle"),
+        ("mix", "take_newest", "oracle"),
+        ("grow", "frozen", "more_real"),
+    ],
+)
+def test_each_world_has_the_references_of_its_question(make_cell, world, floor, ceiling):
+    record = make_cell("toy_blend", world=world).record("done")
+    assert (record.world.floor, record.world.ceiling) == (floor, ceiling)
+
+
+def test_a_theory_of_samples_alone_is_told_only_where_just_they_arrive(make_cell, toy, monkeypatch):
+    def theory(method, **options):
+        return make_cell(method, generations=2, **options).record("done").theory
+
+    assert theory("replace") == (0, 1, 2)
+    assert theory("replace", world={"preserve": {"m": 5}}) == ()
+    assert theory("take_newest", world="purify") == ()
+    assert theory("frozen", world="purify") == theory("frozen", world={"preserve": {"m": 5}}) == (0, 0, 0)
+    monkeypatch.setattr(toy.Toy, "learning_curve", lambda self, sizes: [1 / size for size in sizes])
+    assert theory("take_newest", world="curve") == (1 / 4, 1 / 2, 1 / 8, 1 / 16, 1 / 32, 1 / 64)
 
 
 def test_sentences_of_plug_ins_and_libraries_become_one_printable_line(make_cell, toy):

@@ -157,3 +157,10 @@ def test_an_outside_generator_at_a_temperature_is_refused_where_the_model_has_no
         enumerate_cells(make_protocol(rules), [], ["toy"])
     rules["worlds"] = {"purify-outside": {"generator": {"temperature": 1.0}}}
     enumerate_cells(make_protocol(rules), [], ["toy"])
+
+
+def test_a_task_too_small_for_a_learning_curve_is_refused(make_protocol, toy):
+    with pytest.raises(ProtocolError, match=r"tasks\.toy_finite\.n is 2: of 3 real examples no other size") as error:
+        enumerate_cells(make_protocol({"n": 2, "params": {"population": 3}}), [], ["toy_finite"])
+    assert error.value.exit_code == 3
+    enumerate_cells(make_protocol({"n": 2, "params": {"population": 4}}), [], ["toy_finite"])

@@ -24,8 +24,8 @@ def typed(registries):
         maybe: float | None = None
         card = MethodCard(title="Typed")
 
-        def curate(self, synthetic, ctx):
-            return synthetic
+        def curate(self, arrivals, ctx):
+            return arrivals
 
     Typed.name = "typed"
     METHODS.register("typed", Typed)
@@ -85,8 +85,8 @@ def test_a_parameter_without_a_default_must_be_given(registries):
         names: tuple[str, ...] = field(default_factory=tuple)
         card = MethodCard(title="Needy")
 
-        def curate(self, synthetic, ctx):
-            return synthetic
+        def curate(self, arrivals, ctx):
+            return arrivals
 
     Needy.name = "needy"
     METHODS.register("needy", Needy)

@@ -114,7 +114,7 @@ def test_what_is_not_a_mapping_in_yaml_is_refused_in_one_line(text):
         (", worlds: {preserve: {}}", "", "gaussian"),
         (", worlds: {preserve: {}}", ", synthetic: 50, generations: 3", "gaussian"),
         (
-            "    worlds:\n      preserve: {m: 32, generations: 2}\n      dirty: {kind: purify, alpha: 0.1, missed: 0}\n",
+            TEXT[TEXT.index("    worlds:") : TEXT.index("    start:")],
             "    synthetic: 32\n",
             "arithmetic",
         ),

@@ -190,7 +190,7 @@ def test_a_method_that_raises_fails_its_cell_with_everything_named(make_cell, st
     result = run_cell(cell, store)
 
     assert result.cell.status == "failed"
-    assert result.cell.reason == f"toy_fail on {task}, seed 1, generation 2: RuntimeError: boom"
+    assert result.cell.reason == f"toy_fail on {task}/preserve, seed 1, generation 2: RuntimeError: boom"
     assert [record.t for record in result.generations] == [0, 1]
     text = (folder(store, cell).path / "failure.txt").read_text()
     assert text.startswith("Traceback") and "toy.py" in text and text.endswith("RuntimeError: boom\n")
@@ -199,8 +199,8 @@ def test_a_method_that_raises_fails_its_cell_with_everything_named(make_cell, st
 
 def test_a_broken_contract_is_reported_without_its_type(make_cell, store, toy):
     class Empty(toy.Fail):
-        def curate(self, synthetic, ctx):
-            return synthetic.select(torch.tensor([], dtype=torch.int64))
+        def curate(self, arrivals, ctx):
+            return arrivals.select(torch.tensor([], dtype=torch.int64))
 
     result = run_cell(replace(make_cell(), method=Empty()), store)
     assert result.cell.reason.endswith("generation 1: Method 'toy_fail' returned an empty corpus.")

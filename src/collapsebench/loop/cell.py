@@ -143,8 +143,8 @@ class Cell:
         """What a stage of this cell depends on besides its inputs."""
         rules = self.rules
         own: dict[str, list[Any]] = {
-            "outside": [rules.budget.model_dump_json()],
-            "arrive": [self.world.digest()],
+            "outside": [rules.n, rules.budget.model_dump_json()],  # a tokenizer may be made of D_0
+            "sample": [rules.n, self.world.extends],  # whether conditions are those of D_0, and which D_0
             "curate": [self.method_key, rules.n, rules.limits.model_dump_json(), self.world.digest()],
             "fit": [rules.budget.model_dump_json()],
             "evaluate": [self.extra_key],

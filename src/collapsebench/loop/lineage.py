@@ -129,7 +129,8 @@ class Lineage:
     def _arrivals(self, t: int) -> Data:
         """A_t: what the world says."""
         if self.world.kind == CURVE:
-            return self.grow(self.history[0], t)
+            sizes = tuple(round(multiple * self.rules.n) for multiple in self.world.multiples[:t])
+            return self.grow(self.history[0], sizes)
         decoding = self.method.decoding(t)
         check_decoding(self.task, decoding)
         model, m = self.model, self.world.arrivals - self.world.real
@@ -137,7 +138,7 @@ class Lineage:
             model, decoding = self._outside, Decoding(self.world.temperature or 1.0)
         if not self.world.real:
             return self.sample(model, m, decoding, t)
-        return self.mix(self.sample(model, m, decoding, t) if m else None, t)
+        return self.mix(self.world.real, self.sample(model, m, decoding, t) if m else None, t)
 
     # -- the stages, in the order of the protocol ------------------------------------------------
 
@@ -148,10 +149,9 @@ class Lineage:
         return Result(corpus, Costs(real_examples=n), facts=_facts(corpus))
 
     @stage
-    def grow(self, first: Data, t: int) -> Data:
-        """The real rows of one size of the learning curve: the first of D_0, or D_0 and more."""
+    def grow(self, first: Data, sizes: tuple[int, ...]) -> Data:
+        """The real rows of the last of these sizes of the learning curve: the first of D_0, or D_0 and more."""
         n = self.rules.n
-        sizes = [round(multiple * n) for multiple in self.world.multiples[:t]]
         if sizes[-1] <= n:
             return Result(first.value.select(torch.arange(sizes[-1])))
         growth = sizes[-1] - max(n, *sizes[:-1])
@@ -165,12 +165,11 @@ class Lineage:
         return Result(learner)
 
     @stage
-    def mix(self, synthetic: Data | None, t: int) -> Data:
-        """A_t of new real rows and generated ones, in an order drawn at random."""
-        world = self.world
-        rows = [self._source.fresh(t, 0, world.real, world.real), *([] if synthetic is None else [synthetic.value])]
+    def mix(self, real: int, synthetic: Data | None, t: int) -> Data:
+        """A_t of so many new real rows and generated ones, in an order drawn at random."""
+        rows = [self._source.fresh(t, 0, real, real), *([] if synthetic is None else [synthetic.value])]
         order = stream_seed("arrivals", self.task.name, self.cell.seed, t)
-        return Result(Corpus.concat(rows).shuffled(order), Costs(real_examples=world.real))
+        return Result(Corpus.concat(rows).shuffled(order), Costs(real_examples=real))
 
     @stage
     def sample(self, model: Model, m: int, decoding: Decoding, t: int) -> Data:
@@ -282,7 +281,9 @@ class Lineage:
         return NamedTasks(self.rules.lm_eval, self.rules.lm_eval_limit, learner)
 
     def _conditions(self, m: int, t: int) -> Corpus | None:
-        return self.task.conditions(m, self._stream("conditions", t), self.history[0].value)
+        """What examples are generated for; where real rows arrive too, inputs of D_0 would tell the generated ones."""
+        first = self.history[0].value if self.world.extends else None
+        return self.task.conditions(m, self._stream("conditions", t), first)
 
     def _pool(self, history: tuple[Data, ...]) -> Corpus:
         """D_0 and S_1..S_t as one corpus, grown from what it was last time."""

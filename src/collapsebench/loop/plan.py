@@ -14,7 +14,7 @@ from ..core.task import Task
 from .cell import Cell, CellSpec
 from .plugins import make_method, make_task
 from .protocol import Protocol
-from .world import CURVE, World
+from .world import CURVE, World, curve_sizes
 
 
 def enumerate_cells(
@@ -104,6 +104,11 @@ def _task(protocol: Protocol, name: str) -> Task:
     task = make_task(name, rules.params)
     check_start(task, rules.start)
     check_lm_eval(task, rules.lm_eval)
+    if not curve_sizes(rules.n, task.card.population):
+        raise ProtocolError(
+            f"tasks.{name}.n is {rules.n}: of {task.card.population} real examples no other size has two or more.",
+            "Write a smaller or a larger n; the learning curve needs a second size.",
+        )
     for world in rules.worlds:
         check_world(task, rules.n, protocol.world(name, world))
     return task

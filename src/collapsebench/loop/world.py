@@ -206,9 +206,14 @@ def with_kinds(worlds: Any) -> Any:
     }
 
 
+def curve_sizes(n: int, population: int | None) -> tuple[float, ...]:
+    """Sizes of a learning curve in multiples of n: as many as two rows and the population allow."""
+    return tuple(m for m in MULTIPLES if m * n >= 2 and (population is None or round(m * n) <= population))
+
+
 def curve(n: int, population: int | None) -> World:
-    """The world of a task's learning curve: as many sizes around n as two rows and the population allow."""
-    sizes = tuple(m for m in MULTIPLES if m * n >= 2 and (population is None or round(m * n) <= population))
+    """The world of a task's learning curve."""
+    sizes = curve_sizes(n, population)
     return World(
         name=CURVE,
         kind=CURVE,

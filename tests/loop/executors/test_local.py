@@ -61,7 +61,7 @@ def test_a_pool_gives_the_same_results_and_outlives_a_worker_that_dies(make_cell
     assert set(pool) == {*here, "toy_die"}
     assert all(pool[name].same_result(here[name]) for name in here)
     assert pool["toy_die"].cell.status == "failed"
-    assert pool["toy_die"].cell.reason.startswith("toy_die on toy, seed 0: its worker process died")
+    assert pool["toy_die"].cell.reason.startswith("toy_die on toy/preserve, seed 0: its worker process died")
     (failure,) = (tmp_path / "pool" / "cells" / "toy" / "toy_die").rglob("failure.txt")
     assert "its worker process died" in failure.read_text()
     assert sorted(heard.cells) == sorted((name, result.cell.status) for name, result in pool.items())
