@@ -19,9 +19,10 @@ PROTOCOL = {
     "generations": 2,
     "seeds": 1,
     "tasks": {
-        "gaussian": {"n": 20},
+        "gaussian": {"n": 20, "worlds": {"preserve": {}}},
         "arithmetic": {
             "n": 16,
+            "worlds": {"purify-outside": {"k": 8}},
             "budget": {"steps": 4, "batch": 4},
             "params": {"max_operand": 3, "heldout": 4, "width": 8, "heads": 2},
         },
