@@ -3,6 +3,7 @@ import pytest
 from collapsebench import PluginError
 from collapsebench.core.method import METHODS
 from collapsebench.testing import Toy, tiny_run
+from collapsebench.testing.tiny import tiny_cells
 
 
 def numbers(corpora):
@@ -19,9 +20,24 @@ def test_a_run_by_hand():
 
 
 def test_generations_seed_and_rules_are_the_callers():
-    runs = [tiny_run(METHODS.get("replace")(), Toy(noise=1.0), 3, seed, n=5, synthetic=6) for seed in (0, 0, 1)]
+    rules = {"n": 5, "worlds": {"preserve": {"m": 6}}}
+    runs = [tiny_run(METHODS.get("replace")(), Toy(noise=1.0), 3, seed, **rules) for seed in (0, 0, 1)]
     assert [len(corpus) for corpus in runs[0].corpora] == [5, 6, 6, 6]
     assert numbers(runs[0].corpora) == numbers(runs[1].corpora) != numbers(runs[2].corpora)
+
+
+def test_the_world_is_the_callers():
+    run = tiny_run(METHODS.get("take_newest")(), Toy(drift=100), generations=1, n=4, world="purify")
+    assert numbers(run.history)[1] == [1, 2, 102, 103]  # a half of the four are new real rows
+
+
+def test_a_method_is_tried_in_the_worlds_that_it_is_made_for():
+    tried = ("take_newest", "frozen")
+    worlds = {name: [cell.world_name for cell in tiny_cells(METHODS.get(name)(), ["gaussian"])] for name in tried}
+    assert worlds == {
+        "take_newest": ["purify", "purify"],
+        "frozen": ["preserve", "purify", "grow", "preserve"],  # the toy in each, then gaussian
+    }
 
 
 def test_the_log_is_that_of_the_last_generation():

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..core.corpus import Corpus
 from ..core.errors import PluginError
-from ..core.method import Method
+from ..core.method import QUESTIONS, Method
 from ..core.records import CellResult, GenerationRecord
 from ..core.task import TASKS, Task
 from ..loop.cell import Cell
@@ -45,17 +45,24 @@ def tiny_task(cls: type[Task]) -> Task:
     return cls(**_SIZES.get(cls.name, {}).get("params", {}))
 
 
-def tiny_cell(method: Method, task: Task) -> Cell:
-    """One cell of a few generations, seed 0."""
-    entry = {**_ANY_SIZE, **_SIZES.get(task.name, {}), "params": task.params()}
+def tiny_cell(method: Method, task: Task, world: str | None = None) -> Cell:
+    """One cell of a few generations, seed 0, by default in the first world that the method is made for."""
+    world = worlds_for(method)[0] if world is None else world
+    entry = {**_ANY_SIZE, **_SIZES.get(task.name, {}), "params": task.params(), "worlds": {world: {}}}
     entry["n"] = min(entry["n"], task.card.population or entry["n"])
-    return Cell(single_task(task.name, GENERATIONS, **entry), task, method, seed=0)
+    return Cell(single_task(task.name, GENERATIONS, **entry), task, method, 0, world)
+
+
+def worlds_for(method: Method) -> list[str]:
+    """A world for each question that a method is made for; one for a method that is made for none."""
+    return [question for question in QUESTIONS if question in method.questions()] or [QUESTIONS[0]]
 
 
 def tiny_cells(method: Method, tasks: Sequence[str] | None) -> list[Cell]:
-    """Cells on the task without extras and on the named tasks, by default the core ones that are installed."""
+    """Cells on the toy without extras, one per question, and on the named tasks, by default the installed core ones."""
     names = [name for name in CORE_TASKS if name in TASKS.names()] if tasks is None else tasks
-    return [tiny_cell(method, task) for task in (Toy(bare=True), *(tiny_task(TASKS.get(name)) for name in names))]
+    toys = [tiny_cell(method, Toy(bare=True), world) for world in worlds_for(method)]
+    return [*toys, *(tiny_cell(method, tiny_task(TASKS.get(name))) for name in names)]
 
 
 @dataclass(frozen=True)
@@ -64,7 +71,7 @@ class TinyRun:
 
     Args:
         corpora: D_0, D_1, ..., D_G: what each generation was trained on.
-        history: D_0, S_1, ..., S_G: what each generation's model was given to learn from.
+        history: D_0, A_1, ..., A_G: what arrived in each generation.
         records: metrics, costs, log and share of real rows of each generation.
     """
 
@@ -78,10 +85,13 @@ class TinyRun:
         return self.records[-1].log
 
 
-def tiny_run(method: Method, task: Task | None = None, generations: int = 2, seed: int = 0, **rules: Any) -> TinyRun:
+def tiny_run(
+    method: Method, task: Task | None = None, generations: int = 2, seed: int = 0, world: str = "preserve", **rules: Any
+) -> TinyRun:
     """Run one cell in memory, for the assertions of a plug-in's own tests; on the toy task if `task` is None.
 
-    `rules` are what a protocol file writes below a task's name: `n` (8 by default), `synthetic`, `budget`, `limits`.
+    `rules` are what a protocol file writes below a task's name: `n` (8 by default), `worlds`, `budget`, `limits`.
+    Without `worlds`, `world` is a kind of world at its defaults.
 
     Raises:
         PluginError: the method does not support the task, or breaks its contract.
@@ -89,8 +99,8 @@ def tiny_run(method: Method, task: Task | None = None, generations: int = 2, see
         Exception: whatever else a plug-in raises.
     """
     task = Toy() if task is None else task
-    entry = {**_ANY_SIZE, "n": 8, **rules}
-    cell = Cell(single_task(task.name, generations, **entry), task, method, seed)
+    entry = {**_ANY_SIZE, "n": 8, "worlds": {world: {}}, **rules}
+    cell = Cell(single_task(task.name, generations, **entry), task, method, seed, world)
     if reason := cell.skip_reason():
         raise PluginError(f"Method '{method.name}' cannot run on task '{task.name}': {reason}.")
     method.check(cell.rules.n)
