@@ -69,7 +69,7 @@ def sample_statistics(
     surprise = nll_per_token(start.model, samples, pad)
     spread = surprise.quantile(torch.tensor(PERCENTILES, dtype=surprise.dtype) / 100).tolist()
     return {
-        **variety(samples, pad).relative_to(heldout),
+        **variety(samples, pad, len(heldout.matches)).relative_to(heldout),
         **{f"distinct_{n}": distinct(tokens, n, pad) for n in (1, 2, 3, 4)},
         "self_bleu": self_bleu(rows_without(chosen(tokens, COMPARED), pad)),
         "entropy": entropy(ngram_counts(tokens, 1, pad)),
@@ -178,10 +178,16 @@ class Variety(NamedTuple):
         }
 
 
-def variety(corpus: Corpus, pad: int) -> Variety:
-    """Of the texts in the column `tokens` `[n, L]`, ends included, prompts and padding left out."""
+def variety(corpus: Corpus, pad: int, most: int | None = None) -> Variety:
+    """Of the texts in the column `tokens` `[n, L]`, ends included, prompts and padding left out.
+
+    Args:
+        corpus: the texts.
+        pad: the padding token.
+        most: tokens that matches are looked for among, from the first on; None for all.
+    """
     tokens = answers(corpus, pad)
-    return Variety(running_match_lengths(tokens[tokens != pad].numpy()), ngram_counts(tokens, 4, pad))
+    return Variety(running_match_lengths(tokens[tokens != pad][:most].numpy()), ngram_counts(tokens, 4, pad))
 
 
 def self_bleu(rows: Sequence[tuple[int, ...]]) -> float:
