@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 
 import torch
@@ -69,6 +70,11 @@ class Categorical(Task):
         return torch.stack([zipf[torch.randperm(self.tokens, generator=rng)] for _ in range(self.contexts)])
 
     @cached_property
+    def concentration(self) -> float:
+        """‖P*‖², the same after every context."""
+        return float(self.law[0] @ self.law[0])
+
+    @cached_property
     def possible(self) -> torch.Tensor:
         """Which tokens P* can produce, bool `[contexts, tokens]`."""
         return self.law > 0
@@ -127,17 +133,32 @@ class Categorical(Task):
         V_t = V_{t−1} (1 − 1/m), and one on all draws so far V_t = V_{t−1} (1 − 1/(m (t+1)²)): the newest
         set moves the pooled proportions by 1/(t+1) of its own error, which is independent of the past.
         """
-        if n % self.contexts or self.smoothing:
-            return []
-        rows = n // self.contexts
-        ceiling = 1.0 - float((self.law[0] @ self.law[0]).item())
         if method in {"frozen", "fresh_real"}:
-            return [ceiling / rows] * (generations + 1)
-        if method not in {"replace", "accumulate"}:
+            return self.learning_curve([n]) * (generations + 1)
+        if n % self.contexts or self.smoothing or method not in {"replace", "accumulate"}:
             return []
+        rows, ceiling = n // self.contexts, 1.0 - self.concentration
         errors, kept = [], ceiling
         for t in range(generations + 1):
             share = 1.0 / (t + 1) if method == "accumulate" else 1.0
             kept *= 1.0 - share**2 / rows
             errors.append(ceiling - kept)
         return errors
+
+    def learning_curve(self, sizes: Sequence[int]) -> list[float]:
+        """Expected `l2`, exact.
+
+        m rows of a context and smoothing s give (m (1 − ‖P*‖²) + s² (‖P*‖² − 1/k)) / (m + s)² for k tokens: the
+        variance of proportions, and the way from P* to the uniform distribution, which stands where there is no row.
+        """
+        away = self.concentration - 1 / self.tokens
+
+        def error(rows: int) -> float:
+            seen = rows + self.smoothing
+            spread = rows * (1 - self.concentration) + self.smoothing**2 * away
+            return spread / seen**2 if seen else away
+
+        def mean(whole: int, rest: int) -> float:
+            return error(whole) + (error(whole + 1) - error(whole)) * rest / self.contexts
+
+        return [mean(*divmod(n, self.contexts)) for n in sizes]

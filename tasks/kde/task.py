@@ -57,7 +57,7 @@ class KernelDensity(Task):
             "second_moment": "second moment of the model, mean over coordinates (1 for P*)",
             "bandwidth": "standard deviation of the kernel (1 is that of P*)",
         },
-        supports={"log_prob", "verifier"},
+        supports={"log_prob", "temperature", "verifier"},
         shown=("second_moment",),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
@@ -98,15 +99,19 @@ class Regression(Task):
 
     def theory(self, method: str, n: int, generations: int) -> list[float]:
         """Expected `error` of least squares at t = 0..generations, exact; empty where no closed form is known."""
+        if method in {"frozen", "fresh_real"}:
+            return self.learning_curve([n]) * (generations + 1)
         if self.ridge or self.width or self.inputs != "normal" or n < self.d + 2:
             return []
         from collapsebench import laws
 
-        if method in {"frozen", "fresh_real"}:
-            return [laws.regression_error(n, self.d, self.sigma2)] * (generations + 1)
         accumulate = laws.regression_accumulate if self.design == "fixed" else laws.regression_accumulate_fresh
         known = {"replace": laws.regression_replace, "accumulate": accumulate}
         if method not in known:
             return []
         errors: list[float] = known[method](n, self.d, self.sigma2, generations).tolist()
         return errors
+
+    def learning_curve(self, sizes: Sequence[int]) -> list[float]:
+        """Expected `error` of least squares, exact; empty with a ridge or a projection."""
+        return [] if self.ridge or self.width else self.population.expected_errors(sizes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -83,3 +84,7 @@ class ShiftedRegression(Task):
         assert isinstance(learner, LinearLearner)
         error = learner.error(self.population.weights, self.population.spectrum)
         return {"error": error, "train_mse": learner.train_mse}
+
+    def learning_curve(self, sizes: Sequence[int]) -> list[float]:
+        """Expected `error` of least squares, exact; empty with a ridge or a projection."""
+        return [] if self.ridge or self.width else self.population.expected_errors(sizes)

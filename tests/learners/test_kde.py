@@ -46,6 +46,19 @@ def test_log_prob_is_the_mixture_of_normals_even_far_away():
     torch.testing.assert_close(fitted(corpus).log_prob(at), components.logsumexp(1) - math.log(7))
 
 
+def test_a_temperature_narrows_the_kernel_and_prefers_heavy_centres():
+    """At T = ½ a centre of three times the weight is drawn nine times as often, and h² is halved."""
+    learner = fitted(points([[0.0], [100.0]]).with_weights(torch.tensor([1.0, 3.0])), bandwidth=2.0)
+    drawn = learner.sample(20_000, rng(), Decoding(temperature=0.5))["x"].squeeze(1)
+    near = drawn[drawn < 50]
+    assert abs(len(near) / 20_000 - 0.1) < 4 * math.sqrt(0.09 / 20_000)
+    assert near.var().item() == pytest.approx(2.0, rel=4 * math.sqrt(2 / len(near)))
+    plain = fitted(random_points(5)).sample(20_000, rng(), Decoding(temperature=0.8))["x"]
+    assert plain.var(0).mean().item() == pytest.approx(
+        random_points(5)["x"].var(0, correction=0).mean().item() + 0.8 * 0.25, rel=0.03
+    )
+
+
 def test_many_terms_are_summed_in_slabs(monkeypatch):
     learner, at = fitted(random_points(30)), random_points(5, seed=1)
     whole = learner.log_prob(at)

@@ -163,12 +163,21 @@ class KernelDensityLearner(Learner):
     # -- asking ----------------------------------------------------------------------------------
 
     def sample(self, n: int, rng: torch.Generator, decoding: Decoding, conditions: Corpus | None = None) -> Corpus:
-        """`n` rows: a centre each, drawn in proportion to its weight, plus noise of variance h²."""
-        end = self._fitted_rows()
+        """`n` rows: a centre each, drawn in proportion to its weight, plus noise of variance h².
+
+        A temperature T divides the log-probability of each choice, as in a text: a centre of weight w is drawn in
+        proportion to w^(1/T), and the noise has the variance T h². The mixture itself is not raised to a power.
+        """
+        end, temperature = self._fitted_rows(), decoding.temperature
+        cumulative = self._centres.cumulative[:end]
+        if temperature != 1.0:
+            cumulative = np.cumsum(
+                (self._centres.weights[:end] / self._centres.weights[:end].max()) ** (1 / temperature)
+            )
         uniform = torch.rand(n, dtype=torch.float64, generator=rng).numpy()
-        chosen = np.searchsorted(self._centres.cumulative[:end], uniform * self._spread.total, side="right")
+        chosen = np.searchsorted(cumulative, uniform * cumulative[-1], side="right")
         noise = torch.randn(n, self._d, generator=rng).numpy().astype(np.float64)
-        rows = self._centres.rows[np.minimum(chosen, end - 1)] + self.bandwidth * noise
+        rows = self._centres.rows[np.minimum(chosen, end - 1)] + self.bandwidth * math.sqrt(temperature) * noise
         return Corpus({"x": torch.from_numpy(rows)})
 
     def log_prob(self, corpus: Corpus) -> torch.Tensor:

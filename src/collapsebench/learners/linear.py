@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import NamedTuple
@@ -56,6 +56,19 @@ class Population:
         x = self.rows(n, rng)["x"]
         noise = torch.randn(n, dtype=torch.float64, generator=rng)
         return Corpus({"x": x, "y": x @ self.weights + math.sqrt(self.sigma2) * noise})
+
+    def expected_errors(self, sizes: Sequence[int]) -> list[float]:
+        """Expected excess squared error of least squares on so many rows each, of least norm; [] without a closed form.
+
+        σ²d/(n − d − 1) from d + 2 rows on, for any Σ, as the mean of an inverse Wishart matrix. Below d − 1 rows, if
+        Σ = I, the weights are unseen in d − n directions at random: (1 − n/d)‖w‖² + σ²n/(d − n − 1) (Belkin, Hsu & Xu,
+        arXiv:1903.07571, theorem 1). It is infinite between.
+        """
+        d, known = self.d, not self.signs
+        known &= all(n >= d + 2 or (n <= d - 2 and not self.decay) for n in sizes)
+        if not known:
+            return []
+        return [self.sigma2 * d / (n - d - 1) if n > d else 1 - n / d + self.sigma2 * n / (d - n - 1) for n in sizes]
 
 
 class LinearEquations(NamedTuple):
