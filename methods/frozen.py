@@ -8,4 +8,4 @@ class Frozen(Method):
     card = MethodCard(title="Frozen", access={"history"}, reference={"preserve", "purify", "grow"})
 
     def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
-        return ctx.history[0]
+        return ctx.trusted

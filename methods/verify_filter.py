@@ -21,13 +21,13 @@ class VerifyFilter(Method):
 
     def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
         most = round(self.max_candidates * ctx.n)
-        parts = [synthetic.select(ctx.verify(synthetic, self.phi, self.psi))]
+        parts = [synthetic.select(ctx.verify(synthetic))]
         judged, kept = len(synthetic), len(parts[0])
         while kept < ctx.n and judged < most:
             # As many as should do at the rate seen so far; all that is left if nothing was kept yet.
             wanted = math.ceil((ctx.n - kept) * judged / kept) if kept else most
             batch = ctx.model.generate(min(wanted, most - judged))
-            parts.append(batch.select(ctx.verify(batch, self.phi, self.psi)))
+            parts.append(batch.select(ctx.verify(batch)))
             judged, kept = judged + len(batch), kept + len(parts[-1])
         ctx.log("keep_rate", kept / judged)
         ctx.log("p_star", 1 / (1 + self.psi / self.phi))

@@ -4,13 +4,15 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Decoding, Method, MethodCard, PluginError
+from collapsebench.core.context import desk_of
 from collapsebench.core.costs import Costs
 from collapsebench.core.errors import AccessDenied, LimitExceeded
+from collapsebench.core.method import ACCESSES
 from collapsebench.loop.cell import Cell
 from collapsebench.loop.lineage import Lineage
 from collapsebench.loop.store import Store
 
-EVERYTHING = ("history", "fresh", "verifier", "reward", "prior")
+EVERYTHING = ACCESSES
 ROWS = Corpus({"x": torch.tensor([-1.0, 2.0, 3.0], dtype=torch.float64)})
 
 
@@ -27,10 +29,10 @@ def ask(toy, make_protocol):
         class Asking(Method):
             card = MethodCard(title="Asking", access=set(access))
 
-            def curate(self, synthetic, ctx):
+            def curate(self, arrivals, ctx):
                 answers[ctx.t] = question(ctx)
-                answers["costs"] = ctx._costs
-                return synthetic
+                answers["costs"] = desk_of(ctx).costs
+                return arrivals
 
         Asking.name = name
         cell = Cell(make_protocol(rules, generations=t), task or toy.Toy(noise=1.0), Asking(), seed)
@@ -39,6 +41,24 @@ def ask(toy, make_protocol):
         return answers[t], answers["costs"]
 
     return ask
+
+
+@pytest.fixture
+def returning(toy, make_protocol):
+    """`returning(curate)`: shares of real and of synthetic rows in a D_t that `curate(arrivals, ctx)` makes."""
+
+    def returning(curate, access=EVERYTHING, task=None, t=1, rules=None):
+        class Returning(Method):
+            name = "returning"
+            card = MethodCard(title="Returning", access=set(access))
+
+        Returning.curate = lambda self, arrivals, ctx: curate(arrivals, ctx)
+        Returning.__abstractmethods__ = frozenset()
+        cell = Cell(make_protocol(rules, generations=t), task or toy.Toy(noise=1.0), Returning(), 0)
+        (*_, last) = Lineage(cell, None).generations()
+        return last.real_share, last.synthetic_share
+
+    return returning
 
 
 @pytest.fixture
@@ -76,6 +96,7 @@ def test_what_needs_no_access(ask):
         (lambda ctx: ctx.fresh_real(2), Costs(real_examples=2)),
         (lambda ctx: (ctx.fresh_real(1), ctx.fresh_real(3)), Costs(real_examples=4)),
         (lambda ctx: ctx.verify(ROWS), Costs(verifier_calls=3)),
+        (lambda ctx: ctx.mark(ROWS), Costs(mark_calls=3)),
         (lambda ctx: ctx.reward(ROWS), Costs(reward_calls=3)),
     ],
 )
@@ -100,6 +121,8 @@ def test_the_record_of_a_generation_adds_all_costs_up(toy, make_cell):
         ("history", "history", lambda ctx: ctx.history),
         ("initial_model", "history", lambda ctx: ctx.initial_model),
         ("fresh_real", "fresh", lambda ctx: ctx.fresh_real(1)),
+        ("trusted", "history", lambda ctx: ctx.trusted),
+        ("mark", "mark", lambda ctx: ctx.mark(ROWS)),
         ("verify", "verifier", lambda ctx: ctx.verify(ROWS)),
         ("reward", "reward", lambda ctx: ctx.reward(ROWS)),
         ("prior", "prior", lambda ctx: ctx.prior),
@@ -177,12 +200,9 @@ def test_asking_a_model_twice_gives_new_examples(ask):
         assert first != second, model
 
 
-def test_extra_candidates_count_as_synthetic(ask):
-    assert ask(lambda ctx: ctx.model.generate(2).real_share())[0] == 0
-
-
-def test_fresh_rows_count_as_real(ask):
-    assert ask(lambda ctx: ctx.fresh_real(2).real_share())[0] == 1
+def test_extra_candidates_count_as_synthetic_and_fresh_rows_as_real(returning):
+    assert returning(lambda arrivals, ctx: ctx.model.generate(2)) == (0, 1)
+    assert returning(lambda arrivals, ctx: ctx.fresh_real(2)) == (1, 0)
 
 
 def test_logged_numbers_stand_in_the_record(make_cell):
@@ -257,17 +277,25 @@ def test_a_perfect_verifier_keeps_what_is_right(ask):
     assert ask(lambda ctx: ctx.verify(ROWS).tolist())[0] == [False, True, False]  # even numbers
 
 
+def noisy(**errors):
+    return {"worlds": {"preserve": errors}}
+
+
 def test_phi_and_psi_are_the_shares_of_right_and_wrong_rows_kept(ask):
-    rows = Corpus({"x": torch.tensor([2.0, 1.0]).repeat_interleave(4000)})
-    kept, _ = ask(lambda ctx: ctx.verify(rows, phi=0.9, psi=0.2))
-    assert kept[:4000].double().mean().item() == pytest.approx(0.9, abs=0.02)
-    assert kept[4000:].double().mean().item() == pytest.approx(0.2, abs=0.02)
+    rows = Corpus({"x": torch.arange(8000, dtype=torch.float64)})  # even ones are right
+    kept, _ = ask(lambda ctx: ctx.verify(rows), rules=noisy(phi=0.9, psi=0.2))
+    assert kept[::2].double().mean().item() == pytest.approx(0.9, abs=0.02)
+    assert kept[1::2].double().mean().item() == pytest.approx(0.2, abs=0.02)
 
 
-def test_a_noisy_verifier_tosses_new_coins_at_each_call(ask):
-    rows = Corpus({"x": torch.full((50,), 2.0)})
-    (first, second), _ = ask(lambda ctx: [ctx.verify(rows, phi=0.5).tolist() for _ in "ab"])
-    assert first != second
+def test_marks_err_at_the_rates_of_the_world(ask, normal):
+    def question(ctx):
+        return [ctx.mark(corpus).double().mean().item() for corpus in ctx.history]
+
+    (real, made), cost = ask(question, task=normal, rules={"n": 4000, **noisy(missed=0.2, false_alarm=0.05)})
+    assert real == pytest.approx(0.05, abs=0.015)
+    assert made == pytest.approx(0.8, abs=0.03)
+    assert cost == Costs(mark_calls=8000)
 
 
 # -- common random numbers -----------------------------------------------------------------------
@@ -281,13 +309,15 @@ def test_a_noisy_verifier_tosses_new_coins_at_each_call(ask):
         lambda ctx: ctx.pool["x"].tolist(),
         lambda ctx: torch.rand(3, generator=ctx.rng).tolist(),
         lambda ctx: ctx.history[-1]["x"].tolist(),
-        lambda ctx: ctx.verify(Corpus({"x": torch.full((50,), 2.0)}), phi=0.5).tolist(),
+        lambda ctx: ctx.verify(Corpus({"x": torch.arange(0.0, 100.0, 2.0)})).tolist(),
+        lambda ctx: ctx.mark(ctx.pool).tolist(),
     ],
 )
 def test_draws_are_the_same_whatever_the_method_and_differ_between_seeds(ask, normal, question):
-    ours, theirs = (ask(question, task=normal, name=name)[0] for name in ("ours", "theirs"))
+    rules = {"n": 20, **noisy(phi=0.5)}
+    ours, theirs = (ask(question, task=normal, name=name, rules=rules)[0] for name in ("ours", "theirs"))
     assert ours == theirs
-    assert ask(question, task=normal, seed=1)[0] != ours
+    assert ask(question, task=normal, seed=1, rules=rules)[0] != ours
 
 
 def test_what_a_method_draws_does_not_move_what_the_harness_draws(ask):

@@ -8,6 +8,6 @@ def test_counts_add_up():
 
 
 def test_every_count_survives_the_trip_through_a_record():
-    costs = Costs(1, 2, 3, 4, 5, 6, 7)
-    assert list(costs.to_dict().values()) == [1, 2, 3, 4, 5, 6, 7]
+    costs = Costs(1, 2, 3, 4, 5, 6, 7, 8)
+    assert list(costs.to_dict().values()) == [1, 2, 3, 4, 5, 6, 7, 8]
     assert Costs.from_dict(costs.to_dict()) == costs

@@ -35,8 +35,10 @@ def test_a_label_shows_only_what_differs_from_the_default():
     [
         (set(), "blind"),
         ({"history"}, "anchored"),
-        ({"fresh"}, "fresh"),
-        ({"history", "fresh"}, "fresh"),
+        ({"mark"}, "marked"),
+        ({"history", "mark"}, "marked"),
+        ({"fresh"}, "assisted"),
+        ({"mark", "reward"}, "assisted"),
         ({"verifier"}, "assisted"),
         ({"fresh", "reward"}, "assisted"),
         ({"history", "prior"}, "assisted"),

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Decoding, Diverged, FitConfig, PluginError
+from collapsebench.core.corpus import real_share
 from collapsebench.learners.categorical import CategoricalLearner, decoded, draw_outcomes
 
 
@@ -103,4 +104,4 @@ def test_resample_changes_only_masked_tokens():
     rows = corpus([(0, 1), (0, 1)]).with_origin(0)
     edited = learner.resample(rows, torch.tensor([[True], [False]]), rng(), Decoding(top_k=1))
     assert edited["token"].tolist() == [0, 1]
-    assert edited.real_share() == 0.5
+    assert real_share(edited) == 0.5

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Decoding, Diverged, FitConfig, PluginError
+from collapsebench.core.corpus import real_share
 from collapsebench.learners.gaussian import GaussianLearner
 
 
@@ -95,7 +96,7 @@ def test_resample_redraws_the_masked_sites_given_the_original_ones():
     mask[0] = False
     edited = learner.resample(corpus, mask, rng(1), Decoding(0.25, top_k=8))
     assert edited["x"][0].tolist() == [1.0, 0.0]
-    assert edited.real_share() == pytest.approx(1 / 20_000)
+    assert real_share(edited) == pytest.approx(1 / 20_000)
     x = edited["x"][1:]
     covariance = learner.covariance
     slope = covariance[0, 1] / covariance[0, 0]

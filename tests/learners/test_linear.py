@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Decoding, Diverged, FitConfig, PluginError
+from collapsebench.core.corpus import real_share
 from collapsebench.learners.linear import LinearLearner, projection
 
 
@@ -119,7 +120,7 @@ def test_resample_writes_labels_under_the_mask():
     corpus = rows([[1.0], [3.0], [4.0]], [9.0, 9.0, 9.0]).with_origin(0)
     edited = learner.resample(corpus, torch.tensor([[False], [True], [True]]), rng(), Decoding())
     assert edited["y"].tolist() == pytest.approx([9.0, 6.0, 8.0], abs=1e-4)
-    assert edited.real_share() == pytest.approx(1 / 3)
+    assert real_share(edited) == pytest.approx(1 / 3)
 
 
 def test_bad_rows_are_refused():

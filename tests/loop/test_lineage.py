@@ -5,10 +5,10 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Diverged, Method, MethodCard, PluginError
-from collapsebench.core.corpus import REAL
+from collapsebench.core.block import EDITED, REAL
 from collapsebench.core.errors import LimitExceeded
 from collapsebench.loop.cell import Cell
-from collapsebench.loop.checks import check_corpus, check_values
+from collapsebench.loop.checks import check_corpus, check_values, check_weights
 from collapsebench.loop.lineage import Lineage
 from collapsebench.testing.toy import Mean, SteppedMean
 
@@ -83,13 +83,13 @@ def test_values_that_are_not_finite_are_refused_by_column(bad):
 @pytest.mark.parametrize("weights", [[float("nan"), 1, 1, 1], [float("inf"), 1, 1, 1], [-1, 1, 1, 1]])
 def test_weights_that_are_nan_infinite_or_negative_are_refused(weights):
     with pytest.raises(PluginError, match="row weights that are NaN, infinite or negative"):
-        check_values(LIKE.with_weights(torch.tensor(weights)).blocks, "m")
+        check_weights(LIKE.with_weights(torch.tensor(weights)).blocks, "m")
 
 
 def test_weights_that_are_all_zero_are_refused():
     with pytest.raises(PluginError, match="all zero"):
-        check_values(LIKE.with_weights(torch.zeros(4)).blocks, "m")
-    check_values(LIKE.with_weights(torch.tensor([0.0, 0, 0, 1])).blocks, "m")
+        check_weights(LIKE.with_weights(torch.zeros(4)).blocks, "m")
+    check_weights(LIKE.with_weights(torch.tensor([0.0, 0, 0, 1])).blocks, "m")
 
 
 # -- the harness applies it ----------------------------------------------------------------------
@@ -203,18 +203,18 @@ def test_the_share_of_real_rows_follows_the_rows(run):
         if ctx.t == 1:
             return ctx.history[0]
         if ctx.t == 2:
-            return ctx.previous.with_columns(x=ctx.previous["x"].clamp(min=3))  # 1, 2 -> 3, 3
+            return ctx.previous.with_columns(x=ctx.previous["x"].clamp(min=2.5))  # 1, 2 -> 2.5, 2.5
         return Corpus.concat([ctx.previous, arrivals])
 
     shares = [record.real_share for record in run(half_edited, access=["history"])]
     assert shares == [1, 1, 0.5, 0.25]
 
 
-def test_rows_that_a_method_makes_bear_its_generation(make_cell):
+def test_rows_that_a_method_makes_are_no_models(make_cell):
     lineage = Lineage(make_cell("toy_blend", rules={"n": 4}), None)
     list(islice(lineage.generations(), 2))
-    origins = lineage.corpus.value.table.origin.tolist()
-    assert set(origins) <= {REAL, 1}
+    origins = lineage.corpus.value.table.labels.tolist()
+    assert set(origins) == {REAL, EDITED, 1}
     assert origins.count(REAL) == 1  # of the two rows of D_0, one was drawn anew
 
 

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from collapsebench.core.corpus import real_share
 from collapsebench.core.errors import LimitExceeded
 from collapsebench.core.seeds import stream
 from collapsebench.loop.source import RealSource
@@ -33,7 +34,7 @@ def test_a_population_is_handed_out_in_slices(ten):
 def test_all_are_real(ten):
     source, _ = ten
     parts = [source.first(), source.fresh(1, 0, 2, 2), source.outside(2), source.more(source.first(), [8])]
-    assert all(part.real_share() == 1 for part in parts)
+    assert all(real_share(part) == 1 for part in parts)
 
 
 def test_the_sizes_of_a_learning_curve_are_nested(ten):

@@ -15,7 +15,7 @@ class Outcome:
     def __init__(self, run, t):
         self.corpus, self.log = run.corpora[t], run.log
         self.rows = sorted(self.corpus["x"].tolist())
-        is_real = torch.as_tensor(self.corpus.table.origin).expand(len(self.corpus)) == 0
+        is_real = torch.as_tensor(self.corpus.table.labels).expand(len(self.corpus)) == 0
         self.real = sorted(self.corpus["x"][is_real].tolist())
         self.synthetic = sorted(run.history[t]["x"].tolist())
         before, after = (run.records[i].costs for i in (t - 1, t))

@@ -40,7 +40,7 @@ def test_a_detector_that_is_worse_than_chance_is_not_trusted(given):
     x = torch.randint(0, 9, (300, 12), generator=torch.Generator().manual_seed(1))
     out, logged = resampled(given, ("tokens", x), ("tokens", x.clone()))
     assert logged["detector_auc"] < 0.4
-    real = torch.as_tensor(out.table.origin)
+    real = torch.as_tensor(out.table.labels)
     assert real.float().mean() == pytest.approx(0.5, abs=0.05)
 
 

@@ -1,6 +1,7 @@
 import pytest
 
 from collapsebench import PluginError
+from collapsebench.core.corpus import real_share
 from collapsebench.core.method import METHODS
 
 GOLDEN = (5**0.5 - 1) / 2
@@ -12,7 +13,7 @@ def test_equal_parts_are_weighted_by_the_golden_ratio(curate):
     assert sorted(out.corpus["x"].tolist()[4:]) == [101, 102, 103, 104]
     weights = out.corpus.weights.tolist()
     assert weights == pytest.approx([2 * GOLDEN] * 4 + [2 * (1 - GOLDEN)] * 4)
-    assert out.corpus.real_share() == pytest.approx(GOLDEN)
+    assert real_share(out.corpus) == pytest.approx(GOLDEN)
     assert out.log == {"real_weight": pytest.approx(GOLDEN)}
     assert out.costs["real_examples"] == 4
 

@@ -1,6 +1,7 @@
 import pytest
 
 from collapsebench import PluginError
+from collapsebench.core.corpus import real_share
 from collapsebench.core.method import METHODS
 
 
@@ -9,7 +10,7 @@ def test_alpha_is_the_share_of_real_rows(curate, alpha, real):
     out = curate("real_mix", n=8, alpha=alpha)
     assert len(out.real) == real
     assert len(set(out.rows)) == 8
-    assert out.corpus.real_share() == real / 8
+    assert real_share(out.corpus) == real / 8
 
 
 @pytest.mark.parametrize("alpha", [-0.1, 1.1, float("nan")])

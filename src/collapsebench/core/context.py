@@ -1,275 +1,296 @@
-"""Context: all that a method sees. Every access is metered; what its card does not declare is refused."""
+"""Context: all that a method sees. Every access is metered; what its card does not declare is refused.
+
+A context and its models hold nothing: what they know stands at the desk of the harness (`loop.desk`), which they find
+through a table of this module.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence, Set
-from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+from collections.abc import Set
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
+from weakref import WeakKeyDictionary
 
 import torch
 
 from .access import Access
 from .corpus import Corpus
-from .costs import Costs
-from .errors import LimitExceeded, PluginError
-from .learner import PLAIN, Decoding, Learner, Sites
-from .seeds import stream, stream_seed
+from .errors import PluginError
+from .learner import PLAIN, Decoding, Sites
 
 if TYPE_CHECKING:
-    from ..loop.source import RealSource
     from .task import Task
 
-T_co = TypeVar("T_co", covariant=True)
+Memory: TypeAlias = Literal["replace", "accumulate", "subsample", "anchored"]
+"""What rows that a method kept are trained with."""
+
+ModelName: TypeAlias = Literal["model", "initial_model", "prior"]
 
 
-class Held(Protocol[T_co]):
-    """Something that is read when it is asked for."""
+class ModelDesk(Protocol):
+    """The harness's side of a `MeteredModel`."""
+
+    def log_prob(self, corpus: Corpus) -> torch.Tensor:
+        """As `MeteredModel.log_prob`."""
+
+    def sites(self, corpus: Corpus) -> Sites:
+        """As `MeteredModel.sites`."""
+
+    def resample(self, corpus: Corpus, mask: torch.Tensor, decoding: Decoding) -> Corpus:
+        """As `MeteredModel.resample`."""
+
+    def generate(self, k: int, decoding: Decoding) -> Corpus:
+        """As `MeteredModel.generate`."""
+
+
+class Desk(Protocol):
+    """The harness's side of a `Context`; a method name here is that of the context's attribute."""
+
+    access: Access
 
     @property
-    def value(self) -> T_co:
-        """What it is."""
+    def t(self) -> int:
+        """This generation."""
 
+    @property
+    def n(self) -> int:
+        """Rows of D_0."""
 
-class Sizes(NamedTuple):
-    """How much a method may have.
+    @property
+    def extends(self) -> bool:
+        """Whether more draws from the newest model are of the kind that arrives."""
 
-    Args:
-        n: real examples in D_0.
-        fresh: new real examples per generation.
-        candidates: examples generated on request per generation.
-    """
+    def rng(self) -> torch.Generator:
+        """The method's stream, the same object each time."""
 
-    n: int
-    fresh: int
-    candidates: int
+    def log(self, key: str, value: float) -> None:
+        """As `Context.log`."""
 
+    def arrivals(self) -> Corpus:
+        """A_t, sealed."""
 
-class Stand(NamedTuple):
-    """What a lineage holds when a method makes D_t.
+    def pool(self) -> Corpus:
+        """D_0 and A_1..A_t, shuffled and sealed."""
 
-    Args:
-        t: this generation, 1..G.
-        history: D_0, S_1, ..., S_t.
-        pool: all of these as one corpus.
-        previous: D_{t-1}.
-        model: M_{t-1}.
-        initial_model: M_0.
-    """
+    def trusted(self) -> Corpus:
+        """D_0, sealed."""
 
-    t: int
-    history: Sequence[Held[Corpus]]
-    pool: Callable[[], Corpus]
-    previous: Held[Corpus]
-    model: Held[Learner]
-    initial_model: Held[Learner]
+    def previous(self) -> Corpus:
+        """D_{t-1}, sealed."""
+
+    def history(self) -> tuple[Corpus, ...]:
+        """D_0, A_1, ..., A_t, sealed."""
+
+    def fresh_real(self, k: int) -> Corpus:
+        """As `Context.fresh_real`."""
+
+    def remember(self, kept: Corpus, memory: Memory) -> Corpus:
+        """As `Context.remember`."""
+
+    def mark(self, corpus: Corpus) -> torch.Tensor:
+        """As `Context.mark`."""
+
+    def verify(self, corpus: Corpus) -> torch.Tensor:
+        """As `Context.verify`."""
+
+    def reward(self, corpus: Corpus) -> torch.Tensor:
+        """As `Context.reward`."""
+
+    def text(self, corpus: Corpus) -> list[str]:
+        """As `Context.text`."""
+
+    def features(self, corpus: Corpus) -> torch.Tensor:
+        """As `Context.features`."""
+
+    def model(self, name: ModelName) -> ModelDesk:
+        """The desk of a model."""
 
 
 class MeteredModel:
-    """A model as a method sees it: it can be asked, not trained, and every question is counted.
+    """A model as a method sees it: it can be asked, not trained, and every question is counted."""
 
-    Args:
-        name: `model`, `initial_model` or `prior`, naming the random streams of its draws.
-        learner: loads the learner when first asked.
-        ctx: the context that meters it.
-    """
-
-    def __init__(self, name: str, learner: Callable[[], Learner], ctx: Context) -> None:
-        self._name, self._load, self._ctx = name, learner, ctx
-        self._calls = 0
-
-    def _asked(self, corpus: Corpus, *capabilities: str) -> Learner:
-        learner = self._load()
-        self._ctx._access.touch(capabilities)
-        self._ctx._costs.scored_tokens += learner.tokens(corpus)
-        return learner
-
-    def _rng(self, purpose: str) -> torch.Generator:
-        self._calls += 1
-        return self._ctx._stream(f"{purpose}/{self._name}/{self._calls}")
+    __slots__ = ("__weakref__",)
 
     def log_prob(self, corpus: Corpus) -> torch.Tensor:
         """Log-probability (or log density) of each example, nats, float `[n]`."""
-        return self._asked(corpus, "log_prob").log_prob(corpus)
+        return _MODELS[self].log_prob(corpus)
 
     def sites(self, corpus: Corpus) -> Sites:
         """Log-probability of every site, float `[n, s]`, and which sites may be edited, bool `[n, s]`."""
-        return self._asked(corpus, "sites", "log_prob").sites(corpus)
+        return _MODELS[self].sites(corpus)
 
     def resample(self, corpus: Corpus, mask: torch.Tensor, decoding: Decoding = PLAIN) -> Corpus:
         """The corpus with the sites under `mask` (bool `[n, s]`) drawn anew, given the original sites before them.
 
         A continuous site has no k most probable outcomes: there, `top_k` does nothing.
         """
-        check_decoding(self._ctx._task, decoding, {"top_p"})
-        return self._asked(corpus, "sites").resample(corpus, mask, self._rng("resample"), decoding)
+        return _MODELS[self].resample(corpus, mask, decoding)
 
     def generate(self, k: int, decoding: Decoding = PLAIN) -> Corpus:
         """`k` more examples from the model, up to the protocol's limit of candidates per generation."""
-        check_decoding(self._ctx._task, decoding)
-        self._ctx._access.touch(decoding.features)
-        return self._ctx._generate(self._load(), k, decoding, self._rng("generate"))
+        return _MODELS[self].generate(k, decoding)
 
 
 class Context:
     """What a method may use while it makes D_t.
 
-    Attributes without a declared access: `t`, `n`, `rng`, `log`, `pool`, `candidates`, `model`.
-    With `history`: `previous`, `history`, `initial_model`. With `fresh`: `fresh_real`. With
-    `verifier`: `verify`. With `reward`: `reward`. With `prior`: `prior`.
+    Attributes without a declared access: `t`, `n`, `rng`, `log`, `arrivals`, `pool`, `candidates`, `model`, `text`,
+    `features`, `remember`. With `history`: `trusted`, `previous`, `history`, `initial_model`. With `mark`: `mark`. With
+    `verifier`: `verify`. With `reward`: `reward`. With `prior`: `prior`. With `fresh`: `fresh_real`.
+
+    No attribute tells a row's origin. A row keeps an invisible ticket through `select`, `sample`, `concat` and the
+    like, and the harness compares what it gets back with what it handed out.
 
     Args:
-        stand: what the lineage holds.
-        sizes: how much the method may have.
-        source: real examples of the task and seed.
-        access: what the method may touch; notes what it does.
-        costs: counts what it costs.
+        desk: the harness's side.
     """
 
-    def __init__(self, stand: Stand, sizes: Sizes, source: RealSource, access: Access, costs: Costs) -> None:
-        self.t = stand.t
-        """This generation, 1..G."""
-        self.n = sizes.n
-        """Real examples in D_0, and the usual size of a corpus."""
-        self._stand, self._sizes, self._source = stand, sizes, source
-        self._task, self._access, self._costs = source.task, access, costs
-        self._fresh_used = self._generated = self._verified = 0
-        self._handed_out: list[tuple[torch.Tensor, int]] = []
-        self.logged: dict[str, float] = {}
-        self._rng: torch.Generator | None = None
-        self._prior: Learner | None = None
-        self._models: dict[str, MeteredModel] = {}
+    __slots__ = ("__weakref__", "_arrivals", "_pool")
+
+    def __init__(self, desk: Desk) -> None:
+        _DESKS[self] = desk
+        self._arrivals: Corpus | None = None
+        self._pool: Corpus | None = None
 
     # -- always allowed --------------------------------------------------------------------------
 
     @property
+    def t(self) -> int:
+        """This generation, 1..G."""
+        return _DESKS[self].t
+
+    @property
+    def n(self) -> int:
+        """Real examples in D_0, and the usual size of a corpus."""
+        return _DESKS[self].n
+
+    @property
     def rng(self) -> torch.Generator:
         """The method's own random stream of this generation."""
-        if self._rng is None:
-            self._rng = self._stream("method")
-        return self._rng
+        return _DESKS[self].rng()
+
+    def log(self, key: str, value: float) -> None:
+        """Record a number with this generation, e.g. a keep rate."""
+        _DESKS[self].log(key, value)
+
+    @property
+    def arrivals(self) -> Corpus:
+        """A_t, what arrived in this generation: the first argument of `curate`."""
+        if self._arrivals is None:
+            self._arrivals = _DESKS[self].arrivals()
+        return self._arrivals
+
+    @property
+    def pool(self) -> Corpus:
+        """D_0 and A_1..A_t, shuffled: which row is real cannot be told from its place."""
+        if self._pool is None:
+            self._pool = _DESKS[self].pool()
+        return self._pool
+
+    def candidates(self, k: int) -> Corpus:
+        """A_t and, where that is S_t and has fewer than k rows, more draws from M_{t-1} up to k."""
+        missing = k - len(self.arrivals)
+        if missing <= 0 or not _DESKS[self].extends:
+            return self.arrivals
+        return Corpus.concat([self.arrivals, self.model.generate(missing)])
 
     @property
     def model(self) -> MeteredModel:
         """M_{t-1}: `log_prob`, `sites`, `resample`, `generate`."""
-        return self._metered("model", lambda: self._stand.model.value)
+        return self._metered("model")
 
-    @property
-    def pool(self) -> Corpus:
-        """D_0 and S_1..S_t, shuffled: which row is real cannot be told from its place."""
-        return self._stand.pool().shuffled(stream_seed("pool", self._task.name, self._source.seed, self.t))
+    def text(self, corpus: Corpus) -> list[str]:
+        """Each row as a line of text, as the task renders it."""
+        return _DESKS[self].text(corpus)
 
-    def candidates(self, k: int) -> Corpus:
-        """S_t and, if that has fewer than k rows, more draws from M_{t-1} up to k."""
-        synthetic = self._stand.history[-1].value
-        missing = k - len(synthetic)
-        return Corpus.concat([synthetic, self.model.generate(missing)]) if missing > 0 else synthetic
+    def features(self, corpus: Corpus) -> torch.Tensor:
+        """Numbers that describe each row, float `[n, f]`, for detectors and distances; see `core.features`."""
+        return _DESKS[self].features(corpus)
 
-    def log(self, key: str, value: float) -> None:
-        """Record a number with this generation, e.g. a keep rate."""
-        self.logged[key] = float(value)
+    def remember(self, kept: Corpus, memory: Memory) -> Corpus:
+        """What to train on when these rows were kept in this generation, in an order that tells nothing.
+
+        Args:
+            kept: rows that the method takes; the harness holds them for later generations.
+            memory: what they are trained with: `replace`, alone; `accumulate`, with D_0 and all kept in earlier
+                generations; `subsample`, n of those; `anchored`, with D_0 (access `history`).
+        """
+        return _DESKS[self].remember(kept, memory)
 
     # -- declared accesses -----------------------------------------------------------------------
 
     @property
+    def trusted(self) -> Corpus:
+        """D_0. Access `history`."""
+        self._require("history", "trusted")
+        return _DESKS[self].trusted()
+
+    @property
     def previous(self) -> Corpus:
         """D_{t-1}, the corpus that this method made last time; D_0 at t = 1. Access `history`."""
-        self._access.require("history", "previous")
-        previous = self._stand.previous.value
-        self.guard(previous)
-        return previous
+        self._require("history", "previous")
+        return _DESKS[self].previous()
 
     @property
     def history(self) -> tuple[Corpus, ...]:
-        """D_0 (real), S_1, ..., S_t. Access `history`."""
-        self._access.require("history", "history")
-        history = tuple([corpus.value for corpus in self._stand.history])
-        self.guard(*history)
-        return history
+        """D_0 (real), A_1, ..., A_t. Access `history`."""
+        self._require("history", "history")
+        return _DESKS[self].history()
 
     @property
     def initial_model(self) -> MeteredModel:
         """M_0, fitted on real data only. Access `history`."""
-        self._access.require("history", "initial_model")
-        return self._metered("initial_model", lambda: self._stand.initial_model.value)
+        self._require("history", "initial_model")
+        return self._metered("initial_model")
 
-    def fresh_real(self, k: int) -> Corpus:
-        """`k` new real examples, up to the protocol's limit per generation. Access `fresh`."""
-        self._access.require("fresh", "fresh_real")
-        limit = self._sizes.fresh
-        self._fresh_used += self._within(k, self._fresh_used, limit, "fresh real examples")
-        self._costs.real_examples += k
-        return self._source.fresh(self.t, self._fresh_used - k, k, limit)
+    def mark(self, corpus: Corpus) -> torch.Tensor:
+        """Whether each row bears the mark of a model, bool `[n]`, at the world's rates of error. Access `mark`.
 
-    def verify(self, corpus: Corpus, phi: float = 1.0, psi: float = 0.0) -> torch.Tensor:
-        """Whether the verifier keeps each example, bool `[n]`. Access `verifier`.
-
-        Args:
-            corpus: what it judges.
-            phi: P(keep | right); below 1 the verifier is noisy (Feng et al., arXiv:2406.07515).
-            psi: P(keep | wrong).
+        The answer for a row is the same whenever it is asked for.
         """
-        self._access.require("verifier", "verify")
-        self._costs.verifier_calls += len(corpus)
-        right = self._task.verify(corpus)
-        if (phi, psi) == (1.0, 0.0):
-            return right
-        self._verified += 1
-        coins = torch.rand(len(corpus), generator=self._stream(f"verify/{self._verified}"))
-        return coins < torch.where(right, phi, psi)
+        self._require("mark", "mark")
+        return _DESKS[self].mark(corpus)
+
+    def verify(self, corpus: Corpus) -> torch.Tensor:
+        """Whether the verifier keeps each row, bool `[n]`: P(keep | right), P(keep | wrong) are the world's φ and ψ.
+
+        The answer for a row is the same whenever it is asked for. Access `verifier`.
+        """
+        self._require("verifier", "verify")
+        return _DESKS[self].verify(corpus)
 
     def reward(self, corpus: Corpus) -> torch.Tensor:
         """The task's reward of each example, float `[n]`. Access `reward`."""
-        self._access.require("reward", "reward")
-        self._costs.reward_calls += len(corpus)
-        return self._task.reward(corpus)
+        self._require("reward", "reward")
+        return _DESKS[self].reward(corpus)
 
     @property
     def prior(self) -> MeteredModel:
         """A fixed model outside the loop. Access `prior`."""
-        self._access.require("prior", "prior")
-        return self._metered("prior", self._load_prior)
+        self._require("prior", "prior")
+        return self._metered("prior")
 
-    # -- the harness's side ----------------------------------------------------------------------
+    def fresh_real(self, k: int) -> Corpus:
+        """`k` new real examples, up to the protocol's limit per generation. Access `fresh`."""
+        self._require("fresh", "fresh_real")
+        return _DESKS[self].fresh_real(k)
 
-    def guard(self, *corpora: Corpus) -> None:
-        """Remember how often the columns of these corpora were written to before the method got them."""
-        for corpus in corpora:
-            self._handed_out += [(c, c._version) for block in corpus.blocks for c in block.columns.values()]
+    def _require(self, access: str, attribute: str) -> None:
+        _DESKS[self].access.require(access, attribute)
 
-    def check_inputs(self) -> None:
-        """Refuse a method that wrote into a corpus that it was given."""
-        if any(column._version != version for column, version in self._handed_out):
-            raise PluginError(f"Method '{self._access.method}' changed its input in place.", "Make new tensors.")
+    def _metered(self, name: ModelName) -> MeteredModel:
+        model = MeteredModel()
+        _MODELS[model] = _DESKS[self].model(name)
+        return model
 
-    def _metered(self, name: str, load: Callable[[], Learner]) -> MeteredModel:
-        """One per name and generation, as it counts its draws; made when asked for, so that no idle cycle is left."""
-        if name not in self._models:
-            self._models[name] = MeteredModel(name, load, self)
-        return self._models[name]
 
-    def _load_prior(self) -> Learner:
-        if self._prior is None:
-            self._prior = self._task.prior(stream("prior", self._task.name, self._source.seed))
-        return self._prior
+# A desk must hold no context and no model of one: a table keeps an entry as long as somebody holds its key.
+_DESKS: WeakKeyDictionary[Context, Desk] = WeakKeyDictionary()
+_MODELS: WeakKeyDictionary[MeteredModel, ModelDesk] = WeakKeyDictionary()
 
-    def _stream(self, purpose: str) -> torch.Generator:
-        return stream(purpose, self._task.name, self._source.seed, self.t)
 
-    def _generate(self, learner: Learner, k: int, decoding: Decoding, rng: torch.Generator) -> Corpus:
-        self._generated += self._within(k, self._generated, self._sizes.candidates, "extra candidates")
-        self._costs.synthetic_examples += k
-        conditions = self._task.conditions(k, rng, self._stand.history[0].value)
-        return learner.sample(k, rng, decoding, conditions).with_origin(self.t)
-
-    def _within(self, k: int, used: int, limit: int, what: str) -> int:
-        if k < 1:
-            raise PluginError(f"Method '{self._access.method}' asked for {k} {what}.", "Ask for at least one.")
-        if used + k > limit:
-            raise LimitExceeded(
-                f"Method '{self._access.method}' asked for {used + k} {what} in generation {self.t}; "
-                f"the protocol allows {limit}.",
-                "Ask for fewer, or use a protocol with a higher limit.",
-            )
-        return k
+def desk_of(ctx: Context) -> Desk:
+    """The harness's side of a context."""
+    return _DESKS[ctx]
 
 
 def check_decoding(task: Task, decoding: Decoding, features: Set[str] = frozenset(Decoding.__annotations__)) -> None:

@@ -16,6 +16,8 @@ class Costs:
     """Examples sampled from a model: each S_t and every extra candidate."""
     scored_tokens: int = 0
     """Tokens (sites, rows) scored by a model or prior at the method's request."""
+    mark_calls: int = 0
+    """Examples whose mark was read."""
     verifier_calls: int = 0
     """Examples judged by the verifier."""
     reward_calls: int = 0
@@ -26,10 +28,11 @@ class Costs:
     """Optimizer steps; 0 for closed-form learners."""
 
     def add(self, other: Costs) -> None:
-        """Add another costs's counts to this one."""
+        """Add another's counts to this one."""
         self.real_examples += other.real_examples
         self.synthetic_examples += other.synthetic_examples
         self.scored_tokens += other.scored_tokens
+        self.mark_calls += other.mark_calls
         self.verifier_calls += other.verifier_calls
         self.reward_calls += other.reward_calls
         self.trained_tokens += other.trained_tokens

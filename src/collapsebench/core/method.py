@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .context import Context
     from .task import TaskCard
 
-ACCESSES = ("history", "fresh", "verifier", "reward", "prior")
+ACCESSES = ("history", "mark", "verifier", "reward", "prior", "fresh")
 """What a method may declare, from the weakest to the strongest."""
 
 QUESTIONS = ("preserve", "purify", "grow")
@@ -29,7 +29,7 @@ QUESTIONS = ("preserve", "purify", "grow")
 NEEDS = ("sites", "log_prob", "temperature", "top_k", "top_p", "site_weights", *MODALITIES)
 """What a method may depend on: capabilities of a task's learner, or the one kind of examples that it works on."""
 
-TRACKS = ("blind", "anchored", "fresh", "assisted")
+TRACKS = ("blind", "anchored", "marked", "assisted")
 """What a method was allowed to see; methods are only ranked within their track."""
 
 
@@ -72,8 +72,8 @@ class Method(Plugin, ABC):
     card: ClassVar[MethodCard]
 
     @abstractmethod
-    def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
-        """D_t: what generation t is trained on, given S_t and all that the context allows."""
+    def curate(self, arrivals: Corpus, ctx: Context) -> Corpus:
+        """D_t: what generation t is trained on, given A_t and all that the context allows."""
 
     def access(self) -> frozenset[str]:
         """What this instance may touch; override where it depends on a hyper-parameter."""
@@ -119,10 +119,10 @@ class Method(Plugin, ABC):
 
 def track_of(access: frozenset[str]) -> str:
     """The track of a method with this access."""
-    if access & {"verifier", "reward", "prior"}:
+    if access & {"verifier", "reward", "prior", "fresh"}:
         return "assisted"
-    if "fresh" in access:
-        return "fresh"
+    if "mark" in access:
+        return "marked"
     return "anchored" if "history" in access else "blind"
 
 

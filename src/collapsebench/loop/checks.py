@@ -7,28 +7,39 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
-from ..core.corpus import Block, Corpus
+from ..core.block import Block
+from ..core.corpus import Corpus
 from ..core.errors import Diverged, LimitExceeded, PluginError
 from ..core.task import Task
 
 
-def check_corpus(corpus: object, like: Corpus, most_bytes: int, method: str) -> None:
-    """Refuse what is not a corpus of the task's shape, an empty one and one larger than memory allows.
+def check_corpus(corpus: object, like: Corpus, most_bytes: int, method: str, empty: bool = False) -> Corpus:
+    """Refuse what is not a corpus of the task's shape, an empty one (unless allowed), one larger than memory allows.
 
     Raises:
         PluginError, LimitExceeded: the message names the method and what is wrong.
     """
     if not isinstance(corpus, Corpus):
         raise PluginError(f"Method '{method}' returned {type(corpus).__name__}, not a Corpus.")
-    rows = len(corpus)
-    if rows == 0:
-        raise PluginError(f"Method '{method}' returned an empty corpus.", "Keep at least one example.")
-    if not corpus.plain and corpus.schema != like.schema:
+    check_size(corpus, most_bytes, method, empty, like.row_bytes)
+    if corpus.schema != like.schema:
         raise PluginError(
             f"Method '{method}' returned {corpus!r} where the task's examples are {like!r}.",
             "Columns, types and row shapes must stay as they were.",
         )
-    if (size := rows * like.row_bytes) > most_bytes:
+    return corpus
+
+
+def check_size(corpus: Corpus, most_bytes: int, method: str, empty: bool, row_bytes: int | None = None) -> None:
+    """Refuse an empty corpus (unless allowed), and one larger than memory allows.
+
+    Raises:
+        PluginError, LimitExceeded: the message names the method and what is wrong.
+    """
+    rows = len(corpus)
+    if rows == 0 and not empty:
+        raise PluginError(f"Method '{method}' returned an empty corpus.", "Keep at least one example.")
+    if (size := rows * (corpus.row_bytes if row_bytes is None else row_bytes)) > most_bytes:
         raise LimitExceeded(
             f"Method '{method}' returned {rows} rows, {size / 2**20:.0f} MiB; "
             f"the protocol allows {most_bytes / 2**20:.0f} MiB.",
@@ -37,7 +48,7 @@ def check_corpus(corpus: object, like: Corpus, most_bytes: int, method: str) -> 
 
 
 def check_values(blocks: Sequence[Block], method: str) -> None:
-    """Refuse values and weights that no model can be trained on.
+    """Refuse values that no model can be trained on.
 
     Raises:
         PluginError: the message names the column.
@@ -46,8 +57,16 @@ def check_values(blocks: Sequence[Block], method: str) -> None:
         for name, column in block.columns.items():
             if column.is_floating_point() and not bool(torch.isfinite(column).all()):
                 raise PluginError(f"Method '{method}' returned values in '{name}' that are not finite.")
-        weights = block.weights
-        if weights is not None and not (bool(torch.isfinite(weights).all()) and bool((weights >= 0).all())):
+
+
+def check_weights(blocks: Sequence[Block], method: str) -> None:
+    """Refuse row weights that no model can be trained with.
+
+    Raises:
+        PluginError: some are negative or not finite, or all are zero.
+    """
+    for weights in [block.weights for block in blocks if block.weights is not None]:
+        if not (bool(torch.isfinite(weights).all()) and bool((weights >= 0).all())):
             raise PluginError(f"Method '{method}' returned row weights that are NaN, infinite or negative.")
     if all(block.weights is not None and not bool(block.weights.any()) for block in blocks):
         raise PluginError(f"Method '{method}' returned row weights that are all zero.")

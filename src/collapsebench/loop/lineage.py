@@ -11,8 +11,8 @@ import torch
 from pydantic import ValidationError
 
 from ..core.access import Access
-from ..core.context import Context, Sizes, Stand, check_decoding
-from ..core.corpus import Corpus
+from ..core.context import Context, check_decoding
+from ..core.corpus import Corpus, shares
 from ..core.costs import Costs
 from ..core.errors import PluginError
 from ..core.learner import Decoding, FitConfig, Learner, SiteWeights
@@ -21,8 +21,11 @@ from ..core.records import GenerationRecord, problem
 from ..core.seeds import stream, stream_seed
 from ..core.task import Start, Task
 from .cache import Cache, Result
-from .checks import check_corpus, check_metrics, check_values
+from .checks import check_metrics
+from .desk import Desk, Sizes, Stand, WorldView
+from .ledger import Ledger
 from .source import RealSource
+from .training_set import read_training_set
 from .world import CURVE
 
 if TYPE_CHECKING:
@@ -97,8 +100,9 @@ class Lineage:
         self._keep_checkpoints = keep_checkpoints
         n, limits = self.rules.n, self.rules.limits
         fresh = max(round(limits.fresh_real * n), self.world.arrivals)  # references have as many as arrive
-        self._sizes = Sizes(n, fresh, round(limits.candidates * n))
+        self._sizes = Sizes(n, fresh, round(limits.candidates * n), limits.corpus_bytes)
         self._source = RealSource(self.task, n, cell.seed)
+        self._view, self._ledger = _view(cell), Ledger()
         self._generators = {name: torch.Generator() for name in ("init", "sample", "evaluate")}
         learner = self._new_learner()
         self.closed_form = learner.closed_form
@@ -182,18 +186,14 @@ class Lineage:
 
     @stage
     def curate(self, history: tuple[Data, ...], previous: Data, model: Model, initial_model: Model, t: int) -> Data:
-        """D_t, made by the method of D_0, S_1..S_t, D_{t-1}, M_{t-1} and M_0."""
-        costs, synthetic = Costs(), history[-1].value
+        """D_t, made by the method of D_0, A_1..A_t, D_{t-1}, M_{t-1} and M_0."""
+        costs = Costs()
         stand = Stand(t, history, lambda: self._pool(history), previous, model, initial_model)
-        ctx = Context(stand, self._sizes, self._source, Access(self.method.name, self.method.access()), costs)
-        ctx.guard(synthetic)
-        corpus = self.method.curate(synthetic, ctx)
-        ctx.check_inputs()
-        check_corpus(corpus, history[0].value, self.rules.limits.corpus_bytes, self.method.name)
-        if not corpus.plain:
-            check_values(corpus.blocks, self.method.name)
-            corpus = corpus.stamped(t)
-        return Result(corpus, costs, ctx.logged, _facts(corpus))
+        access = Access(self.method.name, self.method.access())
+        desk = Desk(stand, self._sizes, self._source, self._view, access, costs, self._ledger)
+        ctx = Context(desk)
+        corpus = desk.returned(self.method.curate(ctx.arrivals, ctx))
+        return Result(corpus, costs, desk.logged, _facts(corpus))
 
     @stage
     def fit(self, corpus: Data, continued: Model | None, t: int, weighting: str) -> Model:
@@ -267,7 +267,7 @@ class Lineage:
 
     def _decoded(self, kind: str, tensors: Mapping[str, torch.Tensor]) -> Corpus | Learner:
         if kind not in ("fit", "outside"):
-            return Corpus.from_tensors(tensors)
+            return read_training_set(tensors)
         learner = self._new_learner()
         learner.load(tensors)
         return learner
@@ -286,7 +286,7 @@ class Lineage:
         return self.task.conditions(m, self._stream("conditions", t), first)
 
     def _pool(self, history: tuple[Data, ...]) -> Corpus:
-        """D_0 and S_1..S_t as one corpus, grown from what it was last time."""
+        """D_0 and A_1..A_t as one corpus, grown from what it was last time."""
         known = self._pooled
         if len(known) > len(history):  # D_t is computed again, of a generation before the last
             return Corpus.concat([corpus.value for corpus in history])
@@ -296,4 +296,12 @@ class Lineage:
 
 
 def _facts(corpus: Corpus) -> dict[str, float]:
-    return {"rows": len(corpus), "real_share": corpus.real_share(), "synthetic_share": 1 - corpus.real_share()}
+    real, synthetic = shares(corpus)
+    return {"rows": len(corpus), "real_share": real, "synthetic_share": synthetic}
+
+
+def _view(cell: Cell) -> WorldView:
+    """What methods see of the world; its references see marks without error."""
+    world = cell.world
+    missed, false_alarm = (0.0, 0.0) if cell.method.card.reference else (world.missed, world.false_alarm)
+    return WorldView(world.phi, world.psi, missed, false_alarm, world.extends)

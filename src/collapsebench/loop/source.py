@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import torch
 
-from ..core.corpus import REAL, Corpus
+from ..core.block import REAL
+from ..core.corpus import Corpus
 from ..core.errors import LimitExceeded
 from ..core.seeds import stream
 from ..core.task import Task

@@ -46,7 +46,7 @@ ABOUT_COSTS = (
 SEES = {
     "blind": "nothing but the pool, shuffled: it does not know which rows are real",
     "anchored": "the pool with its history: it knows which rows are real",
-    "fresh": "new real data in every generation",
+    "marked": "reads marks of synthetic rows, with errors",
     "assisted": "a verifier, a reward or a prior model from outside the loop",
 }
 """What a method of each track may see."""

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 import torch
 
-from ..core.corpus import REAL, Corpus
+from ..core.block import REAL
+from ..core.corpus import Corpus, real_share
 from ..core.errors import ProtocolError
 from ..core.learner import Decoding, FitReport
 from ..core.task import MODALITIES, Task
@@ -189,7 +190,7 @@ def resample(trial: TaskTrial) -> Iterator[str]:
     _require(trial, "sites")
     mask, real = trial.mask(), trial.real
     untouched = trial.resample(torch.zeros_like(mask))
-    if any(not torch.equal(untouched[name], real[name]) for name in real) or untouched.real_share() != 1.0:
+    if any(not torch.equal(untouched[name], real[name]) for name in real) or real_share(untouched) != 1.0:
         yield "With an empty mask the corpus changed, or its rows stopped counting as real."
     edited, again = trial.resample(mask), trial.resample(mask)
     if edited.schema != real.schema or len(edited) != trial.n:

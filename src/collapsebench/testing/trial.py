@@ -8,8 +8,9 @@ from functools import cached_property
 
 import torch
 
+from ..core.block import REAL
 from ..core.context import Context
-from ..core.corpus import REAL, Corpus
+from ..core.corpus import Corpus
 from ..core.learner import PLAIN, Decoding, FitConfig, Learner
 from ..core.method import Method, MethodCard
 from ..core.seeds import stream

@@ -6,12 +6,13 @@ from collections import defaultdict
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..core.context import desk_of
 from ..core.corpus import Corpus
 from ..core.errors import Diverged, PluginError
 from ..core.method import ACCESSES, Method
 from ..core.records import GenerationRecord
 from ..loop.cell import Cell
-from ..loop.checks import check_corpus, check_values
+from ..loop.checks import check_corpus, check_values, check_weights
 from ..loop.lineage import Lineage
 from .checks import said
 from .random_state import global_random_state
@@ -48,32 +49,34 @@ class Observation:
             if not self.problems:
                 self._note("runs", said(error))
 
-    def _curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
-        inputs, state = self._inputs(synthetic, ctx), global_random_state()
+    def _curate(self, arrivals: Corpus, ctx: Context) -> Corpus:
+        inputs, state = self._inputs(arrivals, ctx), global_random_state()
         try:
-            corpus = self._cell.method.curate(synthetic, ctx)
+            corpus = self._cell.method.curate(arrivals, ctx)
         except Exception as error:
             self._note("runs", f"Generation {ctx.t}: {said(error)}")
             raise
         finally:
-            self.asked |= ctx._access.asked
-            self.touched |= ctx._access.touched
-            if self._inputs(synthetic, ctx) != inputs:
+            access = desk_of(ctx).access
+            self.asked |= access.asked
+            self.touched |= access.touched
+            if self._inputs(arrivals, ctx) != inputs:
                 self._note("inputs_unchanged", f"A corpus was written to in generation {ctx.t}.")
             if global_random_state() != state:
                 self._note("global_random_state_untouched", f"It moved in generation {ctx.t}; draw from ctx.rng.")
         name = self._cell.method.name
         try:
-            check_corpus(corpus, synthetic, self._cell.rules.limits.corpus_bytes, name)
+            check_corpus(corpus, arrivals, self._cell.rules.limits.corpus_bytes, name)
             check_values(corpus.blocks, name)
+            check_weights(corpus.blocks, name)
             self._last = corpus
         except PluginError as error:
             self._note("valid_corpora", error.message)
         return corpus
 
-    def _inputs(self, synthetic: Corpus, ctx: Context) -> list[str]:
-        """Digests of S_t, of everything so far (D_0 included) and of D_{t-1}."""
-        return [corpus.digest() for corpus in (synthetic, ctx.pool, self._last) if corpus is not None]
+    def _inputs(self, arrivals: Corpus, ctx: Context) -> list[str]:
+        """Digests of A_t, of everything so far (D_0 included) and of D_{t-1}."""
+        return [corpus.digest() for corpus in (arrivals, ctx.pool, self._last) if corpus is not None]
 
     def _note(self, check: str, problem: str) -> None:
         self.problems[check].append(f"On {self._cell.task.name}: {problem}")

@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Decoding, Diverged, FitConfig, PluginError
+from collapsebench.core.corpus import real_share
 from collapsebench.learners.gradient import Optimizer
 from collapsebench.learners.image.shape import ImageShape
 from collapsebench.learners.image.vae import ConditionalVAE, VAEShape, beta_binomial_log_pmf
@@ -172,7 +173,7 @@ def test_resampling_corrects_wrong_labels_under_the_mask_only() -> None:
     edited = learner.resample(wrong, mask, rng(), Decoding(top_k=1))
     assert edited["label"][:10].equal(corpus["label"][:10])
     assert edited["label"][10:].equal(wrong["label"][10:])
-    assert edited.real_share() == 0.75
+    assert real_share(edited) == 0.75
 
 
 def test_temperature_flattens_the_labels() -> None:

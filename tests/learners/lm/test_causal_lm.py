@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Decoding, Diverged, FitConfig, PluginError
+from collapsebench.core.corpus import real_share
 from collapsebench.learners.gradient import Optimizer
 from collapsebench.learners.lm.causal_lm import CausalLM, LMShape
 from collapsebench.learners.lm.model import Lora, with_lora
@@ -63,7 +64,7 @@ def test_editing_looks_at_the_original_prefix(fitted: CausalLM) -> None:
     assert edited["tokens"][1, 1:].tolist() == [A, EOS, PAD]
     nothing = fitted.resample(row, torch.zeros_like(mask), rng(), Decoding())
     assert torch.equal(nothing["tokens"], row["tokens"])
-    assert nothing.real_share() == 1
+    assert real_share(nothing) == 1
 
 
 def test_sites_add_up_to_the_text_and_keep_its_first_token(fitted: CausalLM) -> None:
