@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from collapsebench import Corpus
 from collapsebench.core.corpus import real_share
 from collapsebench.core.errors import LimitExceeded
 from collapsebench.core.seeds import stream
@@ -75,4 +76,4 @@ class Drawn(Toy):
     """Numbers between 0 and 1, no two of them equal."""
 
     def real(self, n, rng):
-        return super().real(n, rng).with_columns(x=torch.rand(n, generator=rng, dtype=torch.float64))
+        return Corpus({"x": torch.rand(n, generator=rng, dtype=torch.float64)})
