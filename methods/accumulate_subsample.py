@@ -7,5 +7,5 @@ class AccumulateSubsample(Method):
 
     card = MethodCard(title="Accumulate and subsample", paper="arXiv:2410.16713")
 
-    def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
+    def curate(self, arrivals: Corpus, ctx: Context) -> Corpus:
         return ctx.pool.sample(ctx.n, ctx.rng)

@@ -7,5 +7,5 @@ class FreshReal(Method):
 
     card = MethodCard(title="Fresh real data", access={"fresh"}, reference={"preserve"})
 
-    def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
+    def curate(self, arrivals: Corpus, ctx: Context) -> Corpus:
         return ctx.fresh_real(ctx.n)

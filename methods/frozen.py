@@ -7,5 +7,5 @@ class Frozen(Method):
 
     card = MethodCard(title="Frozen", access={"history"}, reference={"preserve", "purify", "grow"})
 
-    def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
+    def curate(self, arrivals: Corpus, ctx: Context) -> Corpus:
         return ctx.trusted

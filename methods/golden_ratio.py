@@ -14,19 +14,28 @@ class GoldenRatio(Method):
     synthetic part 1 − w*, evenly within each; at r = 1, w* is the reciprocal of the golden ratio.
 
     Args:
-        real: `fresh`, n new real examples each generation, for which w* is derived, or `first`, D_0 again (where
-            the best weight would be 1).
+        real: `fresh`, the arrivals that the marks call real, for which w* is derived, the marked ones being the
+            synthetic part; or `first`, D_0 again (where the best weight would be 1).
     """
 
     real: Literal["fresh", "first"] = "fresh"
 
-    card = MethodCard(title="Golden ratio", paper="arXiv:2502.18049", access={"fresh", "history"})
+    card = MethodCard(title="Golden ratio", paper="arXiv:2502.18049", access={"mark", "history"})
 
     def access(self) -> frozenset[str]:
-        return frozenset({"fresh"}) if self.real == "fresh" else frozenset({"history"})
+        return frozenset({"mark"}) if self.real == "fresh" else frozenset({"history"})
 
-    def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
-        real = ctx.fresh_real(ctx.n) if self.real == "fresh" else ctx.history[0]
+    def questions(self) -> frozenset[str]:
+        return frozenset({"purify"}) if self.real == "fresh" else super().questions()
+
+    def curate(self, arrivals: Corpus, ctx: Context) -> Corpus:
+        if self.real == "first":
+            real, synthetic = ctx.trusted, arrivals
+        else:
+            marked = ctx.mark(arrivals)
+            real, synthetic = arrivals.select(~marked), arrivals.select(marked)
+        if not len(real) or not len(synthetic):
+            return arrivals
         r = len(synthetic) / len(real)
         weight = (math.sqrt(1 + 4 * r) - 1) / (2 * r)
         ctx.log("real_weight", weight)

@@ -2,26 +2,30 @@ from __future__ import annotations
 
 import torch
 
-from collapsebench import Context, Corpus, Count, Method, MethodCard, Positive, method, weighted_places
+from collapsebench import Context, Corpus, Count, Filter, MethodCard, Multiple, Positive, method, weighted_places
 
 MULTIPLIER = 0x9E3779B97F4A7C15 - 2**64
 """Odd and without pattern: spreads neighbouring codes over the high bits (Fibonacci hashing)."""
 
 
 @method("importance_resampling")
-class ImportanceResampling(Method):
-    """Train on n examples of everything so far, drawn to match the n-grams of the real data (DSIR).
+class ImportanceResampling(Filter):
+    """Train on candidates, one of two, that are drawn to match the n-grams of the real data (DSIR).
 
     The weight of an example is p(its n-grams) / q(its n-grams) with p the n-gram shares in D_0 and q those in the
-    pool, both over hash buckets; n examples are drawn without replacement in proportion to it, by the n largest
-    of log weight + Gumbel noise. D_0 is in the pool and fits itself best: see how many real rows come back.
+    candidates, both over hash buckets; examples are drawn without replacement in proportion to it, by the largest of
+    log weight + Gumbel noise.
 
     Args:
+        memory: what they are trained with; `accumulate` by default: candidates that fit D_0 add to it, and do not
+            stand for it.
+        candidates: one row in so many is kept; where S_t alone arrives, more draws make it so many times n rows.
         ngram: longest n-gram.
         buckets: hash buckets.
         smoothing: added to every share.
     """
 
+    candidates: Multiple = 2.0
     ngram: Count = 2
     buckets: Count = 10_000
     smoothing: Positive = 1e-8
@@ -30,13 +34,13 @@ class ImportanceResampling(Method):
         title="Importance resampling (DSIR)", paper="arXiv:2302.03169", access={"history"}, needs={"tokens"}
     )
 
-    def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
-        pool = ctx.pool
-        log_weights = self._log_weights(pool, ctx.history[0])
-        chosen = weighted_places(log_weights, ctx.n, ctx.rng)
+    def curate(self, arrivals: Corpus, ctx: Context) -> Corpus:
+        pool = ctx.candidates(round(self.candidates * ctx.n))
+        log_weights = self._log_weights(pool, ctx.trusted)
+        chosen = weighted_places(log_weights, max(1, round(len(pool) / self.candidates)), ctx.rng)
         ctx.log("log_weight_before", log_weights.mean().item())
         ctx.log("log_weight_after", log_weights[chosen].mean().item())
-        return pool.select(chosen)
+        return ctx.remember(pool.select(chosen), self.memory)
 
     def _log_weights(self, pool: Corpus, target: Corpus) -> torch.Tensor:
         """Log importance weight log p - log q of each example of the pool, float64 `[n]`."""

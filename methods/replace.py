@@ -7,5 +7,5 @@ class Replace(Method):
 
     card = MethodCard(title="Replace", reference={"preserve"})
 
-    def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
-        return synthetic
+    def curate(self, arrivals: Corpus, ctx: Context) -> Corpus:
+        return arrivals

@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import torch
 
-from collapsebench import Context, Corpus, Decoding, Method, MethodCard, Multiple, Positive, TaskCard, method
+from collapsebench import Context, Corpus, Decoding, Filter, MethodCard, Multiple, Positive, TaskCard, method
 
 
 @method("surplexity")
-class Surplexity(Method):
-    """Train on the n candidates that surprise the newest model most.
+class Surplexity(Filter):
+    """Train on those candidates, one of two, that surprise the newest model most.
 
     To choose what surprises widens a distribution, to sample at a low temperature narrows it, so the filter stands
     beside a temperature. The authors sample models that they fine-tune at .2. That is too narrow for models trained
@@ -15,8 +15,10 @@ class Surplexity(Method):
     worst of the model, and `gaussian` and `arithmetic` less than at .7 without the filter.
 
     Args:
-        candidates: size of the candidate set (S_t and more draws from the same model), in multiples of n.
-        temperature: of the sampling of the candidates.
+        memory: what they are trained with; `accumulate` by default: what surprises is the rare and the wrong alike, and
+            D_0 is what tells them apart.
+        candidates: one row in so many is kept; where S_t alone arrives, more draws make it so many times n rows.
+        temperature: of the sampling of S_t and of further candidates.
     """
 
     candidates: Multiple = 2.0
@@ -34,15 +36,13 @@ class Surplexity(Method):
     def decoding(self, t: int) -> Decoding:
         return Decoding(self.temperature)
 
-    def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
-        missing = round(self.candidates * ctx.n) - len(synthetic)
-        more = [ctx.model.generate(missing, self.decoding(ctx.t))] if missing > 0 else []
-        pool = Corpus.concat([synthetic, *more])
+    def curate(self, arrivals: Corpus, ctx: Context) -> Corpus:
+        pool = ctx.candidates(round(self.candidates * ctx.n), self.decoding(ctx.t))
         surprise = self._surprise(pool, ctx)
-        chosen = surprise.topk(min(ctx.n, len(pool))).indices
+        chosen = surprise.topk(max(1, round(len(pool) / self.candidates))).indices
         ctx.log("surprise_before", surprise.mean().item())
         ctx.log("surprise_after", surprise[chosen].mean().item())
-        return pool.select(chosen)
+        return ctx.remember(pool.select(chosen), self.memory)
 
     def _surprise(self, corpus: Corpus, ctx: Context) -> torch.Tensor:
         """NLL under M_{t-1}, nats, float `[n]`: per token where texts differ in length, else of the whole row.

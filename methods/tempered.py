@@ -17,11 +17,14 @@ class Tempered(Method):
 
     card = MethodCard(title="Tempered sampling", paper="arXiv:2402.07043, arXiv:2404.02325")
 
+    def questions(self) -> frozenset[str]:
+        return frozenset({"preserve"})
+
     def decoding(self, t: int) -> Decoding:
         return Decoding(self.temperature, self.top_k or None, self.top_p if self.top_p < 1 else None)
 
     def needs(self) -> frozenset[str]:
         return self.decoding(1).features
 
-    def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
-        return synthetic
+    def curate(self, arrivals: Corpus, ctx: Context) -> Corpus:
+        return arrivals

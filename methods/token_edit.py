@@ -57,6 +57,9 @@ class TokenEdit(Method):
     def access(self) -> frozenset[str]:
         return frozenset({"history", "prior"}) if self.prior == "external" else frozenset({"history"})
 
+    def questions(self) -> frozenset[str]:
+        return frozenset({"preserve", "grow"})
+
     def needs(self) -> frozenset[str]:
         return super().needs() | ({"tokens"} if self.schedule == "certain" else frozenset())
 
@@ -64,9 +67,9 @@ class TokenEdit(Method):
         if self.prior == "external" and self.schedule == "disjoint":
             raise PluginError("token_edit: schedule = disjoint edits the previous set; prior = external edits D_0.")
 
-    def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
+    def curate(self, arrivals: Corpus, ctx: Context) -> Corpus:
         prior = getattr(ctx, PRIORS[self.prior])
-        before = ctx.history[0] if self.prior == "external" else ctx.previous
+        before = ctx.trusted if self.prior == "external" else ctx.previous
         log_prob, editable = prior.sites(before)
         mask = self._chosen(log_prob, editable, ctx)
         after: Corpus = prior.resample(before, mask, Decoding(self.temperature, self.top_k))

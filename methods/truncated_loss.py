@@ -10,7 +10,7 @@ from collapsebench import Context, Corpus, Method, MethodCard, PositiveShare, me
 
 @method("truncated_loss")
 class TruncatedLoss(Method):
-    """Train on n examples of everything so far, with no loss on the tokens that the model in training is surest of.
+    """Train on everything so far, with no loss on the tokens that the model in training is surest of.
 
     In each step the model gives each of the batch's k tokens the probability p; tokens with p above a limit have no
     loss. By default the limit is relative: the round(gamma k)-th smallest p, so that a share 1 − gamma of the tokens
@@ -30,8 +30,8 @@ class TruncatedLoss(Method):
 
     card = MethodCard(title="Truncated loss", paper="arXiv:2509.08972", needs={"site_weights"})
 
-    def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
-        return ctx.pool.sample(ctx.n, ctx.rng)
+    def curate(self, arrivals: Corpus, ctx: Context) -> Corpus:
+        return ctx.pool
 
     def site_weights(self, log_probs: torch.Tensor) -> torch.Tensor:
         return (log_probs <= self._limit(log_probs)).to(log_probs.dtype)

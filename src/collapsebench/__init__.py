@@ -18,9 +18,10 @@ from .core.checked import (  # noqa: E402
     Quantile,
     Share,
 )
-from .core.context import Context  # noqa: E402
+from .core.context import Context, Memory  # noqa: E402
 from .core.corpus import Corpus, weighted_places  # noqa: E402
 from .core.errors import DataError, Diverged, PluginError  # noqa: E402
+from .core.filter import Filter  # noqa: E402
 from .core.learner import Decoding, FitConfig, FitReport, Learner, Sites  # noqa: E402
 from .core.method import Method, MethodCard, method  # noqa: E402
 from .core.task import Start, Task, TaskCard, task  # noqa: E402
@@ -34,10 +35,12 @@ __all__ = [
     "DataError",
     "Decoding",
     "Diverged",
+    "Filter",
     "Finite",
     "FitConfig",
     "FitReport",
     "Learner",
+    "Memory",
     "Method",
     "MethodCard",
     "Multiple",

@@ -1,56 +1,93 @@
 from collections import Counter
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from collapsebench import Corpus, PluginError
+from collapsebench.core.features import features
 from collapsebench.core.method import METHODS
 
-REAL, SYNTHETIC = torch.arange(8.0), torch.arange(100.0, 108.0)
+
+def resampled(given, real, arrivals, samples=None, seed=0, **params):
+    """What becomes of the arrivals, and the context; columns are `x`, those of the newest model's `samples` too."""
+    first, newest = Corpus({"x": real}), Corpus({"x": arrivals})
+    model = SimpleNamespace(generate=lambda k: Corpus({"x": samples}))
+    ctx = given(seed, n=len(first), trusted=first, history=(first, newest), model=model, features=features)
+    return METHODS.get("detector_weighting")(**params).curate(newest, ctx), ctx
 
 
-def resampled(given, real, synthetic, **params):
-    """What becomes of D_0 and S_1, and the log."""
-    history = tuple(Corpus({name: column}).with_origin(t) for t, (name, column) in enumerate((real, synthetic)))
-    ctx = given(n=8, history=history)
-    return METHODS.get("detector_weighting")(**params).curate(history[1], ctx), ctx.logged
+def mixed(seed=1):
+    """D_0 around 0, and as many arrivals: half of them around 0 and half around 3."""
+    x = torch.randn(400, 1, generator=torch.Generator().manual_seed(seed))
+    return x[:200], torch.cat([x[200:300], 3 + x[300:]])
 
 
-def test_where_real_is_plain_to_see_only_real_rows_are_drawn_each_three_times(given):
-    out, logged = resampled(given, ("x", REAL), ("x", SYNTHETIC))
-    assert Counter(out["x"].tolist()) == dict.fromkeys(range(8), 3)  # 1.5 times 16 rows
-    assert logged == {"detector_accuracy": 1.0, "detector_auc": 1.0}
+def test_rows_that_are_like_the_first_real_set_are_drawn_most_and_at_most_three_times(given):
+    real, arrivals = mixed()
+    out, ctx = resampled(given, real, arrivals)
+    counts = Counter(out["x"].flatten().tolist())
+    assert counts.total() == 300 and max(counts.values()) == 3  # 1.5 times 200
+    assert sum(counts[x] for x in arrivals[:100].flatten().tolist()) > 240
+    assert ctx.logged["no_signal"] == 0.0
+    assert ctx.logged["detector_auc"] > 0.7
+    assert ctx.memory == "accumulate"
 
 
-def test_without_trust_rows_are_drawn_at_random_and_at_most_three_times(given):
-    out, _ = resampled(given, ("x", REAL), ("x", SYNTHETIC), exponent=0.0)
-    counts = Counter(out["x"].tolist())
-    assert counts.total() == 24 and max(counts.values()) <= 3
-    assert sum(counts[float(x)] for x in SYNTHETIC) > 4
+def test_without_trust_rows_are_drawn_at_random(given):
+    real, arrivals = mixed()
+    out, _ = resampled(given, real, arrivals, exponent=0.0)
+    counts = Counter(out["x"].flatten().tolist())
+    assert 110 < sum(counts[x] for x in arrivals[:100].flatten().tolist()) < 190
+
+
+def test_a_detector_that_is_not_better_than_chance_leaves_the_arrivals_alone(given):
+    x = torch.randn(400, 2, generator=torch.Generator().manual_seed(1))
+    out, ctx = resampled(given, x[:200], x[200:])
+    assert ctx.logged["no_signal"] == 1.0
+    assert ctx.logged["detector_auc"] < 0.5 + 2 * (401 / (12 * 200 * 200)) ** 0.5
+    assert torch.equal(out["x"], x[200:])
+
+
+def test_a_detector_that_is_worse_than_chance_is_not_trusted(given):
+    # The arrivals repeat D_0, so that without its own fold a real row is only known from its copy.
+    x = torch.randint(0, 9, (300, 12), generator=torch.Generator().manual_seed(1))
+    out, ctx = resampled(given, x, x.clone())
+    assert ctx.logged["detector_auc"] < 0.4
+    assert torch.equal(out["x"], x)
+
+
+def test_chance_alone_seldom_makes_a_signal(given):
+    found = 0
+    for seed in range(100):
+        x = torch.randn(80, 1, generator=torch.Generator().manual_seed(seed))
+        found += resampled(given, x[:40], x[40:], seed=seed)[1].logged["no_signal"] == 0.0
+    assert found <= 12  # at two standard errors 2.3 of a hundred, more where the squares fit one outlier
 
 
 def test_a_loss_of_spread_is_seen(given):
     x = torch.randn(400, 2, generator=torch.Generator().manual_seed(1))
-    _, logged = resampled(given, ("x", x[:200]), ("x", 0.2 * x[200:]))
-    assert logged["detector_auc"] > 0.9
-
-
-def test_a_detector_that_is_worse_than_chance_is_not_trusted(given):
-    # S_1 repeats D_0, so without its own fold a real row is only known from its synthetic copy.
-    x = torch.randint(0, 9, (300, 12), generator=torch.Generator().manual_seed(1))
-    out, logged = resampled(given, ("tokens", x), ("tokens", x.clone()))
-    assert logged["detector_auc"] < 0.4
-    real = torch.as_tensor(out.table.labels)
-    assert real.float().mean() == pytest.approx(0.5, abs=0.05)
+    assert resampled(given, x[:200], 0.2 * x[200:])[1].logged["detector_auc"] > 0.9
 
 
 def test_texts_are_told_apart_by_their_ngrams(given):
     x = torch.randint(0, 9, (600, 12), generator=torch.Generator().manual_seed(1))
-    _, logged = resampled(given, ("tokens", x[:300]), ("tokens", x[300:].sort(1).values))
-    assert logged["detector_auc"] > 0.95
+    assert resampled(given, x[:300], x[300:].sort(1).values)[1].logged["detector_auc"] > 0.95
 
 
-@pytest.mark.parametrize("bad", [{"exponent": -1.0}, {"upsample": 4.0}, {"repeats": 0}, {"folds": 1}, {"buckets": 0}])
+def test_it_can_learn_from_the_newest_models_samples_instead(given):
+    # The samples are around 3, and so are half of the arrivals.
+    real, arrivals = mixed()
+    samples = 3 + torch.randn(200, 1, generator=torch.Generator().manual_seed(5))
+    out, ctx = resampled(given, real, arrivals, samples, against="model")
+    assert (out["x"] < 1.5).double().mean() > 0.8
+    assert ctx.logged["detector_auc"] > 0.95
+
+
+BAD = [{"exponent": -1.0}, {"upsample": 4.0}, {"repeats": 0}, {"folds": 1}, {"against": "real"}, {"memory": "none"}]
+
+
+@pytest.mark.parametrize("bad", BAD)
 def test_bad_parameters_are_named(bad):
     with pytest.raises(PluginError, match=next(iter(bad))):
         METHODS.get("detector_weighting")(**bad)

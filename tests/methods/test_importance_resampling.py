@@ -13,11 +13,11 @@ from collapsebench.loop.protocol import load_protocol
 
 @pytest.fixture
 def resample(given):
-    """What becomes of the rows 0, ..., n - 1 of D_0 and 100, ..., 99 + n of S_1, sorted, and the log."""
+    """Which half it takes of the rows 0, ..., n - 1 of D_0 and 100, ..., 99 + n, sorted, and the log."""
 
     def run(n, seed=0, **params):
         real, synthetic = Corpus({"x": torch.arange(n)}), Corpus({"x": torch.arange(100, 100 + n)})
-        ctx = given(seed, n=n, pool=Corpus.concat([real, synthetic]), history=(real, synthetic))
+        ctx = given(seed, n=n, candidates=lambda k: Corpus.concat([real, synthetic]), trusted=real)
         out = METHODS.get("importance_resampling")(**params).curate(synthetic, ctx)
         return sorted(out["x"].tolist()), ctx.logged
 
@@ -41,7 +41,7 @@ def test_rows_are_drawn_in_proportion_to_their_weight(resample):
 
 def test_bigrams_count_too(given):
     real, reversed_ = Corpus({"tokens": torch.tensor([[1, 2, 3]])}), Corpus({"tokens": torch.tensor([[3, 2, 1]])})
-    ctx = given(n=1, pool=Corpus.concat([reversed_, real]), history=(real, reversed_))
+    ctx = given(n=1, candidates=lambda k: Corpus.concat([reversed_, real]), trusted=real)
     assert METHODS.get("importance_resampling")().curate(reversed_, ctx)["tokens"].tolist() == [[1, 2, 3]]
 
 
@@ -80,7 +80,7 @@ def test_what_has_no_tokens_is_out_of_its_scope():
     assert method.track == "anchored"
 
 
-@pytest.mark.parametrize("bad", [{"ngram": 0}, {"buckets": 0}, {"smoothing": 0.0}])
+@pytest.mark.parametrize("bad", [{"ngram": 0}, {"buckets": 0}, {"smoothing": 0.0}, {"candidates": 0.5}])
 def test_bad_parameters_are_named(bad):
     with pytest.raises(PluginError, match=next(iter(bad))):
         METHODS.get("importance_resampling")(**bad)

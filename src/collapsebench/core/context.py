@@ -186,12 +186,12 @@ class Context:
             self._pool = _DESKS[self].pool()
         return self._pool
 
-    def candidates(self, k: int) -> Corpus:
-        """A_t and, where that is S_t and has fewer than k rows, more draws from M_{t-1} up to k."""
+    def candidates(self, k: int, decoding: Decoding = PLAIN) -> Corpus:
+        """A_t and, where that is S_t and has fewer than k rows, more draws from M_{t-1} up to k, by a decoding."""
         missing = k - len(self.arrivals)
         if missing <= 0 or not _DESKS[self].extends:
             return self.arrivals
-        return Corpus.concat([self.arrivals, self.model.generate(missing)])
+        return Corpus.concat([self.arrivals, self.model.generate(missing, decoding)])
 
     @property
     def model(self) -> MeteredModel:
