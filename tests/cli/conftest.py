@@ -51,7 +51,7 @@ def console(monkeypatch, tmp_path, registries, capsys):
 def toys(tmp_path):
     """A protocol file over the toy tasks."""
     path = tmp_path / "toys.yaml"
-    rules = {"n": 4, "budget": {"steps": 5, "batch": 2}, "params": {"noise": 0.1}}
+    rules = {"n": 4, "budget": {"steps": 5, "batch": 2}, "params": {"noise": 0.1}, "worlds": {"preserve": {}}}
     text = {"name": "toys", "version": 1, "description": "Toys.", "generations": 2, "seeds": 2}
     path.write_text(yaml.safe_dump({**text, "tasks": {"toy": rules, "toy_sgd": rules}}))
     return path

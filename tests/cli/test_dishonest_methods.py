@@ -1,80 +1,180 @@
-"""Methods that reach for what they do not declare, or call themselves what they are not."""
+"""Methods that reach for what they do not declare, or call themselves or their rows what they are not."""
 
 from pathlib import Path
 
 import pytest
 
+from collapsebench.core.method import references
 from collapsebench.results.reader import read_results
 
 HEAD = """
 from dataclasses import dataclass
-from collapsebench import Method, MethodCard, method
+
+import torch
+
+from collapsebench import Corpus, Method, MethodCard, method
 """
 
-PEEKING = {
-    "real data": "ctx.history[0]",
-    "its last corpus": "ctx.previous",
-    "new real data": "ctx.fresh_real(1)",
-    "the verifier": "(ctx.verify(synthetic), synthetic)[1]",
-    "the reward": "(ctx.reward(synthetic), synthetic)[1]",
-    "a prior": "(ctx.prior.log_prob(synthetic), synthetic)[1]",
-}
+RECORDS = Path("boards/toys/records")
 
 
 def plug_in(name, card, returned):
     return f'''{HEAD}
 @method("{name}")
-@dataclass(frozen=True)
 class Plugin(Method):
     """Not what it seems."""
 
     card = MethodCard(title="Plugin"{card})
 
-    def curate(self, synthetic, ctx):
+    def curate(self, arrivals, ctx):
         return {returned}
 '''
 
 
 @pytest.fixture
-def run_one(cli, toys, toy_file):
-    """Run a method from source on one task with one seed, beside the references."""
+def words(toys, toy_file):
+    """The words that run a method of this source in this process, beside the references."""
 
-    def run(name, source):
+    def of(name, source, *options):
         Path(f"{name}.py").write_text(source)
-        options = ("--task", "toy", "--seeds", "1", "--workers", "0", "--store", "store", "--boards", "boards")
-        return cli(
-            "run", "--protocol", toys, "--plugin", toy_file, "--plugin", f"{name}.py", "--method", name, *options
-        )
+        plugins = ("--plugin", toy_file, "--plugin", f"{name}.py")
+        return ("run", "--protocol", toys, *plugins, "--method", name, "--workers", "0", "--store", "store", *options)
 
-    return run
+    return of
+
+
+@pytest.fixture
+def run_one(cli, words):
+    """Run a method from source on one task with one seed, beside the references."""
+    options = ("--task", "toy", "--seeds", "1", "--boards", "boards")
+    return lambda name, source: cli(*words(name, source, *options))
+
+
+PEEKING = {
+    "real data": ("history", "ctx.trusted"),
+    "what came before": ("history", "ctx.history[0]"),
+    "its last corpus": ("history", "ctx.previous"),
+    "the first model": ("history", "ctx.initial_model.generate(4)"),
+    "new real data": ("fresh", "ctx.fresh_real(1)"),
+    "marks": ("mark", "(ctx.mark(arrivals), arrivals)[1]"),
+    "the verifier": ("verifier", "(ctx.verify(arrivals), arrivals)[1]"),
+    "the reward": ("reward", "(ctx.reward(arrivals), arrivals)[1]"),
+    "a prior": ("prior", "(ctx.prior.log_prob(arrivals), arrivals)[1]"),
+}
 
 
 @pytest.mark.parametrize("what", PEEKING)
 def test_a_method_that_peeks_fails_its_cells_and_the_others_stand(run_one, what):
-    ran = run_one("peeker", plug_in("peeker", "", PEEKING[what]))
+    access, returned = PEEKING[what]
+    ran = run_one("peeker", plug_in("peeker", "", returned))
     assert ran.code == 1
     assert "1 cells failed; the others stand." in ran.err
-    assert "peeker on toy, seed 0, generation 1: " in ran.err
-    status = {r.cell.method.name: r.cell.status for p in records() for r in read_results(p)}
-    assert status == {"peeker": "failed", "replace": "done", "frozen": "done", "fresh_real": "done"}
-    page = Path("boards/toys/README.md").read_text()
-    assert "without declaring access" in page.partition("## Incomplete")[2]
+    assert "peeker on toy/preserve, seed 0, generation 1: " in ran.err
+    assert f"without declaring access '{access}'" in ran.err
+    status = {r.cell.method.name: r.cell.status for path in RECORDS.glob("*.jsonl") for r in read_results(path)}
+    assert status == {"peeker": "failed", "take_newest": "done", **dict.fromkeys(references("preserve"), "done")}
+    assert "without declaring access" in Path("boards/toys/README.md").read_text()
 
 
-def records():
-    return sorted(Path("boards/toys/records").glob("*.jsonl"))
+@pytest.mark.parametrize(
+    ("card", "said"),
+    [
+        (', reference={"preserve"}', "Method 'boaster' calls itself a reference; only methods of this package are."),
+        (', access={"fresh"}', "Method 'boaster' declares access 'fresh': new real data are the world's"),
+    ],
+)
+def test_nobody_takes_what_only_references_have(console, words, card, said):
+    ran = console(*words("boaster", plug_in("boaster", card, "arrivals")))
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.startswith(f"Error: {said}")
+    assert not Path("boards").exists()
 
 
-def test_what_a_method_calls_itself_is_not_asked(run_one):
-    """Reference and track are the harness's to say."""
-    boast = plug_in("boaster", ', access={"history"}, reference=True', "ctx.history[0]") + '    track = "blind"\n'
+def test_what_a_method_calls_its_track_is_not_asked(run_one):
+    boast = plug_in("boaster", ', access={"history"}', "ctx.trusted") + '    track = "blind"\n'
     assert run_one("boaster", boast).code == 0
-    (result,) = read_results(Path("boards/toys/records/boaster.jsonl"))
+    (result,) = read_results(RECORDS / "boaster.jsonl")
     assert (result.cell.method.reference, result.cell.method.track) == (False, "anchored")
 
 
 def test_nobody_takes_the_name_of_a_reference(console, toys):
-    Path("replace.py").write_text(plug_in("replace", "", "synthetic"))
+    Path("replace.py").write_text(plug_in("replace", "", "arrivals"))
     ran = console("run", "--protocol", toys, "--plugin", "replace.py", "--method", "replace")
     assert ran.code == 3
     assert "Method 'replace' is defined twice" in ran.err
+
+
+HONEST_RECORDS = {
+    # name: card, what it returns, shares of real and of generated rows in the last generation
+    "first_rows": (', access={"history"}', "ctx.trusted", (1.0, 0.0)),
+    "one_more_row": (
+        ', access={"history"}',
+        "Corpus.concat([ctx.trusted, arrivals.select(torch.tensor([0]))])",
+        (0.8, 0.2),
+    ),
+    "relabelled": ("", "Corpus({name: arrivals[name] for name in arrivals.names})", (0.0, 1.0)),
+    "copied_real": (
+        ', access={"history"}',
+        "Corpus({name: ctx.trusted[name].clone() for name in ctx.trusted.names})",
+        (1.0, 0.0),
+    ),
+    "its_own": ("", "Corpus({'x': arrivals['x'] + 0.5})", (0.0, 0.0)),
+}
+
+
+@pytest.mark.parametrize("name", HONEST_RECORDS)
+def test_the_harness_knows_rows_by_their_content(run_one, name):
+    """What a method's corpus claims is not asked."""
+    card, returned, shares = HONEST_RECORDS[name]
+    assert run_one(name, plug_in(name, card, returned)).code == 0
+    (result,) = read_results(RECORDS / f"{name}.jsonl")
+    last = result.generations[-1]
+    assert (last.real_share, last.synthetic_share) == pytest.approx(shares)
+
+
+@pytest.mark.parametrize("name", ["first_rows", "one_more_row", "relabelled"])
+def test_records_that_say_so_pass_check_and_verify(run_one, cli, toys, toy_file, name):
+    card, returned, _ = HONEST_RECORDS[name]
+    run_one(name, plug_in(name, card, returned))
+    assert cli("check", f"{name}.py", "--task", "gaussian").code == 0
+    words = (
+        "verify",
+        "--protocol",
+        toys,
+        "--plugin",
+        toy_file,
+        "--plugin",
+        f"{name}.py",
+        "--workers",
+        "0",
+        "--partial",
+    )
+    ran = cli(*words, RECORDS / f"{name}.jsonl")
+    assert ran.code == 0
+    assert f"run again: {name} on toy/preserve, seed 0" in ran.out
+
+
+@pytest.mark.parametrize("share", ["real_share", "synthetic_share"])
+def test_a_share_that_the_content_does_not_give_is_found_by_verify(run_one, console, toys, toy_file, share):
+    card, returned, _ = HONEST_RECORDS["one_more_row"]
+    run_one("one_more_row", plug_in("one_more_row", card, returned))
+    path = RECORDS / "one_more_row.jsonl"
+    shown, forged = {"real_share": ("0.8", "0.3"), "synthetic_share": ("0.2", "0.1")}[share]
+    text = path.read_text()
+    assert f'"{share}":{shown}' in text
+    path.write_text(text.replace(f'"{share}":{shown}', f'"{share}":{forged}'))
+    words = (
+        "verify",
+        "--protocol",
+        toys,
+        "--plugin",
+        toy_file,
+        "--plugin",
+        "one_more_row.py",
+        "--workers",
+        "0",
+        "--partial",
+    )
+    ran = console(*words, path)
+    assert ran.code == 3
+    assert f"one_more_row on toy/preserve, seed 0: {share} differs by" in ran.err

@@ -26,6 +26,7 @@ def test_a_sound_installation_has_nothing_that_fails(findings, tmp_path, monkeyp
     found = findings()
     assert {"python", "torch", "threads", "GPU", "cores", "memory", "store", "disk", "methods", "tasks"} <= set(found)
     assert [finding for finding in found.values() if finding.level == "fail"] == []
+    assert "purify: frozen, oracle" in found["references"].found
     assert "replace" in found["methods"].found and "gaussian" in found["tasks"].found
     assert not (tmp_path / "store").exists(), "The doctor only looks."
     assert run(monkeypatch, tmp_path / "store") == 0
@@ -84,4 +85,6 @@ def test_a_plugin_that_cannot_be_imported_and_missing_references_fail(findings, 
     monkeypatch.setattr(METHODS, "names", lambda: ["replace", "frozen"])
     found = findings()
     assert found["method mine"].level == "fail" and "no module named x" in found["method mine"].found
-    assert found["references"].found == "missing: fresh_real"
+    assert found["references"].found == (
+        "missing: take_newest (purify), oracle (purify), more_real (grow), any (curve)"
+    )

@@ -12,7 +12,15 @@ def test_methods_are_listed_with_track_parameters_and_what_they_do(cli):
     (line,) = [line for line in ran.out.splitlines() if line.strip().startswith("token_edit")]
     assert "anchored" in line and "threshold=0.99" in line and "redraw" in line
     (line,) = [line for line in ran.out.splitlines() if line.strip().startswith("replace")]
-    assert "reference" in line
+    assert "reference (preserve)" in line
+
+
+def test_methods_are_listed_from_the_least_that_they_see_to_the_most(cli):
+    names = [
+        line.split()[0] for line in cli("list", "methods").out.splitlines() if line.startswith(" ") and line.split()
+    ]
+    order = [name for name in names if name in ("frozen", "accumulate", "token_edit", "verify_filter")]
+    assert order == ["frozen", "accumulate", "token_edit", "verify_filter"]
 
 
 def test_a_method_with_a_parameter_that_must_be_given_is_listed(cli, tmp_path):
@@ -21,13 +29,13 @@ def test_a_method_with_a_parameter_that_must_be_given_is_listed(cli, tmp_path):
         "from dataclasses import dataclass\n"
         "from collapsebench import Method, MethodCard, method\n"
         "@method('needy')\n@dataclass(frozen=True)\nclass Needy(Method):\n"
-        "    k: int\n    card = MethodCard(title='Needy', access={'fresh'})\n"
+        "    k: int\n    card = MethodCard(title='Needy', access={'history'})\n"
         "    def curate(self, synthetic, ctx): return synthetic\n"
     )
     ran = cli("list", "methods", "--plugin", path)
     assert ran.code == 0
     (line,) = [line for line in ran.out.splitlines() if line.strip().startswith("needy")]
-    assert "fresh" in line and " k " in line
+    assert "anchored" in line and " k " in line
     assert "MISSING" not in line
 
 
@@ -39,7 +47,8 @@ def test_tasks_are_listed_with_their_metric(cli):
 
 def test_protocols_are_listed_with_their_sizes(cli):
     ran = cli("list", "protocols")
-    assert any(line.strip().startswith("quick v") and "gaussian" in line for line in ran.out.splitlines())
+    assert any(line.strip().startswith("quick v") and "gaussian: preserve" in line for line in ran.out.splitlines())
+    assert "arithmetic: preserve, grow" in ran.out
 
 
 def test_a_plugin_that_cannot_be_imported_is_listed_with_the_reason(cli, monkeypatch):

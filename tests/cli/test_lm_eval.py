@@ -23,7 +23,7 @@ def run_text(tmp_path, monkeypatch, toy_file):
     (tmp_path / "lm_eval_sets" / "copa.jsonl").write_text(text)
     monkeypatch.setenv("COLLAPSEBENCH_DATA", str(tmp_path))
     monkeypatch.setitem(SETS, "copa", replace(SETS["copa"], sha256=hashlib.sha256(text.encode()).hexdigest()))
-    rules = {"n": 4, "budget": {"steps": 2, "batch": 2}}
+    rules = {"n": 4, "budget": {"steps": 2, "batch": 2}, "worlds": {"preserve": {}}}
     path = tmp_path / "texts.yaml"
     keys = {"name": "texts", "version": 1, "description": "", "generations": 1, "seeds": 1}
     path.write_text(yaml.safe_dump({**keys, "tasks": {"toy_text": rules, "toy": rules}}))

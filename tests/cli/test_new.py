@@ -8,6 +8,8 @@ from collapsebench.core.errors import UsageError
 from collapsebench.core.method import METHODS
 from collapsebench.core.registry import load_file
 from collapsebench.core.task import TASKS
+from collapsebench.loop.protocol import load_protocol
+from collapsebench.loop.world import QUESTIONS
 from collapsebench.testing import check_method, check_task
 
 
@@ -120,3 +122,43 @@ def test_check_takes_an_installed_name(monkeypatch, capsys):
     assert "method accumulate: all checks passed" in capsys.readouterr().out
     assert run(monkeypatch, "check", "gaussian") == 0
     assert "task gaussian: all checks passed" in capsys.readouterr().out
+
+
+def test_a_new_protocol_has_every_kind_of_world_and_can_be_run(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, "new", "protocol", "my-board") == 0
+    printed = capsys.readouterr().out
+    assert "collapsebench run --method accumulate --protocol my-board.yaml --dry-run" in printed
+    protocol = load_protocol("my-board.yaml")
+    kinds = {protocol.world(task, world).kind for task in protocol.tasks for world in protocol.rules(task).worlds}
+    assert (protocol.name, kinds | {"curve"}) == ("my-board", set(QUESTIONS))
+    assert run(monkeypatch, "run", "--protocol", "my-board.yaml", "--method", "accumulate", "--dry-run") == 0
+    assert "to run: accumulate on gaussian/purify-dirty, seed 2" in capsys.readouterr().out
+    assert run(monkeypatch, "new", "protocol", "my-board") == 2
+    assert "my-board.yaml exists already" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("quick", "The protocol 'quick' exists already."),
+        ("My Board", "'My Board' cannot be the name of a protocol."),
+        ("-x", "No such option"),
+        ("../up", "'../up' cannot be the name of a protocol."),
+        ("a" * 65, f"'{'a' * 32}...' cannot be the name of a protocol."),
+    ],
+)
+def test_a_name_that_no_protocol_can_have_is_refused(name, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert run(monkeypatch, "new", "protocol", name) == 2
+    assert said in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_check_takes_a_label_of_a_plug_in_file(tmp_path, monkeypatch, capsys, registries):
+    path = new_plugin("method", "mine", tmp_path)
+    words = ("check", "mine(share=0.8)", "--plugin", path, "--task", "gaussian")
+    assert run(monkeypatch, *words) == 0
+    assert "method mine: all checks passed" in capsys.readouterr().out
+    assert run(monkeypatch, "check", "mine(share=2)", "--plugin", path) == 2
+    assert "share" in capsys.readouterr().err

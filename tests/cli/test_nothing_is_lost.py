@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from collapsebench.core.method import references
 from collapsebench.render.sheet import png
 from collapsebench.results.merge import board_lock
 
@@ -45,7 +46,8 @@ def test_a_protocol_of_the_same_name_with_other_rules(console, run_toys, board, 
     before = files()
     toys.write_text(toys.read_text().replace(old, new))
     ran = console(*run_toys, "--method", "toy_blend")
-    assert_refused(ran, before, "fresh_real.jsonl: protocol.digest: the board holds version 1 of protocol 'toys'")
+    first = references("preserve")[0]
+    assert_refused(ran, before, f"{first}.jsonl: protocol.digest: the board holds version 1 of protocol 'toys'")
     assert "Give the protocol another name, or pass another folder with --boards." in ran.err
 
 
@@ -58,7 +60,7 @@ def test_a_run_of_fewer_seeds_tasks_and_methods(cli, run_toys, board):
 def of_another(part):
     """Let a board's records say that they were made by another version of the task `toy` or of `toy_blend`."""
     before = {
-        "task": r'("digest":")[0-9a-f]{64}(","generations":2,[^}]*}?,"name":"toy",)',
+        "task": r'("digest":")[0-9a-f]{64}(","lm_eval":null,"metrics":{[^}]*},"n":4,"name":"toy",)',
         "method": r'(")[0-9a-f]{64}(","label":"toy_blend")',
     }
     for path in (BOARD / "records").glob("*.jsonl"):
@@ -69,9 +71,10 @@ def of_another(part):
 def test_another_version_of_a_task(console, cli, run_toys, board):
     before = of_another("task")
     ran = console(*run_toys)
-    assert_refused(ran, before, "toy_blend.jsonl: task.digest: the board holds toy_blend on toy, seed 0, of another")
+    assert_refused(ran, before, "toy_blend.jsonl: task.digest: the board holds toy_blend on toy/preserve, seed 0, of")
     ran = console(*run_toys, "--method", "toy_blend", "--seeds", "1")
-    assert_refused(ran, before, "fresh_real.jsonl: task.digest: the board holds fresh_real on toy, seed 1, of another")
+    first = references("preserve")[0]
+    assert_refused(ran, before, f"{first}.jsonl: task.digest: the board holds {first} on toy/preserve, seed 1, of")
     assert cli(*run_toys, "--method", "toy_blend").code == 0  # replaces all cells of the task
     assert files().keys() == before.keys()
 
@@ -79,7 +82,9 @@ def test_another_version_of_a_task(console, cli, run_toys, board):
 def test_another_version_of_a_method(console, cli, run_toys, board):
     before = of_another("method")
     ran = console(*run_toys, "--method", "toy_blend", "--task", "toy")
-    assert_refused(ran, before, "toy_blend.jsonl: method.digest: the board holds toy_blend on toy_sgd, seed 0, of")
+    assert_refused(
+        ran, before, "toy_blend.jsonl: method.digest: the board holds toy_blend on toy_sgd/preserve, seed 0,"
+    )
     assert cli(*run_toys).code == 0  # says nothing of that method
     assert cli(*run_toys, "--method", "toy_blend").code == 0  # replaces all cells of the method
     assert files().keys() == before.keys()
@@ -127,7 +132,7 @@ def test_a_submission_to_a_board_of_another_version(console, cli, run_toys, boar
     ran = console("submit", "accumulate", *options)
     if part == "task":
         assert ran.code == 3
-        assert "toy_blend.jsonl: task.digest: the board holds toy_blend on toy, seed 0, of another version" in ran.err
+        assert "toy_blend.jsonl: task.digest: the board holds toy_blend on toy/preserve, seed 0, of another" in ran.err
         assert files() == before
     else:  # of the other method nothing is said
         assert ran.code == 0

@@ -6,13 +6,20 @@ from pathlib import Path
 import pytest
 import yaml
 
+from collapsebench.core.method import references
 from collapsebench.loop.executors import local
 from collapsebench.loop.store import Store
 from collapsebench.results import reader
 from collapsebench.results.reader import read_results
 
 
-def test_a_run_fills_a_board_with_the_method_and_the_references(cli, run_toys):
+@pytest.fixture
+def lineup(registries):
+    """What is run beside a method on one task of the toy protocol, its learning curve first."""
+    return ["take_newest", *references("preserve")]
+
+
+def test_a_run_fills_a_board_with_the_method_and_the_references(cli, run_toys, lineup):
     ran = cli(*run_toys, "--method", "toy_blend")
 
     assert ran.code == 0
@@ -20,9 +27,24 @@ def test_a_run_fills_a_board_with_the_method_and_the_references(cli, run_toys):
     page = Path("boards/toys/README.md").read_text()
     for name in ("toy_blend", "replace", "frozen", "fresh_real"):
         assert name in page
-        assert Path(f"boards/toys/records/{name}.jsonl").is_file()
-    assert len(Store(Path("store")).cells()) == 2 * 2 * 4  # tasks, seeds, methods
-    assert "[16/16]" in ran.err
+    assert {path.stem for path in Path("boards/toys/records").iterdir()} == {"toy_blend", *lineup}
+    cells = 2 * 2 * (len(lineup) + 1)  # tasks, seeds, methods
+    assert len(Store(Path("store")).cells()) == cells
+    assert f"[{cells}/{cells}]" in ran.err
+
+
+def test_a_run_of_some_worlds_fills_their_columns(cli, run_toys, toys):
+    rules = yaml.safe_load(toys.read_text())
+    worlds = {"preserve": {}, "purify": {"k": 6}, "grow": {"m": 8}}
+    toys.write_text(yaml.safe_dump({**rules, "tasks": {"toy": {**rules["tasks"]["toy"], "worlds": worlds}}}))
+    assert cli(*run_toys, "--method", "accumulate", "--world", "purify,grow").code == 0
+    found = {r.place[2] for path in Path("boards/toys/records").glob("*.jsonl") for r in read_results(path)}
+    assert found == {"curve", "purify", "grow"}
+    results = read_results(Path("boards/toys/records/accumulate.jsonl"))
+    assert {(r.place[2], r.cell.world.arrivals, r.generations[-1].rows) for r in results} == {
+        ("purify", 6, 4 + 2 * 6),
+        ("grow", 8, 4 + 2 * 8),
+    }
 
 
 def test_a_second_run_reuses_everything_and_changes_no_byte(cli, run_toys, monkeypatch):
@@ -35,30 +57,31 @@ def test_a_second_run_reuses_everything_and_changes_no_byte(cli, run_toys, monke
     assert {path: path.read_bytes() for path in Path("boards").rglob("*") if path.is_file()} == before
 
 
-def test_a_new_version_of_a_protocol_takes_over_the_cells_whose_rules_stand(cli, run_toys, toys):
+def test_a_new_version_of_a_protocol_takes_over_the_cells_whose_rules_stand(cli, run_toys, toys, lineup):
     cli(*run_toys)
     rules = yaml.safe_load(toys.read_text())
-    longer = {"toy": rules["tasks"]["toy"], "toy_sgd": {**rules["tasks"]["toy_sgd"], "generations": 3}}
-    toys.write_text(yaml.safe_dump({**rules, "version": 2, "tasks": longer}))
+    longer = {**rules["tasks"]["toy_sgd"], "worlds": {"preserve": {"generations": 3}}}
+    tasks = {"toy": rules["tasks"]["toy"], "toy_sgd": longer}
+    toys.write_text(yaml.safe_dump({**rules, "version": 2, "tasks": tasks}))
 
     plan = cli(*run_toys, "--dry-run").out.splitlines()
-    assert sorted({line.split(":")[0] for line in plan if " on toy," in line}) == ["done"]
-    assert sorted({line.split(":")[0] for line in plan if " on toy_sgd," in line}) == ["to run"]
+    assert {line.split(":")[0] for line in plan if " on toy/" in line} == {"done"}
+    assert {line.split(":")[0] for line in plan if " on toy_sgd/curve," in line} == {"done"}
+    assert {line.split(":")[0] for line in plan if " on toy_sgd/preserve," in line} == {"to run"}
     assert cli(*run_toys, "--boards", "newer").code == 0
     cells = [r.cell for path in Path("newer/toys/records").glob("*.jsonl") for r in read_results(path)]
-    assert len(cells) == 2 * 2 * 3  # tasks, seeds, references
+    assert len(cells) == 2 * 2 * len(lineup)  # tasks, seeds
     assert {cell.protocol.version for cell in cells} == {2}
     assert len({cell.protocol.digest for cell in cells}) == 1
 
 
-def test_tasks_seeds_and_parameters_can_be_chosen(cli, run_toys):
+def test_tasks_seeds_and_parameters_can_be_chosen(cli, run_toys, lineup):
     ran = cli(*run_toys, "--method", "toy_blend", "--task", "toy", "--seeds", "1", "--set", "share=0.25", "--dry-run")
     assert ran.out.splitlines() == [
-        "to run: replace on toy, seed 0",
-        "to run: frozen on toy, seed 0",
-        "to run: fresh_real on toy, seed 0",
-        "to run: toy_blend(share=0.25) on toy, seed 0",
-        "4 cells",
+        "to run: take_newest on toy/curve, seed 0",
+        *(f"to run: {name} on toy/preserve, seed 0" for name in lineup[1:]),
+        "to run: toy_blend(share=0.25) on toy/preserve, seed 0",
+        f"{len(lineup) + 1} cells",
     ]
     assert not Path("store").exists()
 
@@ -92,10 +115,10 @@ class Counting(Method):
 """
 
 
-def test_a_cell_is_built_once_here_and_once_in_the_worker_that_runs_it(cli, toys, tmp_path):
+def test_a_cell_is_built_once_here_and_once_in_the_worker_that_runs_it(cli, toys, lineup):
     Path("counted.py").write_text(COUNTED)
     rules = yaml.safe_load(toys.read_text())
-    toys.write_text(yaml.safe_dump({**rules, "tasks": {"counted_task": {"n": 4}}}))
+    toys.write_text(yaml.safe_dump({**rules, "tasks": {"counted_task": {"n": 4, "worlds": {"preserve": {}}}}}))
     words = ("run", "--protocol", toys, "--plugin", "counted.py", "--method", "counted_method")
 
     assert cli(*words, "--workers", "2").code == 0
@@ -104,10 +127,10 @@ def test_a_cell_is_built_once_here_and_once_in_the_worker_that_runs_it(cli, toys
     here = [kind for kind, process in made if process == str(os.getpid())]
     assert sorted(here) == ["method", "task"]  # one of each for all cells
     assert sum(kind == "method" for kind, _ in made) == 1 + 2  # two seeds
-    assert sum(kind == "task" for kind, _ in made) == 1 + 2 * 4  # of four methods
+    assert sum(kind == "task" for kind, _ in made) == 1 + 2 * (len(lineup) + 1)
 
 
-def test_a_run_parses_each_line_of_the_records_once(cli, run_toys, monkeypatch):
+def test_a_run_parses_each_line_of_the_records_once(cli, run_toys, lineup, monkeypatch):
     cli(*run_toys, "--task", "toy")
     reader.parse_results.cache_clear()
     parsed = Counter()
@@ -115,20 +138,50 @@ def test_a_run_parses_each_line_of_the_records_once(cli, run_toys, monkeypatch):
 
     assert cli(*run_toys, "--task", "toy", "--method", "toy_blend").code == 0
 
-    assert len(parsed) == 4 * 2 * 4  # four methods, two seeds, a cell and three generations
+    curve = read_results(Path("boards/toys/records/take_newest.jsonl"))[0].cell.world.generations
+    assert len(parsed) == 2 * (len(lineup) * 4 + curve + 2)  # two seeds; a cell and three generations, or a curve
     assert set(parsed.values()) == {1}
 
 
 def test_a_dry_run_says_what_is_done_and_what_is_skipped(cli, run_toys):
     cli(*run_toys, "--task", "toy", "--seeds", "1")
     ran = cli(*run_toys, "--task", "toy", "--seeds", "1", "--method", "toy_picky", "--dry-run")
-    assert ran.out.splitlines()[0] == "done: replace on toy, seed 0"
-    assert "unsupported (needs site_weights, which toy does not have): toy_picky on toy, seed 0" in ran.out
+    assert ran.out.splitlines()[0] == "done: take_newest on toy/curve, seed 0"
+    assert "done: replace on toy/preserve, seed 0" in ran.out
+    assert "unsupported (needs site_weights, which toy does not have): toy_picky on toy/preserve, seed 0" in ran.out
+
+
+def test_references_that_are_verified_on_the_board_are_not_run_again(cli, run_toys, toys, toy_file):
+    cli(*run_toys)
+    verify = ("verify", "--protocol", toys, "--plugin", toy_file, "--workers", "0", "--sign")
+    cli(*verify, "boards/toys/records/replace.jsonl", "boards/toys/records/take_newest.jsonl")
+    before = Path("boards/toys/records/replace.jsonl").read_bytes()
+    elsewhere = [*run_toys[:-3], "elsewhere", *run_toys[-2:]]
+
+    plan = cli(*elsewhere, "--method", "toy_blend", "--dry-run").out.splitlines()
+    verified = [line.partition(": ")[2] for line in plan if line.startswith("verified on the board: ")]
+    assert {name.partition(" ")[0] for name in verified} == {"replace", "take_newest"}
+    assert len(verified) == 2 * 2 * 2  # references, tasks, seeds
+
+    assert cli(*elsewhere, "--method", "toy_blend").code == 0
+    ran = {folder.path.parent.name for folder in Store(Path("elsewhere")).cells()}
+    assert ran == {"frozen", "toy_blend", *references("preserve")} - {"replace"}
+    assert Path("boards/toys/records/replace.jsonl").read_bytes() == before
+
+
+def test_a_verified_reference_is_run_again_where_its_key_is_another(cli, run_toys, toys, toy_file):
+    cli(*run_toys)
+    verify = ("verify", "--protocol", toys, "--plugin", toy_file, "--workers", "0", "--sign")
+    cli(*verify, "boards/toys/records/replace.jsonl")
+    toys.write_text(toys.read_text().replace("noise: 0.1", "noise: 0.2"))
+    plan = cli(*run_toys, "--dry-run").out
+    assert "to run: replace on toy/preserve, seed 0" in plan
+    assert "verified on the board" not in plan
 
 
 def test_explain_names_the_parts_of_each_key(cli, run_toys):
     ran = cli(*run_toys, "--task", "toy", "--seeds", "1", "--explain")
-    for part in ("cell", "rules of the task", "task", "method", "loop code"):
+    for part in ("cell", "rules of the task", "world", "task", "method", "loop code"):
         assert re.search(rf"^    {part}: [0-9a-f]{{64}}( |$)", ran.out, re.MULTILINE)
 
 
@@ -136,13 +189,13 @@ def test_a_cell_that_fails_is_named_and_the_others_stand(cli, run_toys):
     ran = cli(*run_toys, "--task", "toy", "--method", "toy_fail")
     assert ran.code == 1
     assert "2 cells failed; the others stand." in ran.err
-    assert "toy_fail on toy, seed 1, generation 2: RuntimeError: boom" in ran.err
+    assert "toy_fail on toy/preserve, seed 1, generation 2: RuntimeError: boom" in ran.err
     assert "Traceback (" not in ran.out + ran.err
     assert "Board: " in ran.out
     assert len(list(Path("store").rglob("failure.txt"))) == 2
 
 
-def test_an_interrupted_run_says_how_to_resume_and_resumes(cli, run_toys, monkeypatch):
+def test_an_interrupted_run_says_how_to_resume_and_resumes(cli, run_toys, lineup, monkeypatch):
     command = ("--method", "toy_blend", "--task", "toy_sgd", "--seeds", "1")
 
     def interrupt(self, cell, t):
@@ -155,7 +208,8 @@ def test_an_interrupted_run_says_how_to_resume_and_resumes(cli, run_toys, monkey
         ran = cli(*run_toys, *command)
 
     assert ran.code == 130
-    assert "Interrupted: 3 of 4 cells are finished and kept. Resume with:\n  collapsebench run " in ran.err
+    done = f"{len(lineup)} of {len(lineup) + 1} cells"
+    assert f"Interrupted: {done} are finished and kept. Resume with:\n  collapsebench run " in ran.err
     assert "--task toy_sgd" in ran.err
     assert cli(*run_toys, *command).code == 0
 
@@ -175,7 +229,16 @@ def test_an_interrupted_run_says_how_to_resume_and_resumes(cli, run_toys, monkey
             "Did you mean 'share'?",
         ),
         (["--set", "share"], "--set share is not NAME=VALUE.", "For example: --set threshold=0.999"),
-        (["--set", "share=1"], "--set share=1 is given without a method.", "Name the method with --method."),
+        (
+            ["--set", "share=1"],
+            "--set share=1 is given without a method.",
+            "Name the method: --method 'METHOD(share=1)'.",
+        ),
+        (
+            ["--method", "toy_blend,toy_fail", "--set", "share=.6"],
+            "--set share=.6 may belong to any of toy_blend, toy_fail.",
+            "Name the method: --set METHOD.share=.6, or --method 'METHOD(share=.6)'.",
+        ),
         (["--task", ""], "--task names nothing.", "Leave it out, or write names with commas between them."),
         (["--method", " ,"], "--method names nothing.", "Leave it out, or write names with commas between them."),
         (["--plugin", "missing.py"], "No plug-in file ", "Pass the path of a Python file, NAME.py."),
@@ -276,11 +339,11 @@ def test_a_number_of_seeds_that_cannot_be_meant_is_refused_at_once(console, run_
         (["--method", "token_edit(prior='self')"], ["token_edit(prior=self)"]),
     ],
 )  # fmt: skip
-def test_a_method_is_named_by_its_label_or_by_set(console, run_toys, options, labels):
+def test_a_method_is_named_by_its_label_or_by_set(console, run_toys, lineup, options, labels):
     ran = console(*run_toys, *options, "--task", "toy", "--seeds", 1, "--dry-run")
     assert ran.code == 0, ran.err
-    found = [line.partition(" on ")[0].rpartition("): ")[2].rpartition(": ")[2] for line in ran.out.splitlines()[3:-1]]
-    assert found == labels
+    lines = ran.out.splitlines()[len(lineup) : -1]
+    assert [line.partition(" on ")[0].rpartition("): ")[2].rpartition(": ")[2] for line in lines] == labels
 
 
 @pytest.mark.parametrize(
@@ -324,10 +387,10 @@ def test_a_task_of_ones_own_runs_by_its_own_rules_on_a_board_of_its_own(cli):
     assert "own-mine" in Path("leaderboards/own-mine/README.md").read_text()
 
 
-def test_a_task_without_rules_takes_the_defaults(cli):
+def test_a_task_without_rules_takes_the_defaults(cli, lineup):
     Path("t.py").write_text(OWN_TASK)
     ran = cli("run", "--plugin", "t.py", "--task", "plain", "--method", "replace", "--dry-run")
-    assert ran.out.splitlines()[-1] == "9 cells"  # three references, three seeds
+    assert ran.out.splitlines()[-1] == f"{3 * len(lineup)} cells"  # three seeds
 
 
 @pytest.mark.parametrize(

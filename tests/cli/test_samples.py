@@ -44,7 +44,7 @@ def shown(cli, tmp_path):
     """What `show --samples` prints of two generations of the task above."""
     (tmp_path / "letters.py").write_text(TASK)
     protocol = {"name": "letters", "version": 1, "description": "Letters.", "generations": 2, "seeds": 1}
-    rules = {"n": 12, "budget": {"steps": 3, "batch": 4}}
+    rules = {"n": 12, "budget": {"steps": 3, "batch": 4}, "worlds": {"preserve": {}}}
     (tmp_path / "protocol.yaml").write_text(yaml.safe_dump({**protocol, "tasks": {"letters": rules}}))
     places = ("--store", "store", "--boards", "boards", "--plugin", "letters.py", "--workers", "0")
     cli("run", "--protocol", "protocol.yaml", "--method", "replace", *places)

@@ -3,7 +3,8 @@ import yaml
 
 from collapsebench.render.files import stale_pages
 
-RULES = {"n": 30, "budget": {"steps": 3, "batch": 8}, "params": {"width": 8, "latent": 2}}
+WORLDS = {"preserve": {}}
+RULES = {"n": 30, "budget": {"steps": 3, "batch": 8}, "params": {"width": 8, "latent": 2}, "worlds": WORLDS}
 
 RUN = (
     *("run", "--protocol", "small.yaml", "--method", "replace", "--workers", "0"),
@@ -15,7 +16,8 @@ RUN = (
 def ran(cli, tmp_path, toy_file):
     """A run of two generations on `digits`."""
     protocol = {"name": "small", "version": 1, "description": "Small.", "generations": 2, "seeds": 1}
-    (tmp_path / "small.yaml").write_text(yaml.safe_dump({**protocol, "tasks": {"digits": RULES, "gaussian": {"n": 9}}}))
+    tasks = {"digits": RULES, "gaussian": {"n": 9, "worlds": WORLDS}}
+    (tmp_path / "small.yaml").write_text(yaml.safe_dump({**protocol, "tasks": tasks}))
     cli(*RUN)
     return tmp_path
 

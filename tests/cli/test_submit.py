@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from collapsebench.core.method import references
 from collapsebench.results.reader import read_results
 
 BOARD = Path("shared/toys")
@@ -24,11 +25,12 @@ def files(folder):
 def test_a_complete_method_becomes_records_and_pages(cli, run_toys, submit_blend):
     cli(*run_toys, "--method", "toy_blend")
     ran = cli(*submit_blend)
+    beside = sorted(["take_newest", *references("preserve")])
     assert ran.out.splitlines() == [
         "toy_blend: 4 cells are complete.",
         f"Records: {BOARD / 'records' / 'toy_blend.jsonl'}",
         f"Board: {BOARD / 'README.md'}",
-        "The board lacked reference cells; this machine's were added: fresh_real, frozen, replace.",
+        f"The board lacked reference cells; this machine's were added: {', '.join(beside)}.",
     ]
     assert len(read_results(BOARD / "records" / "toy_blend.jsonl")) == 2 * 2  # tasks, seeds
     assert files(BOARD) == files(Path("boards/toys"))  # a run's own board says the same
@@ -42,8 +44,9 @@ def test_what_is_missing_is_said_with_the_command_that_runs_it(console, cli, run
     ran = console(*submit_blend)
     assert ran.code == 3
     error, hint = ran.err.splitlines()
-    assert "toy_blend lacks seed 1 on toy; toy_blend lacks seeds 0, 1 on toy_sgd" in error
-    assert "replace lacks seed 1 on toy" in error
+    assert "toy_blend lacks seed 1 on toy/preserve; toy_blend lacks seeds 0, 1 on toy_sgd/preserve" in error
+    assert "replace lacks seed 1 on toy/preserve" in error
+    assert "take_newest lacks seed 1 on toy/curve" in error
     command = hint.partition("by: ")[2].split()
     assert command[:4] == ["collapsebench", "run", "--method", "toy_blend"]
     assert command[4:] == ["--task", "toy,toy_sgd", "--protocol", str(toys), "--plugin", str(toy_file)]
@@ -54,7 +57,7 @@ def test_a_failed_cell_is_a_missing_one(console, cli, run_toys, submit_blend):
     cli(*run_toys, "--method", "toy_fail")
     ran = console("submit", "toy_fail", *submit_blend[2:])
     assert ran.code == 3
-    assert "toy_fail lacks seeds 0, 1 on toy" in ran.err
+    assert "toy_fail lacks seeds 0, 1 on toy/preserve" in ran.err
 
 
 def test_references_of_the_board_stay_as_they_are(cli, run_toys, submit_blend):
@@ -77,7 +80,8 @@ def test_a_board_of_another_version_is_left_alone(console, cli, run_toys, submit
     toys.write_text(toys.read_text().replace("version: 1", "version: 2"))
     ran = console(*submit_blend)
     assert ran.code == 3
-    assert "fresh_real.jsonl: protocol.digest: the board holds version 1 of protocol 'toys'" in ran.err
+    first = references("preserve")[0]
+    assert f"{first}.jsonl: protocol.digest: the board holds version 1 of protocol 'toys'" in ran.err
     assert files(Path("shared")) == before
 
 

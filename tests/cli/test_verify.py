@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from collapsebench.core.method import references
 from collapsebench.core.records import to_line
 from collapsebench.render.files import load_view
 
@@ -34,7 +35,8 @@ def test_a_fresh_board_is_verified_to_the_byte_and_nothing_is_written(cli, board
     assert ran.code == 0
     assert f"{RECORDS / 'toy_blend.jsonl'}: 4 cells, as the installed source writes them." in lines
     again = [line for line in lines if line.startswith("  run again: ")]
-    assert len(again) == 4 * 2  # methods
+    assert len(again) == len(["toy_blend", "take_newest", *references("preserve")]) * 2
+    assert any(line.startswith("  run again: take_newest on toy_sgd/curve, seed ") for line in again)
     assert all(line.endswith("equal to the byte") for line in again)
     assert {path: path.read_bytes() for path in board.rglob("*") if path.is_file()} == before
 
@@ -45,6 +47,12 @@ FORGED = {
     "protocol.generations": (7, "protocol.generations: must be 2, not 7"),
     "protocol.tasks": (["toy_sgd", "toy"], "protocol.tasks: must be"),
     "task.digest": ("0" * 64, "task.digest: stale"),
+    "task.n": (5, "task.n: must be 4, not 5"),
+    "task.suite": ("language", "task.suite: must be"),
+    "world.name": ("purify", "world.name: toy has no world 'purify' under these rules"),
+    "world.arrivals": (8, "world.arrivals: must be 4, not 8"),
+    "world.missed": (0.0, "world.missed: must be 0.1, not 0.0"),
+    "method.reference": (True, "method.reference: must be False, not True"),
     "task.unit": ("points", "task.unit: must be 'distance', not 'points'"),
     "task.metrics.error": ("smaller is worse", "task.metrics: must be"),
     "method.digest": ("0" * 64, "method.digest: stale"),
@@ -84,7 +92,15 @@ def test_forged_numbers_are_found_when_their_cell_is_run_again(console, board, v
     forge(path, 4, "metrics.error", 0.0)
     ran = console(*verify, path, "--cells", "4")
     assert ran.code == 3
-    assert "toy_blend on toy, seed 0: error differs by 2" in ran.err
+    assert "toy_blend on toy/preserve, seed 0: error differs by 2" in ran.err
+
+
+def test_a_forged_share_of_generated_rows_is_found_when_its_cell_is_run_again(console, board, verify):
+    path = RECORDS / "toy_blend.jsonl"
+    forge(path, 4, "synthetic_share", 0.0)
+    ran = console(*verify, path, "--cells", "4")
+    assert ran.code == 3
+    assert "toy_blend on toy/preserve, seed 0: synthetic_share differs by 1" in ran.err
 
 
 @pytest.mark.parametrize(("machine", "factor", "code"), [("this", 1.01, 3), ("another", 1.01, 0), ("another", 1.2, 3)])
@@ -107,7 +123,7 @@ def test_a_file_that_lacks_cells_is_refused_unless_that_is_accepted(console, boa
     path.write_text("".join(path.read_text().splitlines(True)[:4]))
     ran = console(*verify, path)
     assert ran.code == 3
-    assert "lacks seed 1 on toy; toy_blend lacks seeds 0, 1 on toy_sgd" in ran.err
+    assert "lacks seed 1 on toy/preserve; toy_blend lacks seeds 0, 1 on toy_sgd/preserve" in ran.err
     assert "collapsebench run --method toy_blend" in ran.err
     assert console(*verify, path, "--partial").code == 0
 
@@ -115,7 +131,7 @@ def test_a_file_that_lacks_cells_is_refused_unless_that_is_accepted(console, boa
 def test_each_entry_of_a_file_gets_the_command_that_completes_it(console, cli, run_toys, board, verify, toys):
     cli(*run_toys, "--method", "toy_blend", "--set", "share=0.25", "--task", "toy")
     error, hint = console(*verify, RECORDS / "toy_blend.jsonl").err.splitlines()
-    assert error.endswith("is not complete: toy_blend(share=0.25) lacks seeds 0, 1 on toy_sgd.")
+    assert error.endswith("is not complete: toy_blend(share=0.25) lacks seeds 0, 1 on toy_sgd/preserve.")
     command = "collapsebench run --method 'toy_blend(share=0.25)' --task toy_sgd --protocol"
     assert f"{command} {toys};" in hint
 

@@ -3,6 +3,7 @@
 import pytest
 
 from collapsebench.results.collect import commands, in_words, missing_places, verified_references
+from collapsebench.results.merge import merge_records
 from collapsebench.results.signature import Rerun, sign
 
 
@@ -56,8 +57,8 @@ def test_a_method_that_lacks_every_world_runs_without_naming_them(rules):
 
 def test_only_verified_references_with_the_same_key_are_taken_from_a_board(make_cell, make_result, tmp_path):
     def taken(*cells):
-        board = {result.place: result for result in results}
-        return [result.cell.seed for result in verified_references(tmp_path, board, cells).values()]
+        merge_records(results, tmp_path)
+        return [result.cell.seed for result in verified_references(tmp_path, cells).values()]
 
     again = Rerun(
         task="toy", world="preserve", label="x", seed=0, seconds=1.0, equal=True, quantity=None, difference=0.0

@@ -11,6 +11,7 @@ import typer
 
 from ..core.errors import PluginError, unknown_name
 from ..core.plugin import split_label
+from .options import PluginOption
 
 if TYPE_CHECKING:
     from ..core.method import Method
@@ -21,18 +22,23 @@ _STYLES = {"passed": "green", "failed": "bold red", "warning": "yellow", "skippe
 
 
 def check(
-    plugin: Annotated[str, typer.Argument(help="A plug-in file or an installed plug-in, e.g. 'real_mix(alpha=0.2)'.")],
+    plugin: Annotated[
+        str, typer.Argument(help="A plug-in file, or a plug-in by name or label, e.g. 'real_mix(alpha=0.2)'.")
+    ],
     task: Annotated[
         str | None, typer.Option("--task", help="Run methods on these tasks alone, comma-separated; default: core.")
     ] = None,
+    beside: PluginOption = None,
 ) -> None:
     """Check on tiny tasks that a plug-in keeps its contract; it takes some seconds.
 
     The command exits with 0 if every check passes, with 3 if one fails or the plug-in cannot be imported.
     """
+    from ..core.registry import load_plugins
     from ..core.task import TASKS
     from ..testing import method_results, task_results
 
+    load_plugins(beside or [])
     tasks = None if task is None else task.split(",")
     for name in tasks or []:
         TASKS.get(name)
@@ -47,7 +53,7 @@ def check(
 
 
 def _find(plugin: str) -> tuple[list[tuple[type[Method], Mapping[str, object]]], list[type[Task]]]:
-    """The plug-ins of a file or the installed ones of a name, methods with the hyper-parameters that are set."""
+    """The plug-ins of a file or those of a name or label, methods with the hyper-parameters that are set."""
     from ..core.method import METHODS
     from ..core.registry import load_file
     from ..core.task import TASKS

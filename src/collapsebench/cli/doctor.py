@@ -179,9 +179,9 @@ def _settings() -> Iterator[Finding]:
 
 
 def _plugins() -> Iterator[Finding]:
-    from ..core.method import METHODS
-    from ..core.records import REFERENCES
+    from ..core.method import METHODS, references
     from ..core.task import TASKS
+    from ..loop.world import QUESTIONS
 
     for kind, names, unavailable in (
         ("methods", METHODS.names(), METHODS.unavailable()),
@@ -190,5 +190,12 @@ def _plugins() -> Iterator[Finding]:
         yield Finding(kind, "ok", ", ".join(names)) if names else Finding(kind, "fail", "none", "Install again.")
         for name, reason in unavailable.items():
             yield Finding(f"{kind[:-1]} {name}", "fail", f"cannot be imported: {reason}", "Repair or uninstall it.")
-    if missing := [name for name in REFERENCES if name not in METHODS.names()]:
-        yield Finding("references", "fail", f"missing: {', '.join(missing)}", "No score can be made; install again.")
+    there = {question.name: references(question.name) for question in QUESTIONS.values()}
+    owed = [(question.name, name) for question in QUESTIONS.values() for name in (question.floor, question.ceiling)]
+    lacking = {f"{name} ({question})": None for question, name in owed if name and name not in there[question]}
+    lacking |= {f"any ({question})": None for question, names in there.items() if not names}
+    if lacking:
+        yield Finding("references", "fail", f"missing: {', '.join(lacking)}", "No score can be made; install again.")
+    else:
+        found = "; ".join(f"{question}: {', '.join(names)}" for question, names in there.items())
+        yield Finding("references", "ok", found)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..core.errors import describe
-from ..core.method import METHODS, Method, track_of
+from ..core.method import METHODS, TRACKS, Method, track_of
 from ..core.registry import REGISTRIES, load_plugins
 from ..core.task import TASKS
 from .options import PluginOption
@@ -55,18 +55,26 @@ def _table(*columns: str) -> Table:
 
 def _methods() -> Table:
     table = _table("method", "track", "parameters", "what it does")
-    for name in METHODS.names():
-        cls = METHODS.get(name)
+    classes = {name: METHODS.get(name) for name in METHODS.names()}
+    for name, cls in sorted(classes.items(), key=lambda item: (_place(item[1]), item[0])):
         defaults = cls.parameters().items()
         parameters = ", ".join(key if default is MISSING else f"{key}={default}" for key, default in defaults)
         table.add_row(name, _track(cls), parameters, cls.description())
     return table
 
 
+def _place(cls: type[Method]) -> int:
+    """Where a method stands in the list: references first, then tracks from the least that is seen to the most."""
+    return -1 if cls.card.reference else TRACKS.index(track_of(frozenset(cls.card.access)))
+
+
 def _track(cls: type[Method]) -> str:
-    """The track of a method at its defaults, or as its card says if it has parameters without one."""
+    """The track of a method at its defaults, or as its card says if it has parameters without one.
+
+    Of a reference, the questions that it is one in.
+    """
     if cls.card.reference:
-        return "reference"
+        return f"reference ({', '.join(sorted(cls.card.reference))})"
     if MISSING in cls.parameters().values():
         return track_of(frozenset(cls.card.access))
     try:
@@ -86,14 +94,14 @@ def _tasks() -> Table:
 def _protocols() -> Table:
     from ..loop.protocol import load_protocol, shipped_protocols
 
-    table = _table("protocol", "generations", "seeds", "tasks", "what it is for")
+    table = _table("protocol", "generations", "seeds", "tasks and worlds", "what it is for")
     for name in shipped_protocols():
         protocol = load_protocol(name)
         table.add_row(
             f"{name} v{protocol.version}",
             str(protocol.generations),
             str(protocol.seeds),
-            ", ".join(protocol.tasks),
+            "\n".join(f"{task}: {', '.join(entry.worlds)}" for task, entry in protocol.tasks.items()),
             protocol.description,
         )
     return table

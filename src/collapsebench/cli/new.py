@@ -1,4 +1,4 @@
-"""`collapsebench new`: start a plug-in from a file that already runs and passes every check."""
+"""`collapsebench new`: start a plug-in or a protocol from a file that already runs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import typer
 
 from ..core.errors import UsageError
 
-new = typer.Typer(help="Start a plug-in from a working example.", no_args_is_help=True)
+new = typer.Typer(help="Start a plug-in or a protocol from a working example.", no_args_is_help=True)
 FolderOption = Annotated[Path, typer.Option("--folder", help="Folder of the new file.")]
 
 
@@ -32,6 +32,24 @@ def task(
 ) -> None:
     """Write NAME.py, a task that runs and passes every check; edit it from there."""
     _write_and_say(name, folder, "task")
+
+
+@new.command("protocol")
+def protocol(
+    name: Annotated[str, typer.Argument(help="Name of the protocol and of its board, e.g. my-board.")],
+    folder: FolderOption = Path(),
+) -> None:
+    """Write NAME.yaml, the rules of a board in worlds of every kind; edit it from there."""
+    from ..loop.protocol import shipped_protocols
+
+    if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", name):
+        raise _unusable("protocol", name, "lower-case letters, digits, _ and -, beginning with no sign, e.g. my-board")
+    if name in shipped_protocols():
+        raise UsageError(f"The protocol '{name}' exists already.", "Choose another name.")
+    path = shlex.quote(str(_written(folder / f"{name}.yaml", "protocol.yaml", name)))
+    typer.echo(f"Wrote {path}. Next:")
+    typer.echo(f"  collapsebench run --method accumulate --protocol {path} --dry-run")
+    typer.echo(f"  collapsebench run --method accumulate --protocol {path}")
 
 
 def _write_and_say(name: str, folder: Path, kind: Literal["method", "task"]) -> None:
@@ -56,23 +74,41 @@ def new_plugin(kind: Literal["method", "task"], name: str, folder: Path) -> Path
         UsageError: not a usable name, a name that an installed plug-in of this kind has, or a file that exists.
         StoreError: the file cannot be written.
     """
-    from ..core.files import write_atomic
     from ..core.method import METHODS
     from ..core.task import TASKS
 
     if not re.fullmatch(r"[a-z][a-z0-9_]{0,63}", name) or keyword.iskeyword(name):
-        shown = name if len(name) <= 64 else f"{name[:32]}..."
-        raise UsageError(
-            f"'{shown}' cannot be the name of a {kind}.",
-            "Use at most 64 lower-case letters, digits and underscores, beginning with a letter, e.g. my_filter.",
+        raise _unusable(
+            kind, name, "lower-case letters, digits and underscores, beginning with a letter, e.g. my_filter"
         )
     registry = METHODS if kind == "method" else TASKS
     if name in {*registry.names(), *registry.unavailable()}:
         raise UsageError(f"The {kind} '{name}' exists already.", "Choose another name.")
-    path = folder / f"{name}.py"
+    return _written(folder / f"{name}.py", f"{kind}.py", name)
+
+
+def _unusable(kind: str, name: str, characters: str) -> UsageError:
+    """The error for a name that something new of this kind cannot have."""
+    shown = name if len(name) <= 64 else f"{name[:32]}..."
+    return UsageError(f"'{shown}' cannot be the name of a {kind}.", f"Use at most 64 {characters}.")
+
+
+def _written(path: Path, template: str, name: str) -> Path:
+    """A new file from a template, with the name in its places.
+
+    Raises:
+        UsageError: the file exists.
+        StoreError: it cannot be written.
+    """
+    from ..core.files import write_atomic
+
     if path.exists():
         raise UsageError(f"{path} exists already; it was not changed.", "Choose another name or --folder.")
-    template = (resources.files("collapsebench.cli") / "templates" / f"{kind}.py.txt").read_text(encoding="utf-8")
-    words = {"name": name, "cls": name.title().replace("_", ""), "title": name.replace("_", " ").strip().capitalize()}
-    write_atomic(path, Template(template).substitute(words).encode())
+    text = (resources.files("collapsebench.cli") / "templates" / f"{template}.txt").read_text(encoding="utf-8")
+    words = {
+        "name": name,
+        "cls": name.title().replace("_", ""),
+        "title": re.sub("[_-]", " ", name).strip().capitalize(),
+    }
+    write_atomic(path, Template(text).substitute(words).encode())
     return path

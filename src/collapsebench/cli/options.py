@@ -95,10 +95,10 @@ def _give(setting: str, near: Sequence[_Wanted], lineup: Sequence[_Wanted]) -> N
     found = [wanted for wanted in lineup if wanted.name == method] if dot else near
     if not found:
         absent = f"names '{method}', which --method does not" if dot else "is given without a method"
-        raise UsageError(f"--set {setting} {absent}.", "Name the method with --method.")
+        raise UsageError(f"--set {setting} {absent}.", f"Name the method: --method 'METHOD({name}={text})'.")
     if len(found) > 1:
         names = ", ".join(wanted.name for wanted in found)
-        hint = f"Write it in its method: --method 'NAME({name}={text})'."
+        hint = f"Name the method: --set METHOD.{name}={text}, or --method 'METHOD({name}={text})'."
         raise UsageError(f"--set {setting} may belong to any of {names}.", hint)
     if found[0].texts.setdefault(name, text) != text:
         raise UsageError(f"Parameter {name} of method '{found[0].name}' is set twice.", "Leave one of them out.")

@@ -53,7 +53,7 @@ class LiveProgress:
     def generation(self, cell: Cell, t: int) -> None:
         """A cell finished generation t."""
         if cell.name not in self._running:
-            self._running[cell.name] = self._bars.add_task(cell.name, total=cell.rules.generations)
+            self._running[cell.name] = self._bars.add_task(cell.name, total=cell.world.generations)
         self._bars.update(self._running[cell.name], completed=t)
 
     def finished(self, cell: Cell, result: CellResult) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,6 +33,10 @@ def run(
         typer.Option("--method", help="Methods, e.g. real_mix or 'real_mix(alpha=0.2),tempered'; repeatable; or all."),
     ] = None,
     task: Annotated[str | None, typer.Option("--task", help="Only these tasks, comma-separated.")] = None,
+    world: Annotated[
+        str | None,
+        typer.Option("--world", help="Only these worlds, e.g. preserve,purify; by default all of each task."),
+    ] = None,
     protocol: Annotated[
         str | None,
         typer.Option("--protocol", help="A shipped protocol or a YAML file; default: quick, or a task's own rules."),
@@ -64,13 +68,16 @@ def run(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be run, and stop.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Say what each cell's key is made of, and stop.")] = False,
 ) -> None:
-    """Run methods and the reference lineages, then update and print the board.
+    """Run methods, the reference lineages of each world and learning curves; then update and print the board.
 
-    Example: collapsebench run --method token_edit --task arithmetic,gaussian --seeds 5
+    Example: collapsebench run --method token_edit --task arithmetic,gaussian --world preserve --seeds 5
+
+    Reference cells that are verified on the board with the keys of today are taken from it.
     """
     from ..core.registry import load_plugins
     from ..loop.plan import enumerate_cells
     from ..loop.store import Store
+    from ..results.collect import verified_references
     from ..results.merge import check_board
     from .samples import draw_sheets
 
@@ -80,12 +87,15 @@ def run(
     rules = _protocol(protocol, tasks or [])
     rules = _with_lm_eval(rules, tasks, [] if lm_eval is None else _names("--lm-eval", [lm_eval]), lm_eval_limit)
     methods = parse_methods(InOrder.pairs(ctx, method=method, settings=settings))
-    cells = enumerate_cells(rules, methods, tasks, seeds, plugins)
+    worlds = None if world is None else _names("--world", [world])
+    cells = enumerate_cells(rules, methods, tasks, seeds, plugins, worlds)
+    folder = boards / rules.name
+    taken = verified_references(folder, cells)
     if dry_run or explain:
-        _describe(cells, Store(store), explain)
+        _describe(cells, taken, Store(store), explain)
         return
-    check_board(boards / rules.name, cells)  # nothing runs for a board that refuses it
-    results = _execute(cells, store, keep_checkpoints, _workers(workers))
+    check_board(folder, cells)  # nothing runs for a board that refuses it
+    results = _execute(cells, taken, store, keep_checkpoints, _workers(workers))
     sheets = list(draw_sheets(cells, Store(store)))
     if not processes.is_main():
         return
@@ -153,7 +163,10 @@ def _with_lm_eval(rules: Protocol, tasks: Sequence[str] | None, names: Sequence[
     return rules
 
 
-def _execute(cells: Sequence[Cell], store: Path, keep_checkpoints: bool, workers: int) -> list[CellResult]:
+def _execute(
+    cells: Sequence[Cell], taken: Mapping[str, CellResult], store: Path, keep_checkpoints: bool, workers: int
+) -> list[CellResult]:
+    """The results of cells: those that are taken from the board or finished in the store, and the others run."""
     from ..loop.executors.local import Options, run_here, run_pool
     from ..loop.lineage import prepared_task
     from ..loop.runner import finished
@@ -163,7 +176,7 @@ def _execute(cells: Sequence[Cell], store: Path, keep_checkpoints: bool, workers
     results: list[CellResult] = []
     remaining: list[Cell] = []
     for cell in cells:
-        if result := finished(cell, Store(store)):
+        if result := taken.get(cell.digest) or finished(cell, Store(store)):
             results.append(cell.with_current_metadata(result))
         else:
             remaining.append(cell)
@@ -217,12 +230,12 @@ def _report_failures(failed: Sequence[CellResult], store: Path) -> None:
     typer.echo(f"Tracebacks: failure.txt in each cell's folder under {store / 'cells'}.", err=True)
 
 
-def _describe(cells: Sequence[Cell], store: Store, explain: bool) -> None:
+def _describe(cells: Sequence[Cell], taken: Mapping[str, CellResult], store: Store, explain: bool) -> None:
     from ..loop.runner import finished
 
     for cell in cells:
         done = finished(cell, store)
-        state = "to run" if done is None else done.cell.status
+        state = done.cell.status if done else "verified on the board" if cell.digest in taken else "to run"
         reason = f" ({done.cell.reason})" if done and done.cell.reason else ""
         typer.echo(f"{state}{reason}: {cell.name}")
         if explain:

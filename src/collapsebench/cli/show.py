@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 def show(
     cell: Annotated[
-        str, typer.Argument(help="TASK/METHOD/SEED, e.g. arithmetic/token_edit/0, or part of a cell's path.")
+        str, typer.Argument(help="TASK/[WORLD/]METHOD/SEED, e.g. gaussian/purify/frozen/0, or part of a cell's path.")
     ],
     samples: Annotated[
         bool, typer.Option("--samples", help="Show examples of the corpus of every generation.")
@@ -34,7 +34,8 @@ def show(
     folder = _find(Store(store), cell)
     result = _read(folder)
     record, count = result.cell, len(result.generations)
-    typer.echo(f"{record.method.label} on {record.task.name}, seed {record.seed}: {record.status} {record.reason}")
+    setting = f"{record.task.name}/{record.world.name}"
+    typer.echo(f"{record.method.label} on {setting}, seed {record.seed}: {record.status} {record.reason}".rstrip())
     typer.echo(f"protocol {record.protocol.name} v{record.protocol.version}, cell {record.cell[:16]}, {folder.path}")
     if result.generations:
         _print_generations(result)
@@ -48,10 +49,16 @@ def show(
 
 
 def _find(store: Store, wanted: str) -> CellFolder:
-    """The newest cell whose path below `cells/` starts with TASK/METHOD/sSEED or contains `wanted`."""
+    """The newest cell of TASK/METHOD/SEED or TASK/WORLD/METHOD/SEED, or whose path contains `wanted`."""
     paths = {str(folder.path.relative_to(store.root / "cells")): folder for folder in store.cells()}
-    task_method, _, seed = wanted.strip("/").rpartition("/")
-    matches = [name for name in paths if seed.isdigit() and name.startswith(f"{task_method}/s{seed}-")]
+    match wanted.strip("/").split("/"):
+        case [task, method, seed]:
+            matches = [name for name in paths if name.startswith(f"{task}/{method}/s{seed}-")]
+        case [task, world, method, seed]:
+            found = (name for name in paths if name.startswith(f"{task}/{method}/s{seed}-"))
+            matches = [name for name in found if _world(paths[name]) == world]
+        case _:
+            matches = []
     matches = matches or [name for name in paths if wanted.strip("/") in str(paths[name].path)]
     if not matches:
         raise UsageError(
@@ -59,17 +66,24 @@ def _find(store: Store, wanted: str) -> CellFolder:
         )
     newest = max(matches, key=lambda name: (paths[name].path / "manifest.json").stat().st_mtime)
     if len(matches) > 1:
-        typer.echo(f"The newest of {len(matches)} cells that match: {', '.join(sorted(matches)[:8])}", err=True)
+        shown = ", ".join(f"{name} ({_world(paths[name])})" for name in sorted(matches)[:8])
+        typer.echo(f"The newest of {len(matches)} cells that match: {shown}", err=True)
     return paths[newest]
+
+
+def _world(folder: CellFolder) -> str:
+    """The world of a cell, as its manifest says."""
+    manifest = folder.manifest()
+    return manifest[0].world.name if manifest else "no readable manifest"
 
 
 def _read(folder: CellFolder) -> CellResult:
     from ..core.records import CellResult
 
+    if (manifest := folder.manifest()) is None:
+        raise UsageError(f"{folder.path} has no manifest that this version reads.", "Run its command again.")
     if (result := folder.result()) is not None:
         return result
-    if (manifest := folder.manifest()) is None:
-        raise UsageError(f"{folder.path} has no readable manifest.", "Run its command again.")
     failed = (folder.path / "failure.txt").is_file()
     record = manifest[0].changed(status="failed" if failed else "running")
     return CellResult(record, tuple(folder.unfinished_records()))
@@ -88,6 +102,7 @@ def _print_generations(result: CellResult) -> None:
     rows = [
         ("rows of D_t", [f"{g.rows}" for g in result.generations]),
         ("real share", [f"{g.real_share:.3g}" for g in result.generations]),
+        ("generated share", [f"{g.synthetic_share:.3g}" for g in result.generations]),
         *((m, [f"{g.metrics[m]:.4g}" if m in g.metrics else "—" for g in result.generations]) for m in metrics),
         *((f"log {k}", [f"{g.log[k]:.4g}" if k in g.log else "—" for g in result.generations]) for k in logs),
         *((k.replace("_", " "), [f"{g.costs[k]}" for g in result.generations]) for k in result.generations[-1].costs),

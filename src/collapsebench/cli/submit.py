@@ -30,7 +30,7 @@ def submit(
 ) -> None:
     """Write the records of a method and the pages of its board from finished cells; run nothing.
 
-    It needs every task and seed of the protocol, and the references. Without one it exits with 3 and names the
+    It needs every task, world and seed of the protocol, and the references. Without one it exits with 3 and names the
     command that completes them. Records of other methods on the board stay.
     """
     from ..core.registry import load_plugins

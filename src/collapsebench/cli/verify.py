@@ -106,7 +106,7 @@ def _checked(path: Path, protocol: str | None, partial: bool) -> _File:
     check_source(path, located, rules)
     results = [result for _, result in located]
     if (missing := missing_places(results, rules)) and not partial:
-        completed_by = "; ".join(commands(missing, protocol or name))
+        completed_by = "; ".join(commands(missing, rules, protocol or name))
         raise RecordError(
             f"{path} is not complete: {in_words(missing)}.", f"{completed_by}; or accept it with --partial."
         )

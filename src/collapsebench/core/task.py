@@ -113,7 +113,7 @@ class Task(Plugin, ABC):
     plugin_kind: ClassVar[str] = "task"
     card: ClassVar[TaskCard]
     rules: ClassVar[Mapping[str, object]] = {}
-    """What a protocol file writes below a task's name, and `seeds`: how the task runs where no protocol scores it."""
+    """What a protocol file writes below a task's name, with `seeds` and `generations`, where no protocol scores it."""
 
     @property
     def pretrained(self) -> bool:

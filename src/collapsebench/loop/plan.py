@@ -90,7 +90,9 @@ def check_method(method: Method, n: int) -> None:
             f"Method '{method.name}' calls itself a reference; only methods of this package are.",
             "Leave `reference` out of its card.",
         )
-    if "fresh" in method.access() and not method.card.reference:
+    with working(f"Method '{method.name}'"):
+        access = method.access()
+    if "fresh" in access and not method.card.reference:
         raise PluginError(
             f"Method '{method.name}' declares access 'fresh': new real data are the world's, not a method's to order.",
             "Look for real rows among `ctx.arrivals`, in a world in which some arrive.",

@@ -166,27 +166,32 @@ def own_protocol(entries: Mapping[str, Mapping[str, Any]]) -> Protocol:
 
     Args:
         entries: name of a task -> what it changes of the defaults: 100 examples, 3 seeds, 100 steps, 5 generations of
-            the world `preserve`.
+            the world `preserve`. The most seeds and generations of all tasks count for each of them.
 
     Raises:
         ProtocolError: as `load_protocol`.
     """
-    seeds = [entry.get("seeds", 3) for entry in entries.values()]
-    not_whole = [value for value in seeds if type(value) is not int]
     usual = {"n": 100, "worlds": {"preserve": {}}, "budget": {"steps": 100, "batch": 32}}
     tasks = {
-        name: {**usual, **{key: value for key, value in entry.items() if key != "seeds"}}
+        name: {**usual, **{key: value for key, value in entry.items() if key not in ("seeds", "generations")}}
         for name, entry in entries.items()
     }
     raw = {
         "name": f"own-{'-'.join(entries).lower()}"[:64],
         "version": 1,
         "description": f"{', '.join(entries)} by the rules in the task's own file.",
-        "generations": 5,
-        "seeds": not_whole[0] if not_whole else max(seeds, default=3),  # the model refuses what is no whole number
+        "generations": _most(entries, "generations", 5),
+        "seeds": _most(entries, "seeds", 3),
         "tasks": tasks,
     }
     return _checked(raw, f"of {', '.join(entries)}", "Mend `rules` in the task's file.")
+
+
+def _most(entries: Mapping[str, Mapping[str, Any]], key: str, usual: int) -> Any:
+    """The largest value of a key; or one that is no whole number, which the model refuses."""
+    values = [entry.get(key, usual) for entry in entries.values()]
+    not_whole = [value for value in values if type(value) is not int]
+    return not_whole[0] if not_whole else max(values, default=usual)
 
 
 def shipped_protocols() -> list[str]:

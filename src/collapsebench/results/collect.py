@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from ..loop.runner import finished
 from ..loop.store import Store
 from ..loop.world import CURVE
 from .merge import check_board
+from .reader import read_results
 from .signature import verified
 
 
@@ -84,26 +85,28 @@ def missing_places(results: Sequence[CellResult], rules: Protocol) -> list[Place
     return sorted((place for place in wanted if place not in there), key=lambda place: place[0])
 
 
-def verified_references(
-    folder: Path, board: Mapping[Place, CellResult], cells: Iterable[Cell]
-) -> dict[str, CellResult]:
+def verified_references(folder: Path, cells: Iterable[Cell]) -> dict[str, CellResult]:
     """The reference cells of a run that a maintainer has verified on its board with just the keys of today.
 
     Args:
         folder: of the board.
-        board: its records.
         cells: of the run.
 
     Returns:
         Digest of a cell -> its record. One that has to be measured with lm-eval too is never there.
+
+    Raises:
+        RecordError: a file of the board is not one that a run or `verify --sign` wrote.
     """
-    signed = verified(folder, board.values())
+    wanted = [cell for cell in cells if cell.method.card.reference and not cell.extra_evals]
+    paths = [folder / "records" / f"{name}.jsonl" for name in dict.fromkeys(cell.method.name for cell in wanted)]
+    known = [result for path in paths if path.exists() for result in read_results(path)]
+    signed = verified(folder, known)
     ended = {
         (result.place, result.cell.cell): result
-        for result in board.values()
+        for result in known
         if result.cell.method.name in signed and result.cell.status in ("done", "diverged")
     }
-    wanted = (cell for cell in cells if cell.method.card.reference and not cell.extra_evals)
     return {cell.digest: ended[key] for cell in wanted if (key := (cell.place, cell.digest)) in ended}
 
 
