@@ -283,6 +283,8 @@ class Context:
         return model
 
 
+# A weak reference leads to its table, and does not need the attribute.
+del Context.__weakref__, MeteredModel.__weakref__  # type: ignore[attr-defined]
 # A desk must hold no context and no model of one: a table keeps an entry as long as somebody holds its key.
 _DESKS: WeakKeyDictionary[Context, Desk] = WeakKeyDictionary()
 _MODELS: WeakKeyDictionary[MeteredModel, ModelDesk] = WeakKeyDictionary()

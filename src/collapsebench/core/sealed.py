@@ -51,6 +51,7 @@ class Sealed(Corpus):
         return super()._gather(rows)
 
 
+del Sealed.__weakref__  # type: ignore[attr-defined]  # it leads to the table, and is not needed for a weak reference
 _RECIPES: WeakKeyDictionary[Sealed, Recipe] = WeakKeyDictionary()
 
 

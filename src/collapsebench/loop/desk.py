@@ -293,7 +293,8 @@ class Desk:
         """Rows of which a model drew parts anew; those that changed are no longer what they were."""
         origins, _ = self._recognised(before)
         origins[~_equal_rows(before.columns, after.columns)] = EDITED
-        rows = Corpus.from_blocks((after.table._replace(labels=torch.from_numpy(origins)),))
+        columns = {name: column.clone() for name, column in after.columns.items()}  # some may be the method's own
+        rows = Corpus.from_blocks((Block(columns, after.weights, torch.from_numpy(origins), len(after)),))
         return self._hand_out(None, Source(rows, None, arrived=False), rows)
 
     def stream(self, purpose: str) -> torch.Generator:
@@ -385,7 +386,8 @@ class Desk:
             arrived.add(rows.table, range(i << _ROW_BITS, (i << _ROW_BITS) + len(rows)))
         for source in self.sources[self._listed :]:
             if not source.arrived:
-                numbers = None if source.numbers is None else source.numbers(np.arange(len(source.rows))).tolist()
+                places = source.rows.places().numpy().astype(np.int64)
+                numbers = None if source.numbers is None else source.numbers(places).tolist()
                 self._others.add(source.rows.table, numbers)
         self._listed = len(self.sources)
         return [arrived, self._others]
