@@ -18,9 +18,6 @@ from collapsebench import (
     method,
 )
 
-PRIORS = {"fixed": "initial_model", "self": "model", "external": "prior"}
-"""Value of the hyper-parameter -> the model's name in the context."""
-
 
 @method("token_edit")
 class TokenEdit(Method):
@@ -68,7 +65,7 @@ class TokenEdit(Method):
             raise PluginError("token_edit: schedule = disjoint edits the previous set; prior = external edits D_0.")
 
     def curate(self, arrivals: Corpus, ctx: Context) -> Corpus:
-        prior = getattr(ctx, PRIORS[self.prior])
+        prior = ctx.initial_model if self.prior == "fixed" else ctx.model if self.prior == "self" else ctx.prior
         before = ctx.trusted if self.prior == "external" else ctx.previous
         log_prob, editable = prior.sites(before)
         mask = self._chosen(log_prob, editable, ctx)

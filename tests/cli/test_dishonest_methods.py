@@ -178,3 +178,22 @@ def test_a_share_that_the_content_does_not_give_is_found_by_verify(run_one, cons
     ran = console(*words, path)
     assert ran.code == 3
     assert f"one_more_row on toy/preserve, seed 0: {share} differs by" in ran.err
+
+
+PRYING = {
+    "the context's slots": ("ctx._arrivals", "reads ctx._arrivals"),
+    "the slots by name": ("getattr(ctx, '_pool')", "calls getattr(ctx, '_pool')"),
+    "the closure": ("ctx.log.__self__.arrivals", "reads ctx.log.__self__"),
+}
+
+
+@pytest.mark.parametrize("what", PRYING)
+def test_check_refuses_a_method_that_reads_what_is_hidden_and_names_line_and_attribute(cli, what):
+    returned, said = PRYING[what]
+    source = plug_in("prying", "", f"arrivals if {returned} is None else arrivals")
+    Path("prying.py").write_text(source)
+    line = 1 + source[: source.index("return ")].count("\n")
+    ran = cli("check", "prying.py", "--task", "gaussian")
+    assert ran.code == 3
+    assert f"Line {line}: {said}." in ran.out
+    assert "method prying: failed: public_attributes" in ran.out

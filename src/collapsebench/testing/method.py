@@ -15,7 +15,7 @@ from ..core.task import MODALITIES
 from ..loop.cell import Cell
 from .checks import Checklist, CheckResult, NotApplicable
 from .random_state import global_random_state
-from .source import declaration_problems, pickling, submodule_imports
+from .source import declaration_problems, hidden_reads, pickling, submodule_imports
 from .tiny import GENERATIONS, difference, run_interrupted, run_whole, tiny_cells
 from .watch import Observation
 
@@ -93,6 +93,12 @@ def no_pickle(trial: MethodTrial) -> Iterator[str]:
 def public_imports(trial: MethodTrial) -> Iterator[str]:
     """It imports `collapsebench` and none of its submodules, which may change."""
     yield from submodule_imports(trial.cls)
+
+
+@METHOD_CHECKS.add()
+def public_attributes(trial: MethodTrial) -> Iterator[str]:
+    """It reads no attribute that begins with an underscore of what it is handed, and pries into nothing."""
+    yield from hidden_reads(trial.cls)
 
 
 @METHOD_CHECKS.add("declaration")

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ..core.plugin import Plugin
+from .private import private_reads
 
 _PICKLERS = frozenset({"cloudpickle", "dill", "joblib", "pickle", "shelve"})
 _PICKLING_CALLS = frozenset({"torch.load", "torch.save", "numpy.save", "np.save"})
@@ -42,6 +43,11 @@ def submodule_imports(cls: type) -> Iterator[str]:
     """Imports of this package's submodules in the file that defines a class."""
     for node in ast.walk(_tree(cls)):
         yield from (f"Line {n}: imports {name}." for n, name in _imported(node) if name.startswith("collapsebench."))
+
+
+def hidden_reads(cls: type) -> Iterator[str]:
+    """Reads, in the file that defines a class, of what the harness keeps to itself."""
+    yield from private_reads(_tree(cls))
 
 
 def _tree(cls: type) -> ast.Module:
