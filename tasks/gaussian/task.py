@@ -59,13 +59,14 @@ class Gaussian(Task):
 
     def evaluate(self, learner: Learner, start: Start, rng: torch.Generator) -> dict[str, float]:
         """Exact distances to P*; nothing is drawn."""
-        mean, variances = cast("GaussianLearner", learner).principal()
+        model = cast("GaussianLearner", learner)
+        variances, (mean_sq, distance_sq) = model.variances(), model.origin()
         return {
-            "w2": w2_to_standard_normal(mean, variances),
-            "kl": kl_from_standard_normal(mean, variances),
-            "mean_sq": math.fsum([m * m for m in mean]),
-            "trace": math.fsum(variances),
-            "det": math.prod(variances),
+            "w2": w2_to_standard_normal(mean_sq, variances),
+            "kl": kl_from_standard_normal(distance_sq, variances),
+            "mean_sq": mean_sq,
+            "trace": math.fsum(variances.tolist()),
+            "det": math.prod(variances.tolist()),
         }
 
     def verify(self, corpus: Corpus) -> torch.Tensor:

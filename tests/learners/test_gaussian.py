@@ -72,6 +72,13 @@ def test_log_prob_is_the_normal_density():
     torch.testing.assert_close(learner.log_prob(Corpus({"x": x})), expected)
 
 
+def test_standardized_rows_have_the_mahalanobis_distance():
+    learner = fitted(random_rows(50, 3))
+    x, off = random_rows(4, 3, seed=2), random_rows(4, 3, seed=2) - learner.mean
+    expected = (off @ torch.linalg.inv(learner.covariance) * off).sum(1)
+    torch.testing.assert_close(torch.from_numpy(learner.standardized(x.numpy())).square().sum(1), expected)
+
+
 def test_sites_by_hand():
     # Standard deviation 2 in the first coordinate; the second is the first plus an independent ±1.
     learner = fitted([[2.0, 3.0], [2.0, 1.0], [-2.0, -1.0], [-2.0, -3.0]])
@@ -114,6 +121,14 @@ def test_a_singular_covariance_samples_on_its_support():
     torch.testing.assert_close(drawn["x"][:, 1], 1 + 2 * drawn["x"][:, 0])
     assert learner.log_prob(drawn).isfinite().all()
     assert learner.log_prob(Corpus({"x": torch.tensor([[0.5, 2.5, 0.0]]).double()})).tolist() == [-math.inf]
+
+
+def test_three_rows_leave_two_coordinates_open_whatever_rounding_adds():
+    learner = fitted(random_rows(3, 6) / 3)
+    drawn = learner.sample(20, rng(), Decoding())
+    log_prob = learner.sites(drawn).log_prob
+    assert (log_prob[:, :2] < 0).all()
+    assert (log_prob[:, 2:] == 0).all()
 
 
 def test_a_determined_coordinate_is_certain_and_stays():

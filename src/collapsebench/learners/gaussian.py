@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.linalg.lapack import dsyevd
+from scipy.linalg.blas import dtrmm
+from scipy.linalg.lapack import dpotrf, dsyevd, dtrtrs
 
 from ..core.corpus import Corpus
 from ..core.errors import Diverged, PluginError
@@ -27,27 +28,16 @@ class Moments(NamedTuple):
     scatter: FloatArray
 
 
-class Conditionals(NamedTuple):
-    """Each coordinate of n rows given the coordinates before it.
-
-    z: residual from the conditional mean, float `[n, d]`, divided by `unit`.
-    unit: conditional standard deviation `[d]`, or 1 where it is 0.
-    spread: conditional standard deviation `[d]`, 0 where the coordinates before determine this one.
-    """
-
-    z: torch.Tensor
-    unit: torch.Tensor
-    spread: torch.Tensor
-
-
 class GaussianLearner(Learner):
     """N(mean, covariance) with the maximum-likelihood covariance (ddof 0), in float64. Sites are the coordinates.
 
-    Reads the column `x` `[n, d]`. A singular covariance (few rows, or a collapsed model) is a normal on
-    its support. Before the first fit all mass is at the origin.
+    Reads the column `x` `[n, d]`. It holds the covariance's lower Cholesky factor L: x is the mean plus L times
+    normals, and L_jj is the spread of coordinate j given those before it. If they determine it, its column is 0: with
+    a singular covariance (few rows, or a collapsed model) the model is a normal on its support. Before the first fit
+    all mass is at the origin.
 
-    The loop spends its time in `fit`, `sample` and `principal`: they work on NumPy views of the
-    tensors, whose calls cost a third of torch's at this size, and `dot` two thirds of `@`.
+    The loop spends its time in `fit`, `sample` and `variances`: they work on NumPy views of the tensors, whose calls
+    cost a third of torch's at this size, and `dot` two thirds of `@`.
 
     Args:
         d: dimension.
@@ -57,7 +47,7 @@ class GaussianLearner(Learner):
 
     def __init__(self, d: int) -> None:
         self._d = d
-        self._moments, self._variances, self._axes = _unfitted(d)
+        self._moments, self._factor = _unfitted(d)
 
     @property
     def mean(self) -> torch.Tensor:
@@ -69,19 +59,29 @@ class GaussianLearner(Learner):
         """Fitted covariance, float `[d, d]`."""
         return torch.from_numpy(self._moments.scatter / (self._moments.total or 1.0))
 
-    @property
-    def variances(self) -> torch.Tensor:
+    def variances(self) -> FloatArray:
         """Eigenvalues of the covariance, ascending, float `[d]`: the variances along the principal axes."""
-        return torch.from_numpy(self._variances)
+        values, _, failed = dsyevd(self._moments.scatter.T / (self._moments.total or 1.0), compute_v=False)
+        if failed:
+            raise _not_finite()
+        return np.asarray(values if values[0] >= 0 else np.maximum(values, 0.0))  # null directions are about ±1e-17
 
-    @property
-    def axes(self) -> torch.Tensor:
-        """The principal axes as columns, float `[d, d]`."""
-        return torch.from_numpy(self._axes)
+    def standardized(self, x: FloatArray) -> FloatArray:
+        """Each coordinate's way from its mean given those before it, in its standard deviations then, float `[n, d]`.
 
-    def principal(self) -> tuple[list[float], list[float]]:
-        """Mean and variances along the principal axes, d numbers each."""
-        return self._moments.mean.dot(self._axes).tolist(), self._variances.tolist()
+        For a coordinate that those before it determine, in units of x. The squares of a row add up to its squared
+        Mahalanobis distance from the mean.
+        """
+        factor = self._factor
+        if not factor.diagonal().all():
+            factor = factor + np.diag(factor.diagonal() == 0)
+        z, _ = dtrtrs(factor, (x - self._moments.mean).T, lower=True)
+        return np.asarray(z.T)
+
+    def origin(self) -> tuple[float, float]:
+        """Squared distance of the mean from the origin, in units of x and as `standardized` has it."""
+        mean, (z,) = self._moments.mean, self.standardized(_origin(self._d))
+        return float(mean.dot(mean)), float(z.dot(z))
 
     # -- fitting ---------------------------------------------------------------------------------
 
@@ -110,14 +110,7 @@ class GaussianLearner(Learner):
         self._adopt(Moments(state["total"].item(), state["mean"].numpy(), state["scatter"].numpy()))
 
     def _adopt(self, moments: Moments) -> None:
-        covariance = moments.scatter / (moments.total or 1.0)
-        variances, axes, failed = dsyevd(covariance.T, overwrite_a=True)  # symmetric: .T spares LAPACK's copy
-        if failed or not math.isfinite(variances[-1]):
-            raise _not_finite()
-        self._moments, self._axes = moments, axes
-        if variances[0] < 0:  # rounding leaves null directions at about ±1e-17
-            variances = np.maximum(variances, 0.0)
-        self._variances = variances
+        self._moments, self._factor = moments, _cholesky(moments.scatter / (moments.total or 1.0))
 
     # -- asking ----------------------------------------------------------------------------------
 
@@ -127,27 +120,27 @@ class GaussianLearner(Learner):
         The normals are drawn in single precision (torch draws those four times as fast, and their
         rounding of 6e-8 is far below any moment's sampling error); all else is in double precision.
         """
-        factor = self._axes * np.sqrt(self._variances * decoding.temperature)
-        x = torch.randn(n, self._d, generator=rng).numpy().astype(np.float64).dot(factor.T)
+        z = torch.randn(n, self._d, generator=rng).numpy().astype(np.float64)
+        x = dtrmm(math.sqrt(decoding.temperature), self._factor, z.T, lower=True, overwrite_b=True).T
         x += self._moments.mean
         return Corpus({"x": torch.from_numpy(x)})
 
     def log_prob(self, corpus: Corpus) -> torch.Tensor:
-        """Log density, float `[n]`; within the support if the covariance is singular, and −inf outside it."""
-        along = (corpus["x"] - self.mean) @ self.axes
-        alive = self.variances > self._negligible
-        variances = self.variances[alive]
-        density = -0.5 * (along[:, alive].square() / variances + (2 * math.pi * variances).log()).sum(1)
-        return density.masked_fill((along[:, ~alive].abs() > self._off_support).any(1), -math.inf)
+        """Log density of the coordinates that those before them leave open, float `[n]`; −inf outside the support."""
+        deviation = torch.from_numpy(self._factor.diagonal()[self._factor.diagonal() > 0])
+        norm = deviation.log().sum() + 0.5 * len(deviation) * math.log(2 * math.pi)
+        return self.sites(corpus).log_prob.sum(1) - norm
 
     def sites(self, corpus: Corpus) -> Sites:
         """Log density of each coordinate relative to the mode of its conditional given the coordinates before it.
 
         A coordinate that the earlier ones determine has 0 at its only value and −inf elsewhere.
         """
-        z, _, spread = self._conditionals(corpus["x"])
-        exact = torch.where(z.abs() > self._off_support, -math.inf, 0.0)
-        return Sites(torch.where(spread > 0, -0.5 * z.square(), exact), torch.ones_like(z, dtype=torch.bool))
+        z, open_ = self.standardized(corpus["x"].numpy()), self._factor.diagonal() > 0
+        elsewhere = 1e-6 * (math.sqrt(self.covariance.diagonal().max()) + self.mean.abs().max().item())
+        exact = np.where(np.abs(z) > elsewhere, -math.inf, 0.0)
+        log_prob = torch.from_numpy(np.where(open_, -0.5 * np.square(z), exact))
+        return Sites(log_prob, torch.ones_like(log_prob, dtype=torch.bool))
 
     def resample(self, corpus: Corpus, mask: torch.Tensor, rng: torch.Generator, decoding: Decoding) -> Corpus:
         """Coordinates under the mask drawn anew, each given the original coordinates before it.
@@ -155,35 +148,22 @@ class GaussianLearner(Learner):
         The temperature multiplies the conditional variance. A continuous site has no k most probable
         outcomes, so top-k does not apply.
         """
-        x = corpus["x"]
-        z, unit, spread = self._conditionals(x)
+        x, deviation = corpus["x"], self._factor.diagonal()
+        off = torch.from_numpy(self.standardized(x.numpy()) * np.where(deviation > 0, deviation, 1.0))
         noise = torch.randn(x.shape, dtype=torch.float64, generator=rng)
-        drawn = x - unit * z + spread * noise * math.sqrt(decoding.temperature)
+        drawn = x - off + torch.from_numpy(deviation.copy()) * noise * math.sqrt(decoding.temperature)
         return corpus.with_columns(x=torch.where(mask, drawn, x))
-
-    def _conditionals(self, x: torch.Tensor) -> Conditionals:
-        factor = _cholesky(self.covariance, self._negligible)
-        spread = factor.diagonal()
-        unit = torch.where(spread > 0, spread, 1.0)
-        unit_factor = factor + torch.diag(unit - spread)
-        z = torch.linalg.solve_triangular(unit_factor, (x - self.mean).T, upper=False).T
-        return Conditionals(z, unit, spread)
-
-    @property
-    def _negligible(self) -> float:
-        """Variance below which a direction counts as dead: the rounding error of the largest one."""
-        return 4 * self._d * torch.finfo(torch.float64).eps * self.variances[-1].item()
-
-    @property
-    def _off_support(self) -> float:
-        """Distance from the support above which a row is outside it."""
-        return 1e-6 * (math.sqrt(self.variances[-1].item()) + self.mean.abs().max().item())
 
 
 @cache  # a new learner is made in every generation
-def _unfitted(d: int) -> tuple[Moments, FloatArray, FloatArray]:
-    """All mass at the origin: moments, variances and axes."""
-    return Moments(0.0, np.zeros(d), np.zeros((d, d))), np.zeros(d), np.eye(d)
+def _unfitted(d: int) -> tuple[Moments, FloatArray]:
+    """All mass at the origin: moments and factor."""
+    return Moments(0.0, np.zeros(d), np.zeros((d, d))), np.zeros((d, d), order="F")
+
+
+@cache
+def _origin(d: int) -> FloatArray:
+    return np.zeros((1, d))
 
 
 def _moments(corpus: Corpus) -> Moments:
@@ -218,13 +198,18 @@ def _merged(a: Moments, b: Moments) -> Moments:
     return Moments(total, mean, scatter)
 
 
-def _cholesky(covariance: torch.Tensor, negligible: float) -> torch.Tensor:
-    """Lower factor of a positive semidefinite matrix; the column of a pivot that is negligible is zero."""
-    rest = covariance.clone()
-    factor = torch.zeros_like(rest)
+def _cholesky(covariance: FloatArray) -> FloatArray:
+    """Lower factor of a positive semidefinite matrix; the column of a pivot that is rounding error is zero."""
+    size = float(covariance.trace())
+    if not math.isfinite(size):
+        raise _not_finite()
+    negligible = 4 * np.finfo(np.float64).eps * size
+    factor, failed = dpotrf(covariance.T, lower=True, clean=True)  # symmetric; .T is in LAPACK's order
+    if not failed and min(factor.diagonal().tolist()) ** 2 > negligible:
+        return np.asarray(factor)
+    rest, factor = covariance.copy(), np.zeros_like(covariance, order="F")
     for j in range(len(rest)):
-        pivot = rest[j, j].item()
-        if pivot > negligible:
+        if (pivot := rest[j, j]) > negligible:
             factor[j:, j] = rest[j:, j] / math.sqrt(pivot)
-            rest.addr_(factor[:, j], factor[:, j], alpha=-1)
+            rest -= np.outer(factor[:, j], factor[:, j])
     return factor

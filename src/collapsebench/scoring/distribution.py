@@ -3,35 +3,37 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
 
 
-def w2_to_standard_normal(mean: Sequence[float], variances: Sequence[float]) -> float:
-    """Squared 2-Wasserstein distance between N(mean, diag(variances)) and N(0, I).
-
-    Any normal has this form along its principal axes, and N(0, I) looks the same along any axes.
+def w2_to_standard_normal(mean_sq: float, variances: FloatArray) -> float:
+    """Squared 2-Wasserstein distance between a normal and N(0, I).
 
     Args:
-        mean: coordinates along the principal axes.
-        variances: eigenvalues of the covariance, zero allowed.
+        mean_sq: squared norm of its mean.
+        variances: eigenvalues of its covariance, zero allowed.
     """
-    return math.fsum([m * m + (math.sqrt(v) - 1.0) ** 2 for m, v in zip(mean, variances, strict=True)])
+    shrunk = np.sqrt(variances) - 1.0
+    return mean_sq + float(shrunk.dot(shrunk))
 
 
-def kl_from_standard_normal(mean: Sequence[float], variances: Sequence[float]) -> float:
-    """KL(N(0, I) ‖ N(mean, diag(variances))) in nats: the excess NLL of the model on real data.
+def kl_from_standard_normal(distance_sq: float, variances: FloatArray) -> float:
+    """KL(N(0, I) ‖ a normal) in nats: the excess NLL of that model on real data.
 
     Infinite if a variance is zero up to the rounding error of the largest one.
 
     Args:
-        mean: coordinates along the principal axes.
-        variances: eigenvalues of the covariance.
+        distance_sq: squared Mahalanobis distance of the origin from the model's mean.
+        variances: eigenvalues of its covariance, ascending.
     """
-    if min(variances) <= 4 * len(variances) * 2.0**-52 * max(variances):
+    if variances[0] <= 4 * len(variances) * 2.0**-52 * variances[-1]:
         return math.inf
-    return 0.5 * math.fsum([(1.0 + m * m) / v - 1.0 + math.log(v) for m, v in zip(mean, variances, strict=True)])
+    return 0.5 * (distance_sq + float(np.add.reduce(1.0 / variances - 1.0 + np.log(variances))))
 
 
 def squared_l2(tables: torch.Tensor, law: torch.Tensor) -> float:
