@@ -197,3 +197,14 @@ def test_check_refuses_a_method_that_reads_what_is_hidden_and_names_line_and_att
     assert ran.code == 3
     assert f"Line {line}: {said}." in ran.out
     assert "method prying: failed: public_attributes" in ran.out
+
+
+def test_records_of_a_method_that_reads_what_is_hidden_are_not_verified(run_one, console, toys, toy_file):
+    source = plug_in("prying", "", "arrivals if ctx._arrivals is None else arrivals")
+    run_one("prying", source)
+    options = ("--protocol", toys, "--plugin", toy_file, "--plugin", "prying.py", "--workers", "0", "--partial")
+    ran = console("verify", *options, RECORDS / "prying.jsonl")
+    assert ran.code == 3
+    line = 1 + source[: source.index("return ")].count("\n")
+    said = f"prying.jsonl: method: its source reads what is hidden from methods. Line {line}: reads ctx._arrivals."
+    assert ran.err.splitlines()[0].endswith(said)

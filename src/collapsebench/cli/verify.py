@@ -90,10 +90,12 @@ def _paths(paths: Sequence[Path]) -> Iterator[Path]:
 
 def _checked(path: Path, protocol: str | None, partial: bool) -> _File:
     """A file, once its format, its source and its completeness are in order."""
+    from ..core.method import METHODS
     from ..loop.protocol import load_protocol, shipped_protocols
     from ..results.audit import check_source
     from ..results.collect import commands, in_words, missing_places
     from ..results.reader import read_located
+    from ..testing.source import hidden_reads
 
     located = read_located(path)
     line, first = located[0]
@@ -104,6 +106,9 @@ def _checked(path: Path, protocol: str | None, partial: bool) -> _File:
         )
     rules = load_protocol(protocol or name)
     check_source(path, located, rules)
+    if said := next(hidden_reads(METHODS.get(path.stem)), ""):
+        hint = "`collapsebench check FILE` names every place."
+        raise RecordError(f"{path}: method: its source reads what is hidden from methods. {said}", hint)
     results = [result for _, result in located]
     if (missing := missing_places(results, rules)) and not partial:
         completed_by = "; ".join(commands(missing, rules, protocol or name))
