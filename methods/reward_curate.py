@@ -6,8 +6,8 @@ from pydantic import Field
 
 from collapsebench import Context, Corpus, Filter, MethodCard, PluginError, method
 
-DRAWS = 256
-"""Groups of rivals that the chance of a row to be chosen is averaged over."""
+ROWS, DRAWS = 1000, 256
+"""Rows that the divergence is estimated from, and groups of rivals that the chance of each is averaged over."""
 
 
 @method("reward_curate")
@@ -17,8 +17,8 @@ class RewardCurate(Filter):
     A reward is had at the price of a distance, so both are logged: the mean reward before and after the choice, and the
     divergence KL(curated ‖ M_0). M_0 stands for the real data, as D_0 itself is a sample and has no density. With w(x)
     the chance of x to be chosen over that of the others of its group, the curated density is w M_{t-1}, and the
-    estimate is the mean of log w + log M_{t-1} − log M_0 over the chosen rows: no fit and no bin, and exact in the mean
-    but for w, which is averaged over 256 groups of rivals of each row.
+    estimate is the mean of log w + log M_{t-1} − log M_0 over a thousand chosen rows: no fit and no bin, and exact in
+    the mean but for w, which is averaged over 256 groups of rivals of each row.
 
     Args:
         memory: what the chosen rows are trained with; `accumulate` by default: chosen rows alone drift to what the
@@ -54,23 +54,22 @@ class RewardCurate(Filter):
         groups = torch.arange(self.k * picks).view(picks, self.k)
         best = torch.multinomial(rewards[groups].softmax(1), 1, generator=ctx.rng)
         chosen = groups.gather(1, best).squeeze(1)
-        curated = pool.select(chosen)
-        log_ratio = self._log_weights(rewards, groups, chosen, ctx.rng)
-        log_ratio = log_ratio + ctx.model.log_prob(curated) - ctx.initial_model.log_prob(curated)
         ctx.log("reward_before", rewards.mean().item())
         ctx.log("reward_after", rewards[chosen].mean().item())
-        ctx.log("kl", log_ratio.mean().item())
-        return curated
+        ctx.log("kl", self._divergence(pool, rewards, groups[:ROWS], chosen[:ROWS], ctx))
+        return pool.select(chosen)
 
-    def _log_weights(
-        self, rewards: torch.Tensor, groups: torch.Tensor, chosen: torch.Tensor, rng: torch.Generator
-    ) -> torch.Tensor:
-        """Log of k times the chance of each chosen row to be chosen, float64 `[picks]`.
+    def _divergence(
+        self, pool: Corpus, rewards: torch.Tensor, groups: torch.Tensor, chosen: torch.Tensor, ctx: Context
+    ) -> float:
+        """KL(curated ‖ M_0) in nats, from rows chosen from their groups `[picks, k]`.
 
-        The mean over the group that it won, without which a chance could be 0, and over groups of random rivals.
+        A chance is the mean over the group that the row won, without which it could be 0, and over random groups.
         """
-        own = rewards[groups].logsumexp(1)
-        places = torch.randint(len(rewards), (len(chosen), DRAWS, self.k - 1), generator=rng)
+        places = torch.randint(len(rewards), (len(chosen), DRAWS, self.k - 1), generator=ctx.rng)
         lead = rewards[chosen][:, None] - rewards[places].logsumexp(2)
-        chances = torch.cat([(rewards[chosen] - own)[:, None], torch.nn.functional.logsigmoid(lead)], 1)
-        return math.log(self.k / (DRAWS + 1)) + chances.logsumexp(1)
+        won = rewards[chosen] - rewards[groups].logsumexp(1)
+        chances = torch.cat([won[:, None], torch.nn.functional.logsigmoid(lead)], 1).logsumexp(1)
+        rows = pool.select(chosen)
+        gone = ctx.model.log_prob(rows) - ctx.initial_model.log_prob(rows)
+        return (math.log(self.k / (DRAWS + 1)) + chances + gone).mean().item()
