@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tabulate import tabulate
 
-from collapsebench.board.stats import LEVEL, Interval, recovered_gap, student_t_interval, swap_p_value
-from collapsebench.board.worth import LearningCurve, mean_log2
+from collapsebench.board.stats import Interval, recovered_gap, student_t_interval
+from collapsebench.board.worth import LearningCurve, ahead, mean_log2
 
 SEEDS = (3, 5)
 BOARDS = 1000
@@ -109,7 +109,7 @@ def recovered_coverage(gap: float, excess: float, noise: float, seeds: int, numb
 def told_apart(board: Board, one: int, other: int) -> bool:
     """Whether the board tells two of its entries apart."""
     ours, theirs = ([losses[entry] for _, losses in board] for entry in (one, other))
-    return swap_p_value(ours, theirs, [curve.log2 for curve, _ in board]) < 1 - LEVEL
+    return ahead([curve for curve, _ in board], ours, theirs) != 0
 
 
 def splits(worlds: Sequence[World], worths: Sequence[Sequence[float]], seeds: int, number: int = BOARDS) -> float:
@@ -165,21 +165,26 @@ def split_rows() -> Iterator[list[str]]:
     """Equal entries told apart, and how far unequal ones must be to be told apart."""
     for name, worlds in (
         ("one setting", [World()]),
+        ("one setting, 25 % noise", [World(0.25)]),
+        ("two", [World(), World(0.2)]),
         ("three", THREE),
         ("three, noise 1 : 5 : 25", UNEQUAL),
         ("seven", SEVEN),
     ):
         yield row(f"2 equal entries, {name}", lambda n, w=worlds: splits(w, [[1.5, 1.5]] * len(w), n))
     yield row("one is twice as good here and half as good there, two settings", lambda n: splits(*OPPOSITE, n))
+    yield row("one is half as good in one setting of five", lambda n: splits(*ONCE, n))
     for entries in (6, 10):
         yield row(
             f"any of {entries} equal entries, three",
             lambda n, k=entries: splits(THREE, [[1.5] * k] * 3, n, BOARDS // 4),
         )
     for ratio in (1.1, 1.5, 2.0):
+        yield row(f"worth {ratio} times as much, one setting", lambda n, r=ratio: splits([World()], [[1.0, r]], n))
         yield row(f"worth {ratio} times as much, three", lambda n, r=ratio: splits(THREE, [[1.0, r]] * 3, n))
 
 
+ONCE = ([World()] * 5, [[1.0, 0.5]] + [[1.0, 1.0]] * 4)
 OPPOSITE = ([World(), World()], [[1.0, 2.0], [1.0, 0.5]])
 
 

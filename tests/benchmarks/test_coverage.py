@@ -55,4 +55,4 @@ def test_equal_entries_are_seldom_told_apart_and_unequal_ones_are(simulate):
 
 
 def test_better_here_and_worse_there_is_level(simulate):
-    assert simulate.splits(*simulate.OPPOSITE, seeds=5, number=100) == 0.0
+    assert simulate.splits(*simulate.OPPOSITE, seeds=5, number=300) <= 0.07

@@ -5,5 +5,5 @@ from collapsebench.board import load_board
 
 
 @pytest.fixture
-def board_of(tmp_path):
-    return lambda results: load_board(fabricate.board(tmp_path, results))
+def board_of(tmp_path_factory):
+    return lambda results: load_board(fabricate.board(tmp_path_factory.mktemp("board"), results))

@@ -23,14 +23,19 @@ def test_a_file_under_another_name_is_refused(tmp_path):
 
 @pytest.mark.parametrize(
     ("part", "field", "forged"),
-    [("protocol", "average_last", 1), ("protocol", "tasks", ["gaussian"]), ("task", "primary", "trace")],
+    [
+        ("protocol", "average_last", 1),
+        ("protocol", "tasks", ["gaussian"]),
+        ("task", "primary", "trace"),
+        ("world", "missed", 0.2),
+    ],
 )
 def test_one_file_cannot_change_what_others_say_of_the_rules(tmp_path, part, field, forged):
     results = [
         changed(r, cell=r.cell.changed(**{part: getattr(r.cell, part).changed(**{field: forged})}))
-        for r in fabricate.cells("accumulate", ["gaussian"])
+        for r in fabricate.cells("accumulate", ["gaussian/preserve"])
     ]
-    fabricate.board(tmp_path, fabricate.cells("replace", ["gaussian"]) + results)
+    fabricate.board(tmp_path, fabricate.cells("replace", ["gaussian/preserve"]) + results)
     with pytest.raises(RecordError, match=rf"accumulate\.jsonl and .*replace\.jsonl hold .* {part}\.{field} of"):
         load_board(tmp_path)
 
@@ -51,5 +56,5 @@ def test_seeds_of_one_entry_share_their_source(tmp_path):
     newer = results[0].cell.method.changed(digest="feedbeef" * 8)
     results[0] = changed(results[0], cell=results[0].cell.changed(method=newer))
     fabricate.board(tmp_path, results)
-    with pytest.raises(RecordError, match=r"replace\.jsonl:19: method\.digest: differs from line 1"):
+    with pytest.raises(RecordError, match=r"replace\.jsonl:37: method\.digest: differs from line 1"):
         load_board(tmp_path)

@@ -4,43 +4,60 @@ import fabricate
 import pytest
 
 
-def test_only_complete_entries_are_ranked(board_of):
-    board = board_of(fabricate.everything())
-    states = {
-        label: board.scope.state(fabricate.entry(board, label))
-        for label in ("token_edit", "fresh_mix", "reward_curate")
-    }
-    assert states == {"token_edit": "missing", "fresh_mix": "diverged", "reward_curate": "skipped"}
-    ranked = {e.label for track in ("anchored", "fresh", "assisted") for e in board.scores.ranked(track)}
-    assert ranked == {"real_mix", "verify_filter"}
+@pytest.fixture
+def board(board_of):
+    return board_of(fabricate.everything())
 
 
-def test_a_task_that_lacks_what_a_method_needs_is_outside_the_entrys_scope(board_of):
-    board = board_of(fabricate.everything())
-    verify = fabricate.entry(board, "verify_filter")
-    assert board.scope.lacks(verify, board.tasks[0]) == "needs verifier, which gaussian does not have"
-    assert [task.name for task in board.scope.of(verify)] == ["arithmetic"]
-    assert board.scope.state(verify) == "done"
-    values = [board.scores.by_cell["verify_filter", "arithmetic", seed] for seed in range(3)]
-    assert board.scores.overall(verify).task_interval.centre == pytest.approx(sum(values) / 3)
-    assert board.costs.counted(verify, ["real_examples"]) == 1000  # of one task
+def standing(board, label, question, suite):
+    return board.scope.standing(fabricate.entry(board, label), fabricate.group(board, question, suite))
 
 
-def test_a_task_that_does_not_count_is_not_needed(board_of):
-    results = [r for name in ("replace", "frozen") for r in fabricate.cells(name)]
-    board = board_of(results + fabricate.cells("accumulate", tasks=["gaussian", "arithmetic"]))
-    assert board.scope.state(fabricate.entry(board, "accumulate")) == "done"
+def test_how_entries_stand(board):
+    assert standing(board, "accumulate", "preserve", "language") == "whole"
+    assert standing(board, "token_edit", "preserve", "language") == "waits"
+    assert standing(board, "token_edit", "preserve", "theory") == "whole"
+    assert standing(board, "detector", "grow", "language") == "part"  # it diverged
+    assert standing(board, "reward_curate", "preserve", "language") == "part"  # it was skipped
+    assert standing(board, "verify_filter", "preserve", "theory") == "absent"  # nothing there has a verifier
+    assert standing(board, "token_edit", "grow", "language") == "absent"  # it was never run there
 
 
-def test_a_reference_that_diverged_leaves_its_task_unscored(board_of):
-    broken = fabricate.cells("replace", ["gaussian"], status="diverged", reason="loss is nan", finished=2)
-    board = board_of([r for name in ("frozen", "accumulate") for r in fabricate.cells(name, ["gaussian"])] + broken)
-    assert board.tasks[0].verdict == "references incomplete"
-    assert board.scope.seeds(fabricate.entry(board, "replace"), "diverged") == {"gaussian": [0, 1, 2]}
+def test_what_a_setting_lacks_is_said_and_not_needed(board):
+    verify, theory = fabricate.entry(board, "verify_filter"), fabricate.group(board, "preserve", "theory")
+    gaussian = fabricate.setting(board, "gaussian/preserve")
+    assert board.scope.lacks(verify, gaussian) == "needs verifier, which gaussian does not have"
+    assert board.scope.needed(verify, theory) == ()
+    assert board.scope.waiting(verify) == ()
+
+
+def test_a_setting_that_does_not_count_is_not_needed(board_of):
+    loop = ["gaussian/preserve", "kde/preserve"]
+    board = board_of(fabricate.references(loop) + fabricate.cells("accumulate", loop[:1]))
+    assert standing(board, "accumulate", "preserve", "theory") == "whole"
+
+
+def test_a_diverged_entry_says_when(board):
+    detector, setting = fabricate.entry(board, "detector"), fabricate.setting(board, "arithmetic/grow")
+    assert board.scope.diverged(detector, setting) == "diverged at t=3 (2 of 3 seeds)"
 
 
 def test_a_command_names_parameters_and_what_is_missing(board_of):
-    board = board_of(fabricate.cells("tempered", ["gaussian"], params={"temperature": 0.9, "note": "a b"}))
-    assert board.scope.command(board.entries[0]) == (
-        "collapsebench run --method 'tempered(temperature=0.9, note=a b)' --task kde,arithmetic --protocol quick"
+    parameters = {"temperature": 0.9, "note": "a b"}
+    done = fabricate.cells("tempered", ["gaussian/preserve"], params=parameters)
+    done += fabricate.cells("tempered", ["arithmetic/preserve"], params=parameters, seeds=[0])
+    board = board_of(fabricate.references() + done)
+    assert board.scope.command(fabricate.entry(board, "tempered(temperature=0.9, note=a b)")) == (
+        "collapsebench run --method 'tempered(temperature=0.9, note=a b)' --task arithmetic --protocol quick"
     )
+
+
+def test_references_that_have_not_run_are_named_with_their_settings(board_of):
+    board = board_of(fabricate.cells("accumulate", ["gaussian/purify", "arithmetic/grow"]))
+    assert board.scope.missing_references() == {
+        "frozen": ["gaussian/purify", "arithmetic/grow"],
+        "take_newest": ["gaussian/purify"],
+        "oracle": ["gaussian/purify"],
+        "more_real": ["arithmetic/grow"],
+    }
+    assert board.scope.tasks(["gaussian/purify", "gaussian/preserve", "arithmetic/grow"]) == ["gaussian", "arithmetic"]

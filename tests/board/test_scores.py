@@ -1,155 +1,130 @@
-"""Recovered gaps, ranks and how entries stand to a reference."""
+"""Worth, R, verdicts and decay."""
 
 import math
+from dataclasses import replace
 
 import fabricate
 import pytest
 
-from collapsebench.board import load_board
-from collapsebench.board.scores import Against
-from collapsebench.board.stats import student_t_interval
+ONLY = ["gaussian/preserve"]
 
 
-def test_recovered_gap_by_hand(board_of):
-    # The last two generations are scored: replace (3 + 5)/2 = 4, frozen 1, accumulate (1 + 3)/2 = 2: R = 2/3.
-    losses = {"replace": (1, 1, 2, 3, 5), "frozen": (1, 9, 9, 1, 1), "accumulate": (1, 1, 1, 1, 3)}
-    board = board_of([fabricate.with_losses(fabricate.cell(name, "gaussian", 0), *losses[name]) for name in losses])
-    assert board.scores.by_cell["accumulate", "gaussian", 0] == pytest.approx(2 / 3)
-    assert board.scores.by_cell["replace", "gaussian", 0] == 0
-    assert board.scores.by_cell["frozen", "gaussian", 0] == 1
+def steady(method, loss, setting="gaussian/preserve", seeds=range(3), **changes):
+    """Cells that have the same loss in all generations and seeds."""
+    cells = (fabricate.cell(method, setting, seed, **dict(changes)) for seed in seeds)
+    return [fabricate.with_losses(cell, *[loss] * len(cell.generations)) for cell in cells]
 
 
-def test_task_score_is_the_mean_over_seeds(board_of):
-    board = board_of(fabricate.everything())
-    values = [board.scores.by_cell["accumulate", "gaussian", seed] for seed in range(3)]
-    assert board.scores.of(fabricate.entry(board, "accumulate"), board.tasks[0]) == student_t_interval(values)
+def halving(setting="gaussian/preserve"):
+    """Learning curve of 1 over n, in every seed the same, and `frozen` with loss 1."""
+    losses = (1, 4, 2, 0.5, 0.25)  # at n, n/4, n/2, 2n, 4n
+    curves = [fabricate.with_losses(cell, *losses) for cell in fabricate.curves([setting])]
+    return curves + steady("frozen", 1.0, setting)
 
 
-def test_the_score_does_not_depend_on_who_else_entered(board_of):
-    alone = board_of([r for name in ("replace", "frozen", "accumulate") for r in fabricate.cells(name)])
-    score = alone.scores.overall(fabricate.entry(alone, "accumulate"))
-    crowded = board_of(fabricate.everything())
-    assert crowded.scores.overall(fabricate.entry(crowded, "accumulate")) == score
+def test_worth_and_r_by_hand(board_of):
+    # The last two generations are scored: (2 + 1)/2 = 1.5 on a curve on which n/2 rows have 2 and n rows 1.
+    board = board_of(
+        halving()
+        + steady("replace", 4.0)
+        + [fabricate.with_losses(c, 1, 1, 1, 2, 1) for c in fabricate.cells("accumulate", ONLY)]
+    )
+    accumulate, setting = fabricate.entry(board, "accumulate"), board.settings[0]
+    assert 2 ** board.scores.worth(accumulate, setting).log2.centre == pytest.approx(1 / 1.5)
+    assert board.scores.recovered(accumulate, setting).centre == pytest.approx((4 - 1.5) / (4 - 1))
+    assert board.scores.worth(board.reference("frozen"), setting).log2.centre == 0
+    assert board.scores.worth(board.reference("replace"), setting).log2.centre == -2
 
 
-def test_ranks_are_within_a_track_and_shared_by_ties(board_of):
-    board = board_of(fabricate.everything())
-    assert [(board.scores.ranks[e.label], e.label) for e in board.scores.ranked("blind")] == [
-        (1, "accumulate"),
-        (1, "accumulate_subsample"),
-        (3, "tempered(temperature=0.9, top_p=0.9)"),
+def test_a_score_is_the_mean_of_log2_v_and_names_the_worst_setting(board_of):
+    settings = ["gaussian/preserve", "kde/preserve"]
+    results = [*halving(settings[0]), *halving(settings[1])]
+    results += steady("accumulate", 2.0, settings[0]) + steady("accumulate", 0.25, settings[1])  # V 1/2 and 4
+    board = board_of(results)
+    score = board.scores.score(fabricate.entry(board, "accumulate"), board.groups[0])
+    assert score.seeds.centre == pytest.approx((-1 + 2) / 2)
+    assert score.worst.name == "gaussian/preserve"
+    assert score.settings.half_width == pytest.approx(12.706 * 1.5, rel=1e-3)  # t_1 times the error of -1 and 2
+    assert [setting.name for setting in score.of] == settings
+
+
+def test_beyond_the_curve_the_mean_takes_its_end(board_of):
+    settings = ["gaussian/preserve", "kde/preserve"]
+    results = [*halving(settings[0]), *halving(settings[1])]
+    results += steady("accumulate", 1e6, settings[0]) + steady("accumulate", 1.0, settings[1])
+    board = board_of(results)
+    accumulate = fabricate.entry(board, "accumulate")
+    assert board.scores.worth(accumulate, board.settings[0]).outside == -1
+    assert board.scores.score(accumulate, board.groups[0]).seeds.centre == pytest.approx((-2 + 0) / 2)
+
+
+def test_an_entry_with_cells_to_come_has_no_score(board_of):
+    settings = ["gaussian/preserve", "arithmetic/preserve"]
+    board = board_of(fabricate.references(settings) + fabricate.cells("accumulate", seeds=[0, 1]))
+    accumulate = fabricate.entry(board, "accumulate")
+    assert [board.scores.score(accumulate, group) for group in board.groups] == [None] * len(board.groups)
+    assert board.scores.worth(accumulate, board.settings[0]) is not None  # what it has is shown
+
+
+def test_better_level_and_worse(board_of):
+    entrants = fabricate.cells("accumulate", ONLY, worth=1.5) + fabricate.cells("real_mix", ONLY, worth=0.5)
+    entrants += fabricate.cells("token_edit", ONLY, worth=1.0)
+    board = board_of(fabricate.references(ONLY) + entrants)
+    verdicts = [
+        board.scores.against(fabricate.entry(board, name), board.groups[0])
+        for name in ("accumulate", "token_edit", "real_mix", "frozen")
     ]
-    assert 0 < board.scores.resolution("blind") < 0.1
+    assert verdicts == ["better", "level", "worse", "level"]
 
 
-def test_an_entry_without_a_task_in_its_scope_is_not_ranked(board_of):
-    references = [r for name in ("replace", "frozen") for r in fabricate.cells(name)]
-    nowhere = [r for task in ("gaussian", "arithmetic") for r in fabricate.unsupported("verify_filter", task, "luck")]
-    board = board_of(references + nowhere)
-    assert not board.scores.has(fabricate.entry(board, "verify_filter"))
-    assert board.scores.ranked("assisted") == []
+def test_entries_of_purify_are_compared_with_taking_all(board_of):
+    settings = ["gaussian/purify"]
+    board = board_of(fabricate.references(settings) + fabricate.cells("detector", settings, worth=1.2))
+    detector, group = fabricate.entry(board, "detector"), board.groups[0]
+    assert board.scores.verdict(detector, board.reference("frozen"), group) == "better"
+    assert board.scores.against(detector, group) == "worse"
 
 
-def test_entries_of_different_scope_are_compared_where_both_have_scores(board_of):
-    # Only gaussian, which one of them lacks, could tell the two apart while they are level on arithmetic.
-    def ranks(recovered):
-        narrow = fabricate.unsupported("verify_filter", "gaussian", "verifier")
-        narrow += fabricate.cells("verify_filter", ["arithmetic"], recovered=0.5, exact=True)
-        wide = fabricate.cells("reward_curate", ["gaussian"], recovered=0.1)
-        wide += fabricate.cells("reward_curate", ["arithmetic"], recovered=recovered, exact=True)
-        references = [r for name in ("replace", "frozen") for r in fabricate.cells(name)]
-        return board_of(references + narrow + wide).scores.ranks
-
-    assert ranks(recovered=0.5) == {"verify_filter": 1, "reward_curate": 1}
-    assert ranks(recovered=0.4) == {"verify_filter": 1, "reward_curate": 2}
+def test_better_in_one_setting_and_worse_in_the_other_is_level(board_of):
+    settings = ["gaussian/preserve", "kde/preserve"]
+    results = [*halving(settings[0]), *halving(settings[1])]
+    board = board_of(results + steady("accumulate", 0.5, settings[0]) + steady("accumulate", 2.0, settings[1]))
+    assert board.scores.against(fabricate.entry(board, "accumulate"), board.groups[0]) == "level"
 
 
-def test_an_identical_reference_has_the_same_loss_on_every_seed(board_of):
-    board = board_of(fabricate.everything())
-    gaussian, _, arithmetic = board.tasks
-    assert board.scores.identical_reference(fabricate.entry(board, "real_mix"), arithmetic) == "frozen"
-    assert board.scores.identical_reference(fabricate.entry(board, "real_mix"), gaussian) == ""
-    assert board.scores.identical_reference(fabricate.entry(board, "frozen"), gaussian) == ""  # it is itself
-    assert (
-        board.scores.identical_reference(fabricate.entry(board, "verify_filter"), gaussian) == ""
-    )  # it has no loss there
+def test_one_wild_seed_changes_no_verdict(board_of):
+    cells = fabricate.cells("accumulate", ONLY, worth=1.0, exact=True)
+    wild = [
+        fabricate.with_losses(c, *[2000.0 if c.cell.seed == 2 else g.metrics["w2_squared"] for g in c.generations])
+        for c in cells
+    ]
+    board = board_of(fabricate.references(ONLY) + wild)
+    assert board.scores.against(fabricate.entry(board, "accumulate"), board.groups[0]) == "level"
 
 
-def test_one_seed_gives_a_score_without_interval(board_of):
-    board = board_of([r for name in ("replace", "frozen", "accumulate") for r in fabricate.cells(name, seeds=[0])])
-    assert board.tasks[0].verdict == "counts, untested: one seed"
-    overall = board.scores.overall(fabricate.entry(board, "accumulate"))
-    assert math.isfinite(overall.seed_interval.centre)
-    assert math.isnan(overall.seed_interval.half_width)
-    assert board.scope.state(fabricate.entry(board, "accumulate")) == "missing"
+def test_the_slope_of_the_loss_is_its_rise_per_generation(board_of):
+    board = board_of([fabricate.with_losses(c, 1, 3, 5, 7, 9) for c in fabricate.cells("accumulate", ONLY)])
+    slope = board.scores.slope(board.entries[0], board.settings[0])
+    assert (slope.centre, slope.half_width) == (pytest.approx(2), pytest.approx(0))
 
 
-def test_without_references_nothing_is_scored(board_of):
-    board = board_of(fabricate.cells("accumulate", tasks=["gaussian"]))
-    assert [task.verdict for task in board.tasks] == ["references incomplete", "not run", "not run"]
-    assert not board.scores.by_cell
-    assert not board.scores.ranked("blind")
-    assert board.scope.missing_references()["replace"] == ["gaussian", "kde", "arithmetic"]
+def test_what_is_kept_of_a_metric_is_last_over_first(board_of):
+    board = board_of(fabricate.cells("accumulate", ONLY))
+    assert board.scores.kept(board.entries[0], board.settings[0], "trace") == pytest.approx(0.86 / 0.9)
+    assert math.isnan(board.scores.kept(board.entries[0], board.settings[0], "nothing"))
 
 
-def references():
-    return [result for name in ("replace", "frozen") for result in fabricate.cells(name)]
+@pytest.mark.parametrize(
+    ("worth", "diversity", "silent"), [(0.9, 0.3, True), (0.9, 2.5, True), (0.9, 0.9, False), (0.3, 0.3, False)]
+)
+def test_silent_collapse_is_a_loss_near_frozen_with_samples_that_are_not_like_real_ones(
+    board_of, worth, diversity, silent
+):
+    def sampled(cell):
+        changed = (g.changed(metrics={**g.metrics, "diversity_ratio": diversity}) for g in cell.generations)
+        return replace(cell, generations=tuple(changed))
 
-
-def test_better_level_and_worse_than_frozen(board_of):
-    entrants = fabricate.cells("accumulate", recovered=1.2, exact=True)  # R = 1.2 on two tasks, all seeds
-    entrants += fabricate.cells("tempered", recovered=0.3, exact=True)
-    board = board_of(references() + entrants)
-    assert board.scores.against(fabricate.entry(board, "accumulate")) == Against("better", 1.0)
-    assert board.scores.against(fabricate.entry(board, "tempered")) == Against("worse", 0.0)
-    assert board.scores.against(fabricate.entry(board, "frozen")) == Against("level", 0.5)
-
-
-def test_better_on_one_task_and_worse_on_the_other_is_level(board_of):
-    entrants = fabricate.cells("accumulate", ["gaussian"], recovered=1.2, exact=True)
-    entrants += fabricate.cells("accumulate", ["kde"])
-    entrants += fabricate.cells("accumulate", ["arithmetic"], recovered=0.8, exact=True)
-    board = board_of(references() + entrants)
-    assert board.scores.against(fabricate.entry(board, "accumulate")) == Against("level", 0.5)
-
-
-def test_an_incomplete_entry_stands_nowhere(board_of):
-    board = board_of(references() + fabricate.cells("accumulate", seeds=[0]))
-    assert board.scores.against(fabricate.entry(board, "accumulate")) is None
-
-
-def test_a_copy_has_the_losses_of_a_reference_everywhere(board_of):
-    whole = fabricate.cells("accumulate", recovered=1.0, exact=True)
-    half = fabricate.cells("real_mix", ["gaussian", "kde"])
-    half += fabricate.cells("real_mix", ["arithmetic"], recovered=1.0, exact=True)
-    board = board_of(references() + whole + half)
-    assert board.scores.identical_reference(fabricate.entry(board, "accumulate")) == "frozen"
-    assert board.scores.against(fabricate.entry(board, "accumulate")) == Against("level", 0.5)
-    assert board.scores.identical_reference(fabricate.entry(board, "real_mix")) == ""
-    assert board.scores.identical_reference(fabricate.entry(board, "frozen")) == ""
-
-
-def test_no_entrant_changes_another_ones_scores(tmp_path):
-    """Ranks may change: they say how entries stand to each other."""
-
-    def said(board):
-        return {
-            e.label: (
-                board.scores.overall(e),
-                [board.scores.of(e, task) for task in board.tasks],
-                board.scores.against(e),
-                board.scores.identical_reference(e),
-                board.costs.counted(e, ["trained_tokens"]),
-                board.costs.real_share(e),
-                board.scope.state(e),
-            )
-            for e in board.entries
-        }
-
-    everything = fabricate.everything()
-    crowded = said(load_board(fabricate.board(tmp_path / "all", everything)))
-    for name in sorted({r.cell.method.name for r in everything if not r.cell.method.reference}):
-        others = [result for result in everything if result.cell.method.name != name]
-        without = said(load_board(fabricate.board(tmp_path / name, others)))
-        assert all(repr(crowded[label]) == repr(what) for label, what in without.items()), name
-        assert len(without) == len(crowded) - 1
+    settings = ["arithmetic/preserve"]
+    cells = [sampled(cell) for cell in fabricate.cells("accumulate", settings, worth=worth)]
+    board = board_of(fabricate.references(settings) + cells)
+    assert board.scores.silent_collapse(fabricate.entry(board, "accumulate"), board.settings[0]) == silent

@@ -5,16 +5,9 @@ import pytest
 
 from collapsebench.board.stats import (
     Interval,
-    holm,
-    interquartile_mean,
     jackknife_half_width,
     paired_gap,
-    paired_p_value,
-    probability_of_improvement,
-    rank_groups,
     recovered_gap,
-    resolution_floor,
-    stratified_interval,
     student_t_interval,
     swap_p_value,
 )
@@ -109,103 +102,3 @@ def test_many_pairs_are_swapped_at_random_and_always_alike():
     assert once == swap_p_value(list(ours), list(theirs), [by_loss] * 4)
     assert 0.05 < once < 1
     assert swap_p_value(list(ours + 9), list(theirs), [by_loss] * 4) == 1 / 4096
-
-
-def test_interquartile_mean_keeps_the_middle_half():
-    assert interquartile_mean([8, 1, 7, 2, 6, 3, 5, 400]) == (3 + 5 + 6 + 7) / 4
-    assert interquartile_mean([1.0, 2.0, 6.0]) == 3.0  # too few to cut any
-
-
-def test_stratified_interval_of_two_values():
-    # Too few to cut any, so a mean: standard error 1, one degree of freedom; a thousand draws give it to 2 %.
-    interval = stratified_interval([[0.0, 2.0]])
-    assert interval.centre == 1.0
-    assert interval.half_width == pytest.approx(12.706, rel=0.05)
-
-
-def test_stratified_interval_sees_seeds_and_not_tasks():
-    # Two tasks far apart, each its mean and ± 1, six values of which one is cut at either end. Without the seeds'
-    # spread nothing is left, however far apart the tasks are.
-    interval = stratified_interval([[-1.0, 0.0, 1.0], [9.0, 10.0, 11.0]])
-    assert interval.centre == (0 + 1 + 9 + 10) / 4
-    assert 0 < interval.half_width < T2
-    assert stratified_interval([[0.0, 0.0, 0.0], [10.0, 10.0, 10.0]]).half_width == 0
-
-
-def test_stratified_interval_is_the_same_each_time_and_scales():
-    values = [[0.1, 0.3, 0.2], [0.8, 0.5, 0.9]]
-    once = stratified_interval(values)
-    assert stratified_interval(values) == once
-    assert stratified_interval(10 * np.array(values)).half_width == pytest.approx(10 * once.half_width)
-
-
-def test_stratified_interval_needs_two_seeds_everywhere():
-    assert math.isnan(stratified_interval([[1.0, 2.0], [3.0]]).half_width)
-    assert math.isnan(stratified_interval([]).centre)
-
-
-def test_probability_of_improvement_counts_seeds_then_tasks():
-    # 2 of 3 seeds better on the first task, one tie of one seed on the second: (2/3 + 1/2) / 2.
-    ours, theirs = [[1.0, 2.0, 3.0], [5.0]], [[2.0, 3.0, 1.0], [5.0]]
-    assert probability_of_improvement(ours, theirs) == pytest.approx((2 / 3 + 1 / 2) / 2)
-    assert probability_of_improvement(theirs, ours) == pytest.approx((1 / 3 + 1 / 2) / 2)
-    assert probability_of_improvement(ours, ours) == 0.5
-    assert math.isnan(probability_of_improvement([], []))
-
-
-def test_holm_by_hand():
-    # Sorted .01 .02 .04 times 3 2 1.
-    assert holm([0.04, 0.01, 0.02]) == pytest.approx([0.04, 0.03, 0.04])
-    assert holm([0.6, 0.9]) == pytest.approx([1.0, 1.0])
-
-
-def test_paired_p_value_of_one_two_three():
-    # t = 2√3 with two degrees of freedom: p = 1 − t/√(2 + t²).
-    t = 2 * math.sqrt(3)
-    assert paired_p_value([1.0, 2.0, 3.0]) == pytest.approx(1 - t / math.sqrt(2 + t * t))
-    assert paired_p_value([0.0, 0.0]) == 1.0
-    assert paired_p_value([1.0, 1.0]) == 0.0
-    assert paired_p_value([1.0]) == 1.0
-
-
-def test_rank_groups_print_ties_as_ties():
-    noise = np.array([0.01, -0.01, 0.02, -0.02])
-    same = [0.9 + noise, 0.899 + noise[::-1]]
-    assert rank_groups([*same, 0.5 + noise[::-1], 0.1 - noise]) == [1, 1, 3, 4]
-
-
-def test_the_best_of_many_has_to_lead_by_more():
-    # The same difference, p = .04, between first and last: enough for two entries, not for three pairs.
-    first, last = [0.9, 0.9, 0.9, 0.9], [0.6, 0.75, 0.85, 0.7]
-    assert paired_p_value(np.subtract(first, last)) == pytest.approx(0.0437, abs=1e-4)
-    assert rank_groups([first, last]) == [1, 2]
-    assert rank_groups([first, [0.5, 1.2, 0.6, 1.0], last]) == [1, 1, 1]
-
-
-def test_an_entry_is_never_ranked_above_a_better_one_for_being_noisy():
-    table = [[0.9, 0.9, 0.9, 0.9], [0.8, 0.8, 0.8, 0.8], [2.0, -1.0, 1.5, 0.1]]
-    assert rank_groups(table) == [1, 2, 2]
-
-
-def test_one_pair_tells_nothing_apart():
-    assert rank_groups([[0.9], [0.1]]) == [1, 1]
-    assert rank_groups(np.empty((0, 3))) == []
-    assert rank_groups([[0.9, 0.8]]) == [1]
-
-
-def test_resolution_floor_is_the_median_half_width():
-    # Differences between entries: (1, 2, 3), (0, 0, 0) and (1, 2, 3) again.
-    assert resolution_floor([[1, 2, 3], [0, 0, 0], [1, 2, 3]]) == pytest.approx(T2 / math.sqrt(3))
-    assert math.isnan(resolution_floor([[1, 2, 3]]))
-
-
-def test_entries_are_compared_on_the_pairs_that_both_have():
-    # The second entry lacks the first task, where it would have been level; the third lacks what they share.
-    nan = math.nan
-    table = [[1.0, 1.0, 0.9, 0.9, 0.9], [nan, nan, 0.5, 0.5, 0.5], [0.4, 0.4, nan, nan, nan]]
-    assert rank_groups(table) == [1, 2, 2]  # no pair tells the second and the third apart
-    assert resolution_floor(table) == pytest.approx(0)
-    assert math.isnan(resolution_floor(table[1:]))
-    # As if the columns that one of the two lacks were not there.
-    half = [[1.0, 2.0, 3.0, 9.0], [0.0, 0.0, 0.0, nan]]
-    assert resolution_floor(half) == pytest.approx(T2 / math.sqrt(3))

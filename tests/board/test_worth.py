@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from collapsebench.board.stats import Interval
-from collapsebench.board.worth import LearningCurve, inverted, mean_log2, monotone
+from collapsebench.board.stats import Interval, swap_p_value
+from collapsebench.board.worth import LearningCurve, ahead, inverted, mean_log2, monotone
 
 T1 = 12.706204736174698  # the 97.5 % quantile of Student's t with one degree of freedom
 MULTIPLES = (0.25, 0.5, 1.0, 2.0, 4.0)
@@ -57,7 +57,8 @@ def test_outside_the_curve_stands_its_end_without_an_interval():
 
 def test_a_wild_seed_costs_no_more_than_the_end_of_the_curve():
     halving = curve(ONE_OVER_N, ONE_OVER_N, ONE_OVER_N)
-    assert halving.worth([1.0, 1.0, 2000.0]).log2.centre == pytest.approx(-2.0)
+    assert halving.worth([1.0, 1.0, 2000.0]) == halving.worth([1.0, 1.0, 4.0])
+    assert halving.worth([1.0, 1.0, 2000.0]).log2.centre == pytest.approx(-1.0)  # a mean of 2
 
 
 def test_one_seed_has_a_worth_and_no_interval():
@@ -122,3 +123,41 @@ def test_the_mean_over_settings_takes_the_end_where_a_loss_is_outside():
     halving = curve(ONE_OVER_N, ONE_OVER_N)
     score = mean_log2([halving, halving], [[100.0, 200.0], [0.5, 0.5]])
     assert score == Interval(pytest.approx((-2 + 1) / 2), pytest.approx(0.0))
+
+
+def test_the_difference_of_two_entries_leaves_out_a_seed_of_both():
+    # 2 against 1 and 4 against 2, whatever the seed: exactly one doubling apart.
+    halving = curve(ONE_OVER_N, ONE_OVER_N)
+    assert mean_log2([halving], [[0.5, 0.25]], [[1.0, 0.5]]) == Interval(pytest.approx(1.0), pytest.approx(0.0))
+
+
+def test_two_entries_are_told_apart_by_swaps_or_with_few_pairs_by_their_interval():
+    three = curve(*[ONE_OVER_N] * 3)
+    ours, theirs = np.array([0.5, 0.51, 0.49]), np.array([1.0, 1.0, 1.0])
+    assert ahead([three], [ours], [theirs]) == pytest.approx(1.0, abs=0.01)
+    assert ahead([three], [theirs], [ours]) == pytest.approx(-1.0, abs=0.01)
+    assert ahead([three], [ours], [[0.5, 0.5, 0.5]]) == 0  # level
+    assert ahead([three] * 3, [ours] * 3, [theirs] * 3) == pytest.approx(1.0, abs=0.01)
+    assert ahead([three] * 3, [ours] * 3, [ours[::-1]] * 3) == 0
+    assert ahead([curve(ONE_OVER_N)], [[0.5]], [[1.0]]) == 0  # one seed tells nothing
+
+
+def test_many_small_advantages_are_told_by_swaps_and_a_large_one_by_its_interval():
+    """Each test alone misses the other's case."""
+    three, rng = curve(*[ONE_OVER_N] * 3), np.random.default_rng(0)
+    common = rng.lognormal(0, 0.3, (5, 3))  # seeds differ far more than entries
+    slightly = 0.9 * common * (1 + 0.04 * np.array([[-1, 0, 1]]))
+    assert ahead([three] * 5, list(slightly), list(common)) > 0
+    once = np.ones((5, 3))
+    once[0] = 4.0
+    assert swap_p_value(list(once), [np.ones(3)] * 5, [three.log2] * 5) == pytest.approx(0.25, abs=0.02)
+    assert ahead([three] * 5, list(once), [np.ones(3)] * 5) == pytest.approx(-2 / 5)
+
+
+@pytest.mark.parametrize(("settings", "seeds"), [(1, 5), (3, 3)])
+def test_a_wild_seed_tells_no_entry_apart_and_hides_no_difference(settings, seeds):
+    curves, ones = [curve(*[ONE_OVER_N] * seeds)] * settings, np.ones((settings, seeds))
+    wild, worse = ones.copy(), 2 * ones
+    wild[0, 0] = worse[0, 0] = 2000.0
+    assert ahead(curves, list(wild), list(ones)) == 0
+    assert ahead(curves, list(worse), list(ones)) < -1

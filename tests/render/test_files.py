@@ -21,12 +21,6 @@ from collapsebench.results.signature import sign
 GOLDEN = Path(__file__).parents[1] / "golden" / "board"
 
 
-THAW = {
-    **{"name": "thaw", "label": "thaw", "digest": 64 * "b", "title": "Thaw"},
-    **{"description": "Returns D_0.", "paper": "", "track": "anchored", "reference": False},
-}
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = fabricate.board(tmp_path_factory.mktemp("quick"), fabricate.everything())
@@ -36,29 +30,35 @@ def folder(tmp_path_factory):
 
 
 def section(page: str, title: str) -> str:
-    return page.partition(f"## {title}\n")[2].partition("\n## ")[0]
+    return page.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+
+
+def read(folder, name="README.md") -> str:
+    return (folder / name).read_text(encoding="utf-8")
 
 
 def row(page: str, label: str) -> list[str]:
+    """The cells of the first row about an entry."""
     line = next(line for line in page.splitlines() if line.startswith("|") and f"[{label}]" in line)
     return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
 
 
-@pytest.mark.parametrize("name", ["README.md", "blind.md"])
+@pytest.mark.parametrize("name", ["README.md", "preserve.md"])
 def test_pages_are_as_agreed(folder, name):
     """`UPDATE_GOLDEN=1 pytest tests/render` writes the agreed pages anew; read their diff."""
-    page = (folder / name).read_text(encoding="utf-8")
+    page = read(folder, name)
     if os.environ.get("UPDATE_GOLDEN"):
         (GOLDEN / name).write_text(page, encoding="utf-8")
     agreed = (GOLDEN / name).read_text(encoding="utf-8")
     assert list(unified_diff(agreed.splitlines(), page.splitlines(), n=0)) == []  # pytest's own takes minutes
 
 
-def test_every_track_with_entries_has_a_page_and_every_task_its_curves(folder):
+def test_every_question_has_a_page_every_setting_its_curves_and_every_group_its_costs(folder):
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.suffix in (".md", ".svg")}
     assert names == {
-        *("README.md", "blind.md", "anchored.md", "fresh.md", "assisted.md", "cost.svg"),
-        *("curves/gaussian.svg", "curves/kde.svg", "curves/arithmetic.svg"),
+        *("README.md", "preserve.md", "purify.md", "grow.md"),
+        *(f"curves/{setting}.svg" for setting in fabricate.SETTINGS),
+        *("cost/preserve/theory.svg", "cost/preserve/language.svg", "cost/purify/theory.svg", "cost/grow/language.svg"),
     }
 
 
@@ -74,59 +74,117 @@ def test_same_records_same_bytes_whatever_their_order(folder, tmp_path):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
 
 
+def test_the_first_page_answers_in_words(folder):
+    preserve, purify, grow = section(read(folder), "Answers").strip().splitlines()
+    assert preserve.startswith(
+        "- **[To preserve:](preserve.md)** in theory [token_edit](#entry-token-edit) (track anchored)"
+    )
+    assert "worse than `frozen`, told apart from all others; in language [verify_filter]" in preserve
+    assert "better than `frozen`" in grow
+    assert purify.endswith("worse than `take_all`, told apart from all others.")
+
+
+def test_the_first_page_says_where_nothing_is_told_apart(tmp_path):
+    settings = ["gaussian/preserve"]
+    level = fabricate.cells("accumulate", settings) + fabricate.cells("accumulate_subsample", settings)
+    write_board(fabricate.board(tmp_path, fabricate.references(settings) + level))
+    answers = section(read(tmp_path), "Answers")
+    assert "worse than `frozen`, but nothing is told apart." in answers
+    others = [cell for cell in level if cell.cell.method.name == "accumulate"]
+    (tmp_path / "records" / "accumulate_subsample.jsonl").unlink()
+    write_board(fabricate.board(tmp_path, others))
+    assert "and nobody else is ranked." in section(read(tmp_path), "Answers")
+    (tmp_path / "records" / "accumulate.jsonl").unlink()
+    write_board(tmp_path)
+    assert "in theory nobody is ranked yet." in section(read(tmp_path), "Answers")
+    (tmp_path / "records" / "frozen.jsonl").unlink()
+    write_board(tmp_path)
+    assert "in theory no setting counts." in section(read(tmp_path), "Answers")
+
+
+def test_the_one_table_has_a_column_for_each_question_and_suite_and_marks_the_best_of_each_track(folder):
+    methods = section(read(folder), "Methods")
+    head = next(line for line in methods.splitlines() if line.startswith("|"))
+    assert [cell.strip() for cell in head.split("|")[1:-1]] == [
+        *("entry", "track", "preserve, theory", "preserve, language", "purify, theory", "grow, language"),
+        *("cost", "what it does"),
+    ]
+    best = {
+        name
+        for name in ("accumulate", "accumulate_subsample", "real_mix", "token_edit")
+        if row(methods, name)[2].startswith("**")
+    }
+    assert best == {"accumulate", "accumulate_subsample", "token_edit"}
+    assert re.fullmatch(r"\*\*0\.6\d\*\* \[0\.\d\d, 0\.\d\d\]", row(methods, "accumulate")[2])
+    assert row(methods, "token_edit")[3] == "incomplete"
+    assert row(methods, "token_edit")[6] == "×1.03"
+    assert "thaw" not in methods and "most=5" not in methods  # shown on the pages of the questions
+
+
+def test_in_part_named_and_swept_entries_stand_apart_with_their_numbers(folder):
+    theory = section(read(folder, "preserve.md"), "Suite theory")
+    ranked, _, others = theory.partition("**Named, not ranked.**")
+    named, _, swept = others.partition("**Other parameters.**")
+    assert "thaw" not in ranked and "most=5" not in ranked
+    assert row(named, "thaw")[2:4] == ["the same losses as frozen, to the last bit", "1.00 [1.00, 1.00]"]
+    assert row(swept, "accumulate(most=5)")[2].startswith("0.71 ")
+    grow = section(read(folder, "grow.md"), "Suite language")
+    assert row(grow, "detector")[0] == ""
+    assert row(grow, "detector")[-1] == "diverged at t=3 (2 of 3 seeds)"
+    assert "in part: 0 of 1 settings." in grow
+
+
+def test_what_is_outside_of_a_curve_is_said(tmp_path):
+    settings = ["gaussian/preserve"]
+    far = fabricate.cells("accumulate", settings, worth=0.01)
+    write_board(fabricate.board(tmp_path, fabricate.references(settings) + far))
+    assert row(section(read(tmp_path, "preserve.md"), "Suite theory"), "accumulate")[-1] == "< 1/4"
+
+
+def test_a_page_says_what_counts_and_the_smallest_worth_that_it_tells_from_1(folder):
+    measured = section(read(folder, "preserve.md"), "What was measured")
+    assert row(measured, "gaussian/preserve")[-1] == "**counts**"
+    assert 1 < float(row(measured, "gaussian/preserve")[-2].removeprefix("×")) < 1.2
+    assert row(measured, "kde/preserve")[-2:] == ["none", "no resolution"]
+    assert row(measured, "gaussian/preserve")[3] == "1000 rows, the newest model's"
+    purify = section(read(folder, "purify.md"), "What was measured")
+    assert row(purify, "gaussian/purify")[3] == "1000 rows, 50% of them new real rows, the others the newest model's"
+
+
+def test_preserve_shows_how_entries_decay(folder):
+    table = next(t for t in section(read(folder, "preserve.md"), "Suite theory").split("\n\n") if "last/first" in t)
+    assert row(table, "replace")[1].startswith("0.1")
+    assert row(table, "frozen")[1] == "0"
+    assert row(table, "frozen")[2] == "×0.956"
+
+
 def test_incomplete_diverged_and_skipped_are_said(folder):
-    page = (folder / "README.md").read_text(encoding="utf-8")
-    scores = section(page, "Scores")
-    assert "token_edit" not in scores
-    assert row(scores, "fresh_mix")[-1] == "diverged at t=3 (2 of 3 seeds)"
-    assert row(scores, "fresh_mix")[0] == row(scores, "fresh_mix")[4] == "—"
+    page = read(folder)
     assert "1 of 3 seeds, 1 failed" in row(section(page, "Incomplete"), "token_edit")[-1]
     assert r"seed 1: ValueError: a \| b" in section(page, "Incomplete")
     assert "collapsebench run --method token_edit --task arithmetic --protocol quick" in section(page, "Incomplete")
+    assert row(section(page, "Diverged"), "detector")[1:3] == ["arithmetic/grow", "1, 2"]
     assert row(section(page, "Skipped"), "reward_curate")[-1] == "only for vectors"
 
 
-def test_what_is_outside_an_entrys_scope_and_what_says_nothing_are_noted(folder):
-    scores = section((folder / "README.md").read_text(encoding="utf-8"), "Scores")
-    rank, _, _, tasks, overall, *_, gaussian, arithmetic = row(scores, "verify_filter")
-    assert (rank, tasks, overall) == ("1", "1/2", "0.61")
-    assert gaussian == "n/a<sup>2</sup>"
-    assert "<sup>2</sup> needs verifier, which gaussian does not have." in scores
-    assert "sup" not in arithmetic
-    assert row(scores, "real_mix")[-1] == "1.00<sup>1</sup>"
-    assert "<sup>1</sup> identical to frozen on every seed" in scores
-
-
 def test_the_head_names_protocol_digest_and_newest_record(folder):
-    for name in ("README.md", "anchored.md"):
-        head = (folder / name).read_text(encoding="utf-8").partition("## Scores")[0]
-        assert "protocol digest `22c72aa82ce7` · newest record 2026-03-03" in head
-        assert len([line for line in section(head, "How to read this").splitlines() if line.startswith("- ")]) == 5
-
-
-def test_a_method_that_returns_the_real_data_is_said_to_be_a_copy_of_frozen(tmp_path):
-    # Its cells have the losses of `frozen` to the bit, as those of a method whose D_t is D_0 do.
-    thaw = [replace(r, cell=r.cell.changed(method=r.cell.method.changed(**THAW))) for r in fabricate.cells("frozen")]
-    references = [r for name in ("replace", "frozen") for r in fabricate.cells(name)]
-    write_board(fabricate.board(tmp_path, [*references, *thaw]))
-    page = (tmp_path / "README.md").read_text(encoding="utf-8")
-    rank, _, _, _, overall, *_ = row(section(page, "Scores"), "thaw")
-    assert (rank, overall) == ("1", "1.00")
-    assert "[thaw](#entry-thaw) = *frozen* |" in section(page, "Scores")
-    assert row(section(page, "Scores"), "thaw")[7] == "level, 50 %"
-    assert "**thaw** (self-reported): Thaw. Returns D_0. Here a copy of *frozen*" in section(page, "Entries")
+    for name in ("README.md", "preserve.md"):
+        assert "protocol digest `22c72aa82ce7` · newest record 2026-03-03" in read(folder, name)
+        assert "- **Worth**, V: on how many real rows" in read(folder, name)
 
 
 def test_lm_eval_metrics_stand_in_a_table_of_their_own(tmp_path):
+    settings = ["gaussian/preserve"]
+
     def asked(result):
         metrics = [{**g.metrics, "piqa/acc": 0.5 + g.t / 100} for g in result.generations]
         generations = tuple(g.changed(metrics=m) for g, m in zip(result.generations, metrics, strict=True))
         task = result.cell.task.changed(lm_eval={"tasks": ["piqa"], "limit": 50, "sources": {}})
         return replace(result, cell=result.cell.changed(task=task), generations=generations)
 
-    results = [asked(r) for r in fabricate.cells("replace", ["gaussian"])] + fabricate.cells("frozen", ["gaussian"])
-    write_board(fabricate.board(tmp_path, results + fabricate.cells("accumulate", ["gaussian"])))
-    page = (tmp_path / "README.md").read_text(encoding="utf-8").partition("### gaussian")[2]
+    results = [asked(r) for r in fabricate.cells("replace", settings)] + fabricate.cells("frozen", settings)
+    write_board(fabricate.board(tmp_path, results + fabricate.cells("accumulate", settings)))
+    page = read(tmp_path, "preserve.md").partition("## gaussian/preserve")[2]
     table = page.partition("| lm-eval at the last generation")[2].partition("\n\n")[0]
     assert "piqa/acc" in table
     assert re.search(r"generation 0\s*\|\s*0\.500 ", table)
@@ -136,115 +194,113 @@ def test_lm_eval_metrics_stand_in_a_table_of_their_own(tmp_path):
 
 
 def test_references_are_in_italics_and_not_ranked(folder):
-    for path in folder.glob("*.md"):
-        for name in ("replace", "frozen", "fresh_real"):
-            cells = row(section(path.read_text(encoding="utf-8"), "Scores"), name)
-            assert cells[0] == ""
-            assert f"*[{name}](#entry-{name.replace('_', '-')})*" in cells
+    for question, references in fabricate.REFERENCES.items():
+        for name in references if question != "curve" else ():
+            page = read(folder, f"{question}.md")
+            line = row(section(page, "Suite theory") or section(page, "Suite language"), name)
+            assert line[0] == ""
+            assert f"*[{name}](README.md#entry-{name.replace('_', '-')})*" in line
 
 
 def test_secondary_metrics_stand_beside_the_primary_one_under_generation_0(folder):
-    table = section((folder / "assisted.md").read_text(encoding="utf-8"), "Tasks").partition("### arithmetic")[2]
+    table = section(read(folder, "preserve.md"), "arithmetic/preserve")
     rows = [line for line in table.splitlines() if line.startswith("|")]
-    assert all(name in rows[0] for name in ("answer_nll (nats/answer)", "exact_match", "distinct_questions"))
+    assert all(name in rows[0] for name in ("answer_nll (nats/answer)", "exact_match", "diversity_ratio"))
     assert rows[2].startswith("| generation 0")
     assert any("[verify_filter]" in line for line in rows)
 
 
-def test_links_on_a_page_lead_somewhere(folder):
+def test_links_lead_somewhere(folder):
+    """Places on a page are those of its entries, and of its headings as GitHub names them."""
+
+    def places(page):
+        headings = re.findall(r"^##+ (\S+)$", page, re.MULTILINE)
+        return {*re.findall(r'<a id="([^"]+)">', page), *(heading.lower().replace("/", "") for heading in headings)}
+
     for path in folder.glob("*.md"):
         page = path.read_text(encoding="utf-8")
-        anchors = {*re.findall(r'<a id="([^"]+)">', page), *re.findall(r"^### (\S+)$", page, re.MULTILINE)}
-        assert set(re.findall(r"\]\(#([^)]+)\)", page)) <= anchors
-        files = re.findall(r"\]\(([^)#:]+\.(?:md|svg))\)", page)
-        assert all((folder / name).is_file() for name in files)
+        for target in re.findall(r"\]\(([^)]+)\)", page):
+            name, _, place = target.partition("#")
+            if not target.startswith("https://arxiv.org/"):
+                assert (folder / (name or path.name)).is_file(), target
+                assert not place or place in places(read(folder, name or path.name)), target
 
 
 def test_nothing_is_stale_until_something_changes(tmp_path):
-    fabricate.board(tmp_path, fabricate.cells("accumulate", tasks=["kde"]))
-    assert list(write_board(tmp_path).files) == ["README.md", "blind.md", "curves/kde.svg"]
+    fabricate.board(tmp_path, fabricate.cells("accumulate", ["kde/preserve"]))
+    assert list(write_board(tmp_path).files) == ["README.md", "preserve.md", "curves/kde/preserve.svg"]
     assert stale_pages(tmp_path) == []
     (tmp_path / "README.md").write_text("edited")
     assert stale_pages(tmp_path) == [tmp_path / "README.md"]
-    fabricate.board(tmp_path, fabricate.cells("token_edit", tasks=["kde"]))
-    assert {path.name for path in stale_pages(tmp_path)} >= {"README.md", "anchored.md", "kde.svg"}
-    assert not (tmp_path / "anchored.md").exists()
+    fabricate.board(tmp_path, fabricate.cells("token_edit", ["gaussian/purify"]))
+    assert {path.name for path in stale_pages(tmp_path)} == {"README.md", "purify.md", "purify.svg"}
+    assert not (tmp_path / "purify.md").exists()
 
 
 def test_a_page_without_entries_is_removed_and_named(tmp_path, caplog):
-    tasks = ["gaussian"]
-    fabricate.board(tmp_path, fabricate.cells("replace", tasks) + fabricate.cells("token_edit", tasks))
+    fabricate.board(tmp_path, fabricate.cells("replace", ["gaussian/preserve"]))
+    fabricate.board(tmp_path, fabricate.cells("detector", ["gaussian/purify"]))
     write_board(tmp_path)
-    (tmp_path / "records" / "token_edit.jsonl").unlink()
+    (tmp_path / "records" / "detector.jsonl").unlink()
     (tmp_path / "notes.md").write_text("mine")
-    (tmp_path / "blind.md").write_text("mine too, though it has the name of a track")
-    assert tmp_path / "anchored.md" in stale_pages(tmp_path)
+    (tmp_path / "grow.md").write_text("mine too, though it has the name of a question")
+    (tmp_path / "blind.md").write_text("<!-- Generated by an older version, when tracks had pages -->")
     write_board(tmp_path)
-    assert not (tmp_path / "anchored.md").exists()
-    assert caplog.messages == [f"Removed {tmp_path / 'anchored.md'}: no record gives it any more."]
-    assert (tmp_path / "notes.md").exists() and (tmp_path / "blind.md").exists()
-
-
-def test_a_task_may_be_named_like_the_plot_of_the_board(tmp_path):
-    cells = [cell for name in ("replace", "frozen", "accumulate") for cell in fabricate.cells(name, ["gaussian"])]
-    protocol = cells[0].cell.protocol.changed(tasks=["cost"])
-    named = [replace(r, cell=r.cell.changed(protocol=protocol, task=r.cell.task.changed(name="cost"))) for r in cells]
-    write_board(fabricate.board(tmp_path, named))
-    page = (tmp_path / "README.md").read_text(encoding="utf-8")
-    assert "](curves/cost.svg)" in page and "](cost.svg)" in page
-    assert (tmp_path / "curves" / "cost.svg").read_bytes() != (tmp_path / "cost.svg").read_bytes()
-    assert stale_pages(tmp_path) == []
+    gone = [*(tmp_path / name for name in ("blind.md", "purify.md")), tmp_path / "curves" / "gaussian" / "purify.svg"]
+    assert sorted(caplog.messages) == sorted(f"Removed {path}: no record gives it any more." for path in gone)
+    assert not any(path.exists() for path in gone)
+    assert (tmp_path / "notes.md").exists() and (tmp_path / "grow.md").exists()
 
 
 def test_figures_that_lie_where_they_lay_before_are_removed(tmp_path):
-    write_board(fabricate.board(tmp_path, fabricate.cells("accumulate", tasks=["kde"])))
-    old = tmp_path / "kde.svg"
-    old.write_bytes((tmp_path / "curves" / "kde.svg").read_bytes())
+    write_board(fabricate.board(tmp_path, fabricate.cells("accumulate", ["kde/preserve"])))
+    old = [tmp_path / "cost.svg", tmp_path / "curves" / "kde.svg"]
+    for path in old:
+        path.write_bytes((tmp_path / "curves" / "kde" / "preserve.svg").read_bytes())
     (tmp_path / "mine.svg").write_text("<svg/>")
-    assert stale_pages(tmp_path) == [old]
+    assert stale_pages(tmp_path) == old
     write_board(tmp_path)
-    assert not old.exists() and (tmp_path / "mine.svg").exists()
+    assert not any(path.exists() for path in old) and (tmp_path / "mine.svg").exists()
 
 
 def test_without_references_losses_are_shown_with_the_command_that_adds_them(tmp_path):
-    write_board(fabricate.board(tmp_path, fabricate.cells("accumulate", tasks=["gaussian"], seeds=[0])))
-    page = (tmp_path / "README.md").read_text(encoding="utf-8")
-    assert "No task is scored yet" in page
-    assert "`collapsebench run --method replace --task gaussian,kde,arithmetic --protocol quick`" in page
-    assert re.search(r"\[accumulate\]\(#entry-accumulate\)\s*\|\s*0\.\d+ ± —", page.partition("### gaussian")[2])
+    write_board(fabricate.board(tmp_path, fabricate.cells("accumulate", ["gaussian/preserve"], seeds=[0])))
+    page = read(tmp_path)
+    assert "No setting counts yet" in page
+    assert "Not run yet: kde, arithmetic." in page
+    assert "`collapsebench run --method replace --task gaussian --protocol quick`" in page
+    setting = section(read(tmp_path, "preserve.md"), "gaussian/preserve")
+    assert re.search(r"\[accumulate\]\(README.md#entry-accumulate\)\s*\|\s*0\.\d+ ± —", setting)
 
 
 def test_a_pairing_across_machines_is_marked(tmp_path):
-    tasks = ["gaussian"]
-    elsewhere = fabricate.cells("accumulate", tasks, environment={"machine": "another CPU"})
-    here = fabricate.cells("replace", tasks) + fabricate.cells("frozen", tasks)
-    write_board(fabricate.board(tmp_path, here + elsewhere))
-    page = (tmp_path / "README.md").read_text(encoding="utf-8")
-    assert "[accumulate](#entry-accumulate) †" in page
-    assert "† Some cells ran on another machine" in page
+    settings = ["gaussian/preserve"]
+    elsewhere = fabricate.cells("accumulate", settings, environment={"machine": "another CPU"})
+    write_board(fabricate.board(tmp_path, fabricate.references(settings) + elsewhere))
+    assert "[accumulate](#entry-accumulate) †" in read(tmp_path)
+    assert "† Some cells ran on another machine" in read(tmp_path)
 
 
 def test_the_terminal_table_has_every_entry(folder):
-    console = Console(width=200, record=True, file=io.StringIO())
+    console = Console(width=250, record=True, file=io.StringIO())
     console.print(*terminal.write(summary(load_view(folder).board)))
     text = console.export_text()
-    assert re.search(r"blind\s+1\s+accumulate\s", text)
-    assert re.search(r"anchored\s+incomplete\s+token_edit", text)
-    assert all(name in text for name in ("fresh_mix", "verify_filter", "replace", "frozen", "fresh_real"))
+    assert re.search(r"blind\s+accumulate\s+0\.6", text)
+    assert re.search(r"anchored\s+token_edit\s+0\.95 \[0\.9., 0\.9.\]\s+incomplete", text)
+    assert all(name in text for name in ("detector", "verify_filter", "replace", "frozen", "fresh_real", "thaw"))
 
 
 def test_a_verified_entry_keeps_its_mark_while_its_records_stand(tmp_path):
     def shown():
         write_board(tmp_path)
-        page = (tmp_path / "README.md").read_text(encoding="utf-8")
-        return row(section(page, "Scores"), "accumulate")[2]
+        return row(section(read(tmp_path), "Methods"), "accumulate")[0]
 
-    fabricate.board(tmp_path, [r for name in ("replace", "frozen", "accumulate") for r in fabricate.cells(name)])
+    fabricate.board(tmp_path, fabricate.references() + fabricate.cells("accumulate"))
     sign(tmp_path, "accumulate", fabricate.cells("accumulate"), [], 0.1)
     assert shown().endswith(" ✓")
     fabricate.board(tmp_path, fabricate.cells("accumulate", environment={"machine": "another"}))
     assert "✓" in shown()
-    fabricate.board(tmp_path, fabricate.cells("accumulate", recovered=0.9))
+    fabricate.board(tmp_path, fabricate.cells("accumulate", worth=0.9))
     assert "✓" not in shown()
 
 
@@ -255,9 +311,8 @@ def test_records_are_a_boards_only_input(folder):
         "stale = stale_pages(Path(sys.argv[1]));"
         "print(stale, [name for name in sys.modules if name.startswith('collapsebench_plugins')])"
     )
-    for where in (folder, Path(__file__).parents[2] / "leaderboards" / "quick"):
-        ran = subprocess.run([sys.executable, "-c", check, where], capture_output=True, text=True, check=False)
-        assert (ran.stdout, ran.stderr) == ("[] []\n", "")
+    ran = subprocess.run([sys.executable, "-c", check, folder], capture_output=True, text=True, check=False)
+    assert (ran.stdout, ran.stderr) == ("[] []\n", "")
 
 
 HOSTILE = "<script>x</script> | [y](javascript:z) ![i](https://example.org/i.png) `c` $m$ &lt;b&gt; www.example.org"
@@ -270,13 +325,14 @@ def test_what_a_record_says_is_text_on_every_page(tmp_path):
         protocol = result.cell.protocol.changed(description=f"# {HOSTILE}")
         return replace(result, cell=result.cell.changed(method=method, task=task, protocol=protocol))
 
-    names = ("replace", "frozen", "accumulate")
-    write_board(fabricate.board(tmp_path, [told(r) for name in names for r in fabricate.cells(name, ["gaussian"])]))
+    settings = ["gaussian/preserve"]
+    results = fabricate.references(settings) + fabricate.cells("accumulate", settings)
+    write_board(fabricate.board(tmp_path, [told(result) for result in results]))
     pages = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.md")}
-    assert set(pages) == {"README.md", "blind.md"}
+    assert set(pages) == {"README.md", "preserve.md"}
     for page in pages.values():
         assert page.count("<script>") == page.count(" | [y](") == page.count("https://example") == 0
         assert "\n# <" not in page and "\n# \\<" not in page
-        assert page.count(r"\<script\>x\</script\> \| \[y\](javascript:z) !\[i\](https:\//example.org") >= 8
+        assert page.count(r"\<script\>x\</script\> \| \[y\](javascript:z) !\[i\](https:\//example.org") >= 4
     for path in tmp_path.rglob("*.svg"):
         assert "<script" not in path.read_text(encoding="utf-8")

@@ -3,7 +3,7 @@ import math
 import pytest
 
 from collapsebench.board.stats import Interval
-from collapsebench.render.numbers import count, measured, number, share, span
+from collapsebench.render.numbers import count, end, measured, number, ratio, share, span, worth
 
 
 @pytest.mark.parametrize(
@@ -45,5 +45,13 @@ def test_counts_shares_and_spans():
         *("0", "0.250", "800", "1.00k", "1.23k", "45.6M", "—")
     ]
     assert [share(v) for v in (0.25, 1.0, 0.0123, math.nan)] == ["25 %", "100 %", "1.23 %", "—"]
-    assert span(Interval(0.5, 0.25)) == "[0.25, 0.75]"
-    assert span(Interval(0.5, math.nan)) == "—"
+    assert [ratio(v) for v in (1.2, math.nan)] == ["×1.20", "—"]
+
+
+def test_worths_are_written_from_their_logarithms():
+    assert [worth(v) for v in (0, -1, math.log2(5.6), math.log2(12.6), 10, -10, math.nan)] == [
+        *("1.00", "0.50", "5.60", "13", "1024", "9.8e−4", "—")
+    ]
+    assert span(Interval(1, 1)) == "[1.00, 4.00]"
+    assert span(Interval(0.5, math.nan)) == ""
+    assert [end(v) for v in (-4, 4, 0)] == ["1/16", "16", "1"]

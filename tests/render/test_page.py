@@ -16,7 +16,7 @@ from collapsebench.render import html, markdown, page, terminal
 from collapsebench.render.document import Span, To, joined, marked, papers
 from collapsebench.render.files import load_view
 
-COMMITTED = Path(__file__).parents[2] / "leaderboards"
+COMMITTED = sorted(path.parent for path in (Path(__file__).parents[2] / "leaderboards").glob("*/records"))
 
 
 @pytest.fixture(scope="module")
@@ -25,10 +25,10 @@ def fabricated(tmp_path_factory):
     return replace(view, verified=frozenset(["accumulate", "frozen"]))
 
 
-@pytest.fixture(params=["fabricated", "quick", "classic"])
+@pytest.fixture(params=[None, *COMMITTED], ids=lambda folder: folder.name if folder else "fabricated")
 def view(request, fabricated):
-    """A board with an entry of every kind, and two as they are published."""
-    return fabricated if request.param == "fabricated" else load_view(COMMITTED / request.param)
+    """A board with an entry of every kind, and those that are published."""
+    return load_view(request.param) if request.param else fabricated
 
 
 class Rows(HTMLParser):
@@ -65,79 +65,77 @@ def markdown_rows(text):
     return [[bare(cell) for cell in row] for row in found if not set("".join(row)) <= set(":-")]
 
 
-def test_every_row_of_the_markdown_page_is_a_row_of_the_html_page(view):
-    document = page.readme(view)
-    rows = markdown_rows(markdown.write(document))
-    assert len(rows) > 20
-    on_html = {"|".join(bare(cell) for cell in row if cell.strip()) for row in Rows(html.page([document])).rows}
-    drawn = "Randitsintervals,drawn01|"
-    on_html = {row.replace(drawn, "") for row in on_html}
+def pages(view):
+    """The Markdown pages as one text."""
+    documents = [page.readme(view), *(page.question_page(view, question) for question in view.board.questions)]
+    return "\n".join(map(markdown.write, documents))
+
+
+def test_every_row_of_the_markdown_pages_is_a_row_of_the_html_page(view):
+    rows = markdown_rows(pages(view))
+    assert len(rows) > 50
+    on_html = {"|".join(bare(cell) for cell in row if cell.strip()) for row in Rows(html.page([page.whole(view)])).rows}
+    on_html = {re.sub(r"scoreanditsintervals,drawn[^|]*\|", "", row) for row in on_html}
     assert ["|".join(filter(None, row)) for row in rows if "|".join(filter(None, row)) not in on_html] == []
 
 
-def test_every_word_of_the_markdown_page_outside_its_tables_is_on_the_html_page(view):
-    document = page.readme(view)
-    text = re.sub(r"<!--.*?-->|<a id=[^>]*></a>|</?details>|</?summary>|```(?:sh)?", " ", markdown.write(document))
+def test_every_word_of_the_markdown_pages_outside_their_tables_is_on_the_html_page(view):
+    text = re.sub(r"<!--.*?-->|<a id=[^>]*></a>|</?details>|</?summary>|```(?:sh)?", " ", pages(view))
     words = {word for line in text.splitlines() if line[:1] not in ("|", "!") for word in map(bare, line.split())}
-    main = html.page([document]).partition("<main>")[2].partition("</main>")[0]
+    main = html.page([page.whole(view)]).partition("<main>")[2].partition("</main>")[0]
     shown = bare(unescape(re.sub(r"<[^>]*>", "", main)))
-    standing = {"(verified):", "(self-reported):"}
-    assert {word for word in words if word not in shown} <= {
-        "#",
-        "##",
-        "###",
-        "-",
-        "Leaderboard:",
-        f"v{view.board.protocol.version}",
-        *standing,
-    }
+    beside = {"#", "##", "###", "-", "Leaderboard:", "Questions", "All", "questions", f"v{view.board.protocol.version}"}
+    names = {f"{word}:" for name, _ in page.ASKS.values() for word in name.split()}
+    assert {word for word in words if word not in shown} <= beside | names | {view.board.protocol.name}
 
 
 def table(document, name):
     """The rows of a table of a document by entry, each by the heading of its columns."""
-    blocks = [inner for block in document.blocks for inner in getattr(block, "blocks", [block])]
-    found = next(block for block in blocks if getattr(block, "name", "").startswith(name))
-    heads = [column.heading for column in found.columns]
-    return {row.entry.label: dict(zip(heads, row.cells, strict=True)) for row in found.rows}
+
+    def found(blocks):
+        for block in blocks:
+            if getattr(block, "name", "").startswith(name) and hasattr(block, "columns"):
+                yield block
+            yield from found(getattr(block, "blocks", ()))
+
+    first = next(found(document.blocks))
+    heads = [column.heading for column in first.columns]
+    return {row.entry.label: dict(zip(heads, row.cells, strict=True)) for row in first.rows}
 
 
 def test_the_terminal_says_of_every_entry_what_the_page_says_in_less_detail(view):
-    board, summary, whole = view.board, page.summary(view.board), page.readme(view)
-    scores, costs = table(whole, "Recovered gap R"), table(whole, "Costs")
-    brief = table(summary, board.protocol.name)
+    board, summary = view.board, page.summary(view.board)
+    first, brief = table(page.readme(view), "Worth of"), table(summary, board.protocol.name)
     console = Console(width=400, record=True, file=io.StringIO())
     console.print(*terminal.write(summary))
     lines = console.export_text().splitlines()
-    assert set(scores) == set(costs) <= set(brief) == {entry.label for entry in board.entries}
+    assert set(first) <= set(brief) == {entry.label for entry in board.entries}
     for label, row in brief.items():
         words = [terminal.words(cell.text) for cell in row.values()]
         assert any(all(word in line for word in words) for line in lines), label
-    for label, row in scores.items():
-        same = {"R": "overall R", **{task.name: task.name for task in board.counting}}
-        for short, long in same.items():
-            less, more = (re.match(r"−?[\d.]+", terminal.words(c.text)) for c in (brief[label][short], row[long]))
-            if less and more:  # neither missing, outside the scope, nor diverged
-                digits = len(more.group().partition(".")[2])
-                apart = abs(float(less.group().replace("−", "-")) - float(more.group().replace("−", "-")))
-                assert apart <= 0.5 * (10**-digits + 0.01) + 1e-9, (label, short)
-        assert brief[label]["sec."] == costs[label]["seconds"]
-        assert brief[label]["real"] == costs[label]["real rows trained on"]
-        if row["rank"].order:
-            assert terminal.words(brief[label]["rank"].text) in (
-                terminal.words(row["rank"].text),
-                "diverged",
-                "skipped",
-            )
+    for label, row in first.items():
+        for group in board.groups:
+            heading = f"{group.question}, {group.suite}"
+            assert terminal.words(row[heading].text) == terminal.words(brief[label][heading].text)
+
+
+def test_the_first_page_says_of_every_score_what_the_page_of_its_question_says(view):
+    first = table(page.readme(view), "Worth of")
+    for group in view.board.groups:
+        rows = table(page.question_page(view, group.question), f"Worth in {group.question}, {group.suite}")
+        for label in rows.keys() & first.keys():
+            words = terminal.words(first[label][f"{group.question}, {group.suite}"].text)
+            assert words == terminal.words(rows[label]["score"].text), label
 
 
 def test_a_new_column_is_one_object_and_stands_everywhere(fabricated, monkeypatch):
     cells = columns.Column("cells", "count", "what it has", value=lambda _, entry: float(1000 + len(entry.cells)))
-    monkeypatch.setattr(columns, "SCORES", (*columns.SCORES, cells))
-    monkeypatch.setattr(columns, "COSTS", (*columns.COSTS, cells))
-    for document in (page.readme(fabricated), page.track_page(fabricated, "blind")):
-        assert markdown.write(document).count("|   cells |") == 2
-        assert ">cells</th>" in html.page([document])
-        assert "1.01k" in markdown.write(document)
+    usual = columns.first_columns
+    monkeypatch.setattr(columns, "first_columns", lambda board: (*usual(board), cells))
+    document = page.readme(fabricated)
+    assert markdown.write(document).count("|   cells |") == 1
+    assert ">cells</th>" in html.page([page.whole(fabricated)])
+    assert "1.01k" in markdown.write(document)
 
 
 def test_what_the_program_writes_has_markup_and_what_a_record_says_has_none():

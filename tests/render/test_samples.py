@@ -5,15 +5,16 @@ import torch
 from collapsebench.render.files import load_view, stale_pages, write_board
 from collapsebench.render.samples import Sheet, sheet_name, write_sheets
 
+SETTING = "arithmetic/preserve"
 PIXELS = torch.full((9, 9), 51, dtype=torch.uint8)
 
 
 @pytest.fixture
 def sheet():
-    """The sheet of a method on arithmetic: `sheet("replace", pixels=..., cell="digest")`."""
+    """The sheet of a method in this setting: `sheet("replace", pixels=..., cell="digest")`."""
 
     def make(method, pixels=PIXELS, cell=None):
-        return Sheet("arithmetic", method, cell or fabricate.cell(method, "arithmetic", 0).cell.cell, pixels)
+        return Sheet(SETTING, method, cell or fabricate.cell(method, SETTING, 0).cell.cell, pixels)
 
     return make
 
@@ -21,8 +22,7 @@ def sheet():
 @pytest.fixture
 def folder(sheet, tmp_path):
     """A board of the references, with sheets of two of them and of one that has no records."""
-    results = [result for name in ("replace", "frozen", "fresh_real") for result in fabricate.cells(name)]
-    folder = fabricate.board(tmp_path, results)
+    folder = fabricate.board(tmp_path, fabricate.references([SETTING]))
     write_sheets(folder, [sheet("replace"), sheet("frozen"), sheet("tempered")])
     write_board(folder)
     return folder
@@ -33,27 +33,27 @@ def names(folder) -> list[str]:
 
 
 def test_names_are_made_of_words_and_kept_apart() -> None:
-    assert sheet_name("digits", "accumulate_subsample") == "digits-accumulate_subsample.png"
-    tempered = sheet_name("digits", "tempered(temperature=0.8)")
-    assert tempered.startswith("digits-tempered-temperature-0.8-") and len(tempered) == 44
+    assert sheet_name("digits/grow", "accumulate_subsample") == "digits-grow-accumulate_subsample.png"
+    tempered = sheet_name("digits/grow", "tempered(temperature=0.8)")
+    assert tempered.startswith("digits-grow-tempered-temperature-0.8-") and len(tempered) == 49
     alike = {
-        *(sheet_name("digits", f"m({value})") for value in ("a=-1", "a=1", "a='1'", "a=+1")),
-        *(sheet_name("a", "b-c"), sheet_name("a-b", "c")),
+        *(sheet_name("digits/grow", f"m({value})") for value in ("a=-1", "a=1", "a='1'", "a=+1")),
+        *(sheet_name("a/b", "c-d"), sheet_name("a/b-c", "d"), sheet_name("a-b/c", "d")),
     }
-    assert len(alike) == 6
+    assert len(alike) == 7
 
 
 @pytest.mark.parametrize("value", ["../../etc/passwd", "x" * 500, "a b|c\n](d)<e>", "..", ""])
 def test_a_name_is_one_short_plain_word_whatever_the_parameters(value) -> None:
-    name = sheet_name("digits", f"m(path={value})")
+    name = sheet_name("digits/grow", f"m(path={value})")
     assert set(name) <= set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
-    assert len(name) < 100 and name.startswith("digits-m-path")
+    assert len(name) < 100 and name.startswith("digits-grow-m-path")
 
 
 def test_a_board_knows_the_sheets_of_its_cells(folder) -> None:
     assert load_view(folder).sheets == {
-        ("arithmetic", "frozen"): folder / "samples" / "arithmetic-frozen.png",
-        ("arithmetic", "replace"): folder / "samples" / "arithmetic-replace.png",
+        (SETTING, "frozen"): folder / "samples" / "arithmetic-preserve-frozen.png",
+        (SETTING, "replace"): folder / "samples" / "arithmetic-preserve-replace.png",
     }
 
 
@@ -64,12 +64,12 @@ def test_a_sheet_that_belongs_to_no_cell_of_the_board_stays_unlinked_and_is_name
         (folder / "records" / "frozen.jsonl").unlink()
     else:
         write_sheets(folder, [sheet("frozen", cell="another digest")])
-    path = folder / "samples" / "arithmetic-frozen.png"
+    path = folder / "samples" / "arithmetic-preserve-frozen.png"
     before = path.read_bytes()
     write_board(folder)
     assert path.read_bytes() == before
     assert sum(line.startswith(f"{path} shows a cell that is not on the board") for line in caplog.messages) == 1
-    assert path.name not in (folder / "README.md").read_text(encoding="utf-8")
+    assert path.name not in (folder / "preserve.md").read_text(encoding="utf-8")
     assert stale_pages(folder) == []
 
 
@@ -79,16 +79,16 @@ def test_other_files_stay(folder) -> None:
 
 
 def test_a_page_links_the_sheets_that_are_there(folder) -> None:
-    page = (folder / "README.md").read_text(encoding="utf-8")
-    links = "[frozen](samples/arithmetic-frozen.png) · [replace](samples/arithmetic-replace.png)"
+    page = (folder / "preserve.md").read_text(encoding="utf-8")
+    links = "[frozen](samples/arithmetic-preserve-frozen.png) · [replace](samples/arithmetic-preserve-replace.png)"
     assert page.count(f"Samples by generation, seed 0: {links}") == 1
-    assert "![replace by generation](samples/arithmetic-replace.png)" in page
-    (folder / "samples" / "arithmetic-frozen.png").unlink()
-    assert stale_pages(folder) == [folder / "README.md"]
+    assert "![replace by generation](samples/arithmetic-preserve-replace.png)" in page
+    (folder / "samples" / "arithmetic-preserve-frozen.png").unlink()
+    assert stale_pages(folder) == [folder / "preserve.md"]
 
 
 def test_a_sheet_is_written_again_only_when_it_changed(folder, sheet) -> None:
-    path = folder / "samples" / "arithmetic-replace.png"
+    path = folder / "samples" / "arithmetic-preserve-replace.png"
     path.write_bytes(path.read_bytes() + b"as another library would have written it")
     before = path.read_bytes()
     write_sheets(folder, [sheet("replace")])

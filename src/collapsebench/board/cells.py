@@ -1,26 +1,30 @@
-"""The cells of a board by entry, task and seed, and what can be read off them before anything is scored."""
+"""The cells of a board by entry, setting and seed, and what can be read off them before anything is scored."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
-from ..core.records import CellResult, MethodRecord, ProtocolRecord
-from .stats import GAP_FACTOR, Interval, PairedGap, student_t_interval
+from ..core.records import CellResult, MethodRecord, ProtocolRecord, TaskRecord, WorldRecord
+from .stats import Interval, student_t_interval
+from .worth import LearningCurve
 
 State = Literal["done", "missing", "failed", "diverged", "skipped", "unsupported"]
-"""How a cell, or an entry over all the cells it needs, stands; of an entry the first that applies."""
+"""How a cell stands."""
 
 Key = tuple[str, str, int]
-"""Method label, task and seed."""
+"""Method label, setting and seed."""
+
+AGAINST: Mapping[str, str] = {"preserve": "frozen", "purify": "take_all", "grow": "frozen"}
+"""Question -> the reference that its entries are compared with."""
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A method with its parameters, and its cells by task and seed."""
+    """A method with its parameters, and its cells by setting and seed."""
 
     method: MethodRecord
     cells: Mapping[tuple[str, int], CellResult]
@@ -40,40 +44,74 @@ class Entry:
         """What the method may see; "" for references."""
         return "" if self.reference else self.method.track
 
-    def results(self, task: str) -> list[CellResult]:
-        """Cells of a task in order of seed."""
-        return [result for (name, _), result in self.cells.items() if name == task]
+    @cached_property
+    def since(self) -> tuple[str, str]:
+        """Day (UTC) of its earliest record, and its label: entries in the order in which they came."""
+        days = (str(result.cell.environment.get("date", "")) for result in self.cells.values())
+        return min(days, default=""), self.label
+
+    def results(self, setting: Setting) -> list[CellResult]:
+        """Cells in a setting, in order of seed."""
+        return [result for (name, _), result in self.cells.items() if name == setting.name]
+
+    def done(self, setting: Setting) -> list[CellResult]:
+        """Those of them that are done."""
+        return [result for result in self.results(setting) if result.cell.status == "done"]
 
 
-@dataclass(frozen=True)
-class BoardTask:
-    """A task that the protocol names and whether it collapsed; only `name` is known before it has run."""
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """A task in one of its worlds, and the learning curve that worth is read off there.
 
-    name: str
-    title: str = ""
-    primary: str = ""
-    unit: str = ""
-    version: int = 0
-    generations: int = 0
-    shown: tuple[str, ...] = ()
-    metrics: Mapping[str, str] | None = None
-    gap: PairedGap | None = None
+    Args:
+        task: what every record of it says of the task.
+        world: and of the world.
+        curve: as far as it is known; of the seeds `seeds`.
+        seeds: those with a curve and with `frozen`.
+    """
+
+    task: TaskRecord
+    world: WorldRecord
+    curve: LearningCurve | None = None
+    seeds: tuple[int, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Task and world, as in `gaussian/purify`."""
+        return f"{self.task.name}/{self.world.name}"
 
     @property
     def verdict(self) -> str:
-        """Whether the task counts, in words."""
-        if not self.primary:
-            return "not run"
-        if self.gap is None:
-            return "references incomplete"
-        if self.gap.pairs == 1 and self.gap.mean > 0:
+        """Whether the setting counts, in words."""
+        if self.curve is None:
+            return "no learning curve"
+        if self.curve.doubling.pairs == 1 and self.curve.doubling.mean > 0:
             return "counts, untested: one seed"
-        return "counts" if self.gap.ratio > GAP_FACTOR else "no collapse here"
+        return "counts" if self.curve.counts else "no resolution"
 
     @property
     def counts(self) -> bool:
-        """Whether the task enters the overall score."""
+        """Whether the setting enters a score."""
         return self.verdict.startswith("counts")
+
+    def curve_of(self, seeds: Sequence[int]) -> LearningCurve:
+        """The curve of some of its seeds."""
+        assert self.curve is not None, self.name
+        return self.curve if seeds == list(self.seeds) else self.curve.rows([self.seeds.index(s) for s in seeds])
+
+
+@dataclass(frozen=True, eq=False)
+class Group:
+    """The settings of one question in one suite: what a score is a mean over."""
+
+    question: str
+    suite: str
+    settings: tuple[Setting, ...]
+
+    @cached_property
+    def counting(self) -> tuple[Setting, ...]:
+        """Settings that enter the score."""
+        return tuple(setting for setting in self.settings if setting.counts)
 
 
 @dataclass(frozen=True)
@@ -82,20 +120,38 @@ class Cells:
 
     Args:
         protocol: the `protocol` part of every record.
-        tasks: in the order in which the protocol names them.
+        settings: by question, then in the order in which the protocol names the tasks; learning curves are none.
         entries: references included, in order of label.
         losses: the scored loss (primary metric averaged over the last generations) of every cell that is done.
     """
 
     protocol: ProtocolRecord
-    tasks: tuple[BoardTask, ...]
+    settings: tuple[Setting, ...]
     entries: tuple[Entry, ...]
     losses: Mapping[Key, float]
 
     @cached_property
-    def counting(self) -> tuple[BoardTask, ...]:
-        """Tasks that enter the overall score."""
-        return tuple(task for task in self.tasks if task.counts)
+    def groups(self) -> tuple[Group, ...]:
+        """Settings by question and suite, in their order."""
+        keys = dict.fromkeys((setting.world.question, setting.task.suite) for setting in self.settings)
+        return tuple(
+            Group(*key, tuple(s for s in self.settings if (s.world.question, s.task.suite) == key)) for key in keys
+        )
+
+    @cached_property
+    def questions(self) -> tuple[str, ...]:
+        """The questions that the board answers."""
+        return tuple(dict.fromkeys(group.question for group in self.groups))
+
+    def of(self, question: str) -> tuple[Setting, ...]:
+        """The settings of a question."""
+        return tuple(setting for setting in self.settings if setting.world.question == question)
+
+    @cached_property
+    def not_run(self) -> tuple[str, ...]:
+        """Tasks of the protocol of which no record stands."""
+        ran = {setting.task.name for setting in self.settings}
+        return tuple(task for task in self.protocol.tasks if task not in ran)
 
     @cached_property
     def newest(self) -> str:
@@ -116,38 +172,42 @@ class Cells:
         """A reference by its label; None where it has not run at all."""
         return next((entry for entry in self.references if entry.label == label), None)
 
-    def losses_of(self, entry: Entry | None, task: BoardTask) -> dict[int, float]:
-        """The scored losses of an entry on a task by seed."""
-        keys = [(entry.label, name, seed) for name, seed in entry.cells if name == task.name] if entry else []
+    def losses_of(self, entry: Entry | None, setting: Setting) -> dict[int, float]:
+        """The scored losses of an entry in a setting by seed."""
+        keys = [(entry.label, name, seed) for name, seed in entry.cells if name == setting.name] if entry else []
         return {key[2]: self.losses[key] for key in keys if key in self.losses}
 
-    def metric(self, entry: Entry, task: BoardTask, metric: str) -> Interval:
+    def metric(self, entry: Entry, setting: Setting, metric: str) -> Interval:
         """A metric at the last generation over the seeds that are done."""
-        done = [result for result in entry.results(task.name) if result.cell.status == "done"]
-        return student_t_interval([result.generations[-1].metrics.get(metric, math.nan) for result in done])
+        return student_t_interval([r.generations[-1].metrics.get(metric, math.nan) for r in entry.done(setting)])
 
-    def start(self, task: BoardTask, metric: str) -> Interval:
+    def start(self, setting: Setting, metric: str) -> Interval:
         """A metric at generation 0, which all entries share, over seeds."""
         by_seed = {
-            seed: result.generations[0].metrics.get(metric, math.nan)
+            result.cell.seed: result.generations[0].metrics.get(metric, math.nan)
             for entry in sorted(self.entries, key=lambda entry: entry.reference)  # references last: theirs stands
-            for (name, seed), result in entry.cells.items()
-            if name == task.name and result.generations
+            for result in entry.results(setting)
+            if result.generations
         }
         return student_t_interval([by_seed[seed] for seed in sorted(by_seed)])
 
-    def lm_eval(self, task: BoardTask) -> tuple[str, ...]:
-        """Names of the metrics that lm-eval added to a task's cells, `<lm-eval task>/<metric>`."""
-        last = (result.generations[-1] for e in self.entries for result in e.results(task.name) if result.generations)
+    def measures(self, settings: Iterable[Setting], metric: str) -> bool:
+        """Whether any cell of these settings has a metric."""
+        generations = (r.generations[-1] for s in settings for e in self.entries for r in e.results(s) if r.generations)
+        return any(metric in generation.metrics for generation in generations)
+
+    def lm_eval(self, setting: Setting) -> tuple[str, ...]:
+        """Names of the metrics that lm-eval added to a setting's cells, `<lm-eval task>/<metric>`."""
+        last = (result.generations[-1] for e in self.entries for result in e.results(setting) if result.generations)
         return tuple(sorted({name for generation in last for name in generation.metrics if "/" in name}))
 
-    def lm_eval_limits(self, task: BoardTask) -> tuple[int, ...]:
+    def lm_eval_limits(self, setting: Setting) -> tuple[int, ...]:
         """Numbers of items that lm-eval's tasks were cut down to; empty where all items were asked."""
-        asked = (result.cell.task.lm_eval for e in self.entries for result in e.results(task.name))
+        asked = (result.cell.task.lm_eval for e in self.entries for result in e.results(setting))
         return tuple(sorted({part.limit for part in asked if part is not None and part.limit is not None}))
 
     def across_machines(self, entry: Entry) -> bool:
-        """Whether a cell ran on another machine than a reference of the same (task, seed)."""
+        """Whether a cell ran on another machine than a reference of the same (setting, seed)."""
         return any(
             _machine(reference.cells[key]) != _machine(result)
             for key, result in entry.cells.items()

@@ -1,28 +1,32 @@
 """The columns of a board's tables: one object each, of which every page, the HTML page and the terminal are made.
 
-A new column is one `Column` that stands in `SCORES`, `COSTS` or `summary_columns`; nothing else knows of it.
+A new column is one `Column` that stands in `first_columns`, `worth_columns` or `cost_columns`; nothing else knows it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from .cells import AGAINST
+from .costs import TOKENS
+from .scores import DIVERSITY
+from .worth import Worth
+
 if TYPE_CHECKING:
-    from .cells import BoardTask, Entry
+    from .cells import Entry, Group, Setting
     from .model import Board
-    from .scores import Overall
 
 MISSING = "—"
 """Stands for what is not known."""
 
 OUTSIDE = "n/a"
-"""Stands for a task outside an entry's scope."""
+"""Stands for a setting outside an entry's scope."""
 
-Format = Literal["words", "name", "rank", "coverage", "score", "interval", "span", "drawn", "count", "share", "against"]
-"""How values are written: what a row is about as `name`, R as `score`, `[low, high]` as `span`, both intervals of R in
-a small plot as `drawn`, which a page that cannot draw leaves out."""
+Format = Literal["words", "name", "rank", "worth", "interval", "drawn", "count", "share", "ratio"]
+"""How values are written: what a row is about as `name`, log2 V as `worth`, a `Score` in a small plot as `drawn`, which
+a page that cannot draw leaves out, a multiple of something as `ratio`."""
 
 TEXT: tuple[Format, ...] = ("words", "name", "rank", "drawn")
 """Formats of columns that are no numbers."""
@@ -35,166 +39,200 @@ class Noted(NamedTuple):
     note: str
 
 
+class Best(NamedTuple):
+    """A value that is the best of its track."""
+
+    value: Any
+
+
 @dataclass(frozen=True)
 class Head:
     """The head of a column: its name, how its values are written, a line on what it says, whether less is better, and
-    the task that it is about, if it is about one.
+    the setting that it is about, if it is about one.
     """
 
     heading: str
     format: Format = "interval"
     about: str = ""
     falling: bool = False
-    task: str = ""
+    setting: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Column(Head):
     """A column with a row for each entry.
 
-    `value` is what it says of an entry: a string stands for itself, NaN and None for what is missing. `explanation`
-    is what a reader of the table has to know, in the markup of `marked`.
+    `value` is what it says of an entry: a string stands for itself, NaN and None for what is missing.
     """
 
     value: Callable[[Board, Entry], Any]
-    explanation: str = ""
-
-
-def _count(heading: str, *counts: str) -> Column:
-    return Column(heading, "count", falling=True, value=lambda board, entry: board.costs.counted(entry, counts))
-
-
-def _overall(heading: str, style: Format, about: str, pick: Callable[[Overall], Any], explanation: str = "") -> Column:
-    """Of the overall score; None for entries that have none."""
-
-    def value(board: Board, entry: Entry) -> Any:
-        return pick(board.scores.overall(entry)) if board.scores.has(entry) else None
-
-    return Column(heading, style, about, value=value, explanation=explanation)
 
 
 ENTRY = Column("entry", "name", value=lambda _, entry: entry)
 TRACK = Column("track", "words", value=lambda _, entry: entry.track)
-RANK = Column(
-    "rank",
-    "rank",
-    "within its track; shared unless told apart",
-    value=lambda board, entry: (entry.track, board.scores.ranks.get(entry.label)),
-    explanation="**Rank** is within a track. Entries share it unless a paired t-test over (task, seed), after Holm "
-    "over all pairs of the track, puts one behind the first. References, in *italics*, are never ranked.",
+COST = Column(
+    "cost",
+    "ratio",
+    "tokens trained on or scored, as a multiple of what frozen takes",
+    falling=True,
+    value=lambda board, entry: board.costs.relative(entry, board.settings, TOKENS),
 )
-COVERAGE = Column(
-    "tasks",
-    "coverage",
-    "of the scored tasks, those that the entry covers",
-    value=lambda board, entry: (len(board.scope.of(entry)), len(board.counting or board.tasks)),
-    explanation=f"**Tasks**: how many of the scored tasks the entry covers. {OUTSIDE}: the task lacks what the method "
-    f"needs, and has no weight. {MISSING} is missing.",
-)
-OVERALL = _overall(
-    "overall R",
-    "score",
-    "interquartile mean of R over all (task, seed)",
-    lambda overall: overall.seed_interval.centre,
-    "**Overall R** is the interquartile mean over (task, seed). Its 95 % intervals are for new seeds on *these tasks* "
-    "and for the mean over new *tasks like these*; ± is a 95 % Student-t half-width over seeds.",
-)
-AGAINST = Column(
-    "against frozen",
-    "against",
-    "better, level or worse by a paired t-test, and the probability of improvement",
-    value=lambda board, entry: board.scores.against(entry),
-    explanation="**Against frozen**: better, level or worse by the same test, and how often the loss is lower than "
-    "`frozen`'s: share of seeds, mean over tasks, ties half (the probability of improvement).",
-)
-SECONDS = Column("seconds", "count", falling=True, value=lambda board, entry: board.costs.seconds(entry))
-REAL = Column(
-    "real rows trained on",
-    "share",
-    value=lambda board, entry: board.costs.real_share(entry) if board.scope.state(entry) == "done" else None,
-    explanation="Real rows: share of the rows trained on after generation 0; the rest is synthetic.",
-)
+RULE = Column("what it does", "words", value=lambda _, entry: entry.method.description or entry.method.title)
 
-SCORES: tuple[Column, ...] = (
-    RANK,
-    TRACK,
-    ENTRY,
-    COVERAGE,
-    OVERALL,
-    _overall("R and its intervals, drawn", "drawn", "", lambda overall: overall),
-    _overall(
-        "these tasks",
-        "span",
-        "95 % interval of overall R for new seeds on these tasks",
-        lambda overall: overall.seed_interval,
-    ),
-    _overall(
-        "tasks like these",
-        "span",
-        "95 % interval of the mean of R over new tasks like these",
-        lambda overall: overall.task_interval,
-    ),
-    AGAINST,
+EXPLAINED = (
+    "**Worth**, V: on how many real rows plain training reaches the same loss, as a multiple of the n rows of D_0. It "
+    "is read off a learning curve of real data; ignoring all synthetic data is 1, in every setting. Outside of the "
+    "curve stands its end (< 1/16, > 16), which is what a mean takes.",
+    "A **score** is the mean of log2 V over the settings of a question in a suite, written as a worth. Brackets hold "
+    "its 95 % interval for new seeds, the error of the curve included; *settings like these* is the interval for new "
+    "settings.",
+    "A setting **counts** where doubling n moves the loss by more than four standard errors. Worth has no resolution "
+    "in the others, and they are left out of every score.",
+    "A **verdict** between two entries is a test of the difference of their scores on the cells that both have: "
+    "swapping the two losses of a (setting, seed), or with fewer than six of them a Student-t interval. No third entry "
+    "changes it. A **rank** is one more than the entries of the track that are better. References, in *italics*, have "
+    "none.",
+    "**R** is (L_floor − L) / (L_floor − L_ceiling) of mean losses, with the floor and the ceiling of the setting's "
+    "question.",
 )
-"""Of the table of scores, before those of the tasks."""
-
-EXPLAINED = (OVERALL, RANK, AGAINST, COVERAGE)
-"""In the order in which they are explained above the scores."""
-
-COSTS: tuple[Column, ...] = (
-    ENTRY,
-    COVERAGE,
-    _count("real examples", "real_examples"),
-    _count("synthetic examples", "synthetic_examples"),
-    _count("scored tokens", "scored_tokens"),
-    _count("verifier/reward calls", "verifier_calls", "reward_calls"),
-    _count("trained tokens", "trained_tokens"),
-    SECONDS,
-    REAL,
-)
-"""Of the table of costs."""
+"""How to read all tables, in the markup of `marked`."""
 
 
-def score_columns(board: Board) -> tuple[Column, ...]:
-    """The table of scores, tasks included."""
-    return (*SCORES, *(_of_task(task) for task in board.counting))
+def first_columns(board: Board) -> tuple[Column, ...]:
+    """The one table of the first page."""
+    return (ENTRY, TRACK, *map(_score, board.groups), COST, RULE)
 
 
 def summary_columns(board: Board) -> tuple[Column, ...]:
     """A table for the terminal, in which incomplete entries stand with what they have."""
+    seconds = Column("sec.", "count", falling=True, value=lambda b, entry: b.costs.seconds(entry, _run(b, entry)))
+    real = Column("real", "share", value=lambda b, entry: b.costs.real_share(entry, b.settings))
+    return (TRACK, ENTRY, *map(_score, board.groups), real, seconds)
+
+
+def worth_columns(board: Board, group: Group) -> tuple[Column, ...]:
+    """The scores of a group, and worth by setting."""
+    against = AGAINST.get(group.question, "")
+    rank = Column("rank", "rank", "within its track", value=lambda b, e: (e.track, b.ranks.rank(e, group)))
     return (
+        rank,
         TRACK,
-        Column("rank", "words", value=_standing),
         ENTRY,
-        Column("R", "score", value=lambda board, entry: board.scores.overall(entry).seed_interval.centre),
-        *(Column(task.name, "score", value=_brief(task)) for task in board.counting),
-        replace(REAL, heading="real"),
-        replace(SECONDS, heading="sec."),
+        _score(group, "score"),
+        Column("score and its intervals, drawn", "drawn", value=lambda b, entry: b.scores.score(entry, group)),
+        Column("settings like these", "worth", "95 % interval of the mean over new settings", value=_over(group)),
+        Column(f"against {against}", "words", value=lambda b, entry: b.scores.against(entry, group)),
+        *(_worth(setting) for setting in group.counting),
     )
 
 
-def _of_task(task: BoardTask) -> Column:
+def gap_columns(group: Group) -> tuple[Column, ...]:
+    """R by setting."""
+    return (ENTRY, *(_gap(setting) for setting in group.counting))
+
+
+def decay_columns(group: Group) -> tuple[Column, ...]:
+    """How the losses of a group decay from generation to generation, and what of other metrics is left."""
+    settings = group.counting or group.settings
+    return (
+        ENTRY,
+        *(_slope(setting) for setting in settings),
+        *(_kept(setting, metric) for setting in settings for metric in setting.task.shown),
+    )
+
+
+def cost_columns(board: Board, settings: Sequence[Setting]) -> tuple[Column, ...]:
+    """What entries cost in some settings; NaN where one of those that they run in is not done."""
+
+    def count(heading: str, *counts: str) -> Column:
+        return Column(
+            heading, "count", falling=True, value=lambda b, e: b.costs.counted(e, _run(b, e, settings), counts)
+        )
+
+    return (
+        ENTRY,
+        Column("settings", "words", value=lambda b, e: f"{len(_run(b, e, settings))}/{len(settings)}"),
+        count("real examples", "real_examples"),
+        count("synthetic examples", "synthetic_examples"),
+        count("scored tokens", "scored_tokens"),
+        count("calls", "verifier_calls", "reward_calls", "mark_calls"),
+        count("trained tokens", "trained_tokens"),
+        Column("seconds", "count", falling=True, value=lambda b, e: b.costs.seconds(e, _run(b, e, settings))),
+        Column("real rows", "share", value=lambda b, e: b.costs.real_share(e, settings)),
+    )
+
+
+def _run(board: Board, entry: Entry, settings: Sequence[Setting] | None = None) -> list[Setting]:
+    """The settings in which an entry has cells and is not out of its scope."""
+    return [s for s in settings or board.settings if entry.results(s) and not board.scope.lacks(entry, s)]
+
+
+def _score(group: Group, heading: str = "") -> Column:
+    """Of a group; on a table over many groups the best of each track stands out."""
+
     def value(board: Board, entry: Entry) -> Any:
-        if reason := board.scope.lacks(entry, task):
+        score, place = board.scores.score(entry, group), board.ranks.place(entry, group)
+        if place == "absent":
+            return ""
+        if place == "incomplete":
+            return "incomplete"
+        shown = Worth(score.seeds) if score else None
+        if place == "named" and not heading:
+            return Noted(shown, board.ranks.called(entry, group.question))
+        if place == "part":
+            return Noted(shown, f"in part: {len(score.of) if score else 0} of {len(group.counting)} settings")
+        best = place == "ranked" and board.ranks.rank(entry, group) == 1
+        return Best(shown) if best and not heading else shown
+
+    about = f"worth as a mean over the settings of {group.question} in {group.suite}"
+    return Column(heading or f"{group.question}, {group.suite}", "worth", about, value=value)
+
+
+def _over(group: Group) -> Callable[[Board, Entry], Any]:
+    def value(board: Board, entry: Entry) -> Any:
+        score = board.scores.score(entry, group)
+        return Worth(score.settings) if score else None
+
+    return value
+
+
+def _worth(setting: Setting) -> Column:
+    def value(board: Board, entry: Entry) -> Any:
+        if reason := board.scope.lacks(entry, setting):
             return Noted(OUTSIDE, reason)
-        score = board.scope.diverged(entry, task) or board.scores.of(entry, task)
-        if same := board.scores.identical_reference(entry, task):
-            words = f"identical to {same} on every seed, to the last bit: R says nothing of the method there"
-            return Noted(score, words)
-        return score
+        worth = board.scope.diverged(entry, setting) or board.scores.worth(entry, setting)
+        if board.scores.silent_collapse(entry, setting):
+            diversity = board.metric(entry, setting, DIVERSITY).centre
+            return Noted(worth, f"silent collapse: the diversity of its samples is {diversity:.2g} of real ones'")
+        return worth
 
-    return Column(task.name, about=f"R on {task.title}", task=task.name, value=value)
-
-
-def _brief(task: BoardTask) -> Callable[[Board, Entry], Any]:
-    return lambda board, entry: OUTSIDE if board.scope.lacks(entry, task) else board.scores.of(entry, task).centre
+    return Column(setting.name, "worth", f"worth on {setting.task.title}", setting=setting.name, value=value)
 
 
-def _standing(board: Board, entry: Entry) -> str:
-    """The rank, or why there is none."""
-    if entry.reference:
-        return ""
-    if entry.label in board.scores.ranks:
-        return str(board.scores.ranks[entry.label])
-    state = board.scope.state(entry)
-    return "incomplete" if board.scope.waits(entry) else MISSING if state == "done" else state
+def _gap(setting: Setting) -> Column:
+    between = f"0 is {setting.world.floor}, 1 is {setting.world.ceiling}"
+    return Column(
+        setting.name,
+        about=f"R on {setting.task.title}: {between}",
+        setting=setting.name,
+        value=lambda board, entry: board.scores.recovered(entry, setting),
+    )
+
+
+def _slope(setting: Setting) -> Column:
+    return Column(
+        f"{setting.name}: rise",
+        about=f"{setting.task.unit} of {setting.task.primary} per generation",
+        falling=True,
+        setting=setting.name,
+        value=lambda board, entry: board.scores.slope(entry, setting),
+    )
+
+
+def _kept(setting: Setting, metric: str) -> Column:
+    return Column(
+        f"{setting.name}: {metric}, last/first",
+        "ratio",
+        setting=setting.name,
+        value=lambda board, entry: board.scores.kept(entry, setting, metric),
+    )

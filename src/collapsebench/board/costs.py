@@ -10,42 +10,44 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from .cells import BoardTask, Entry
-    from .scope import Scope
+    from .cells import Cells, Entry, Setting
+
+TOKENS = ("trained_tokens", "scored_tokens")
+"""Counts of `Costs` that are work for the model, and together the cost that stands on the first page."""
 
 
 @dataclass(frozen=True)
 class Costs:
     """The costs of a board's entries."""
 
-    scope: Scope
+    cells: Cells
 
-    def on(self, entry: Entry, task: BoardTask, counts: Collection[str]) -> float:
-        """Some of the counts of `Costs` at the last generation of a task, mean over the seeds that are done."""
-        cells = [result for result in entry.results(task.name) if result.cell.status == "done"]
-        totals = [sum(result.generations[-1].costs.get(name, 0) for name in counts) for result in cells]
-        return float(np.mean(totals)) if totals else 0.0
+    def on(self, entry: Entry, setting: Setting, counts: Collection[str]) -> float:
+        """Some of the counts of `Costs` at the last generation of a setting, mean over the seeds that are done."""
+        totals = [sum(result.generations[-1].costs.get(name, 0) for name in counts) for result in entry.done(setting)]
+        return float(np.mean(totals)) if totals else math.nan
 
-    def counted(self, entry: Entry, counts: Collection[str]) -> float:
-        """The same, summed over the scope.
+    def counted(self, entry: Entry, settings: Iterable[Setting], counts: Collection[str]) -> float:
+        """The same, summed over settings; NaN where one of them has none."""
+        return float(sum(self.on(entry, setting, counts) for setting in settings))
 
-        NaN, as are the seconds, for an entry that is not complete: its sum over fewer cells would look cheap.
-        """
-        complete = self.scope.state(entry) == "done"
-        return sum(self.on(entry, task, counts) for task in self.scope.of(entry)) if complete else math.nan
+    def relative(self, entry: Entry, settings: Iterable[Setting], counts: Collection[str]) -> float:
+        """Geometric mean over settings of the entry's cost over that of `frozen`; NaN where neither has any."""
+        frozen = self.cells.reference("frozen")
+        pairs = [[self.on(one, setting, counts) for one in (entry, frozen) if one] for setting in settings]
+        ratios = [pair[0] / pair[1] for pair in pairs if len(pair) == 2 and pair[0] > 0 and pair[1] > 0]
+        return float(np.exp(np.mean(np.log(ratios)))) if ratios else math.nan
 
-    def seconds(self, entry: Entry) -> float:
-        """Wall time, mean over seeds and summed over the scope."""
-        if self.scope.state(entry) != "done":
-            return math.nan
-        return sum(
-            float(np.mean([sum(sum(g.seconds.values()) for g in r.generations) for r in entry.results(task.name)]))
-            for task in self.scope.of(entry)
-        )
+    def seconds(self, entry: Entry, settings: Iterable[Setting]) -> float:
+        """Wall time, mean over seeds and summed over settings; NaN where one of them has none."""
+        times = [
+            [sum(sum(generation.seconds.values()) for generation in r.generations) for r in entry.done(setting)]
+            for setting in settings
+        ]
+        return float(sum(np.mean(time) if time else math.nan for time in times))
 
-    def real_share(self, entry: Entry, tasks: Iterable[BoardTask] | None = None) -> float:
-        """Share of real rows among those trained on, mean over t ≥ 1, seeds and tasks; NaN before any has run."""
-        names = [task.name for task in (self.scope.of(entry) if tasks is None else tasks)]
-        results = (result for name in names for result in entry.results(name))
+    def real_share(self, entry: Entry, settings: Iterable[Setting]) -> float:
+        """Share of real rows among those trained on, mean over t ≥ 1, seeds and settings; NaN before any has run."""
+        results = (result for setting in settings for result in entry.results(setting))
         shares = [generation.real_share for result in results for generation in result.generations[1:]]
         return float(np.mean(shares)) if shares else math.nan

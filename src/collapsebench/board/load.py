@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from ..core.errors import RecordError, StoreError
-from ..core.records import CellResult, MethodRecord, ProtocolRecord, TaskRecord
+from ..core.method import QUESTIONS
+from ..core.records import CellResult, MethodRecord, Place, ProtocolRecord, TaskRecord, WorldRecord
+from ..core.task import SUITES
 from ..results.reader import differing_keys, read_results
-from .cells import BoardTask, Entry, Key
+from .cells import Entry, Key, Setting
 from .model import Board
-from .stats import paired_gap
+from .worth import LearningCurve
 
 
 def load_board(folder: Path) -> Board:
@@ -21,7 +23,7 @@ def load_board(folder: Path) -> Board:
     Raises:
         StoreError: no records.
         RecordError: a line that is not a record, a cell that stands twice, or records that were not made under the
-            same protocol, task and method sources.
+            same protocol, task, world and method sources.
     """
     found = [(path, result) for path in sorted((folder / "records").glob("*.jsonl")) for result in read_results(path)]
     if not found:
@@ -29,35 +31,94 @@ def load_board(folder: Path) -> Board:
     found.sort(key=lambda item: (item[1].cell.task.name, *item[1].place))
     _require_distinct(found)
     _require_one_source(found)
-    results = [result for _, result in found]
-    protocol = results[0].cell.protocol
-    losses = {result.place: scored_loss(result) for result in results if result.cell.status == "done"}
-    cards = {result.cell.task.name: result.cell.task for result in results}
+    curves = [result for _, result in found if result.cell.world.question == "curve"]
+    results = [result for _, result in found if result.cell.world.question != "curve"]
+    losses = {key(result): scored_loss(result) for result in results if result.cell.status == "done"}
     methods = {result.cell.method.label: result.cell.method for result in results}
     return Board(
-        protocol,
-        tuple(_board_task(name, cards.get(name), losses) for name in protocol.tasks),
+        found[0][1].cell.protocol,
+        _settings(results, curves, losses),
         tuple(
-            Entry(method, {result.place[1:]: result for result in results if result.cell.method.label == label})
+            Entry(method, {key(result)[1:]: result for result in results if result.cell.method.label == label})
             for label, method in sorted(methods.items())
         ),
         losses,
     )
 
 
+def key(result: CellResult) -> Key:
+    """Where a board looks for a cell."""
+    label, task, world, seed = result.place
+    return label, f"{task}/{world}", seed
+
+
 def scored_loss(result: CellResult) -> float:
     """L: the primary metric of a done cell, averaged over the last generations that the protocol names."""
-    last = result.generations[-result.cell.protocol.average_last :]
+    last = result.generations[1:][-result.cell.protocol.average_last :]
     return float(np.mean([generation.metrics[result.cell.task.primary] for generation in last]))
 
 
+def _settings(
+    results: Sequence[CellResult], curves: Sequence[CellResult], losses: Mapping[Key, float]
+) -> tuple[Setting, ...]:
+    """The settings of the records, each with its learning curve, by question, suite, task and world."""
+    cells = {key(result)[1]: result.cell for result in results}
+    settings = []
+    for name, cell in cells.items():
+        frozen = {seed: loss for (label, where, seed), loss in losses.items() if (label, where) == ("frozen", name)}
+        measured = {
+            result.cell.seed: result
+            for result in curves
+            if result.cell.task.name == cell.task.name and result.cell.status == "done"
+        }
+        curve, seeds = _curve(measured, frozen)
+        settings.append(Setting(cell.task, cell.world, curve, seeds))
+
+    def order(setting: Setting) -> tuple[int, int, int, str]:
+        task, question = setting.task, setting.world.question
+        tasks = results[0].cell.protocol.tasks
+        return _place(QUESTIONS, question), _place(SUITES, task.suite), _place(tasks, task.name), setting.world.name
+
+    return tuple(sorted(settings, key=order))
+
+
+def _place(known: Sequence[str], name: str) -> int:
+    return known.index(name) if name in known else len(known)
+
+
+def _curve(
+    measured: Mapping[int, CellResult], frozen: Mapping[int, float]
+) -> tuple[LearningCurve | None, tuple[int, ...]]:
+    """The learning curve of a setting with the seeds that it is of, through what `frozen` scored there.
+
+    Where a closed form gives the expected losses, it gives the curve's shape and no seed has to be measured.
+    """
+    if not measured or not frozen:
+        return None, ()
+    sample = next(iter(measured.values()))
+    sizes = tuple(generation.rows / sample.cell.task.n for generation in sample.generations)
+    order = np.argsort(sizes, kind="stable")
+    multiples = tuple(sizes[place] for place in order)
+    if sample.cell.theory:
+        shape = np.array(sample.cell.theory)[order]
+        return LearningCurve.of_shape(multiples, shape, list(frozen.values())), tuple(frozen)
+    seeds = tuple(seed for seed in frozen if seed in measured)
+    if not seeds:
+        return None, ()
+    primary = sample.cell.task.primary
+    losses = np.array([[g.metrics[primary] for g in measured[seed].generations] for seed in seeds])[:, order]
+    losses[:, multiples.index(1.0)] = [frozen[seed] for seed in seeds]
+    return LearningCurve(multiples, losses), seeds
+
+
 def _require_distinct(found: Iterable[tuple[Path, CellResult]]) -> None:
-    seen: dict[Key, Path] = {}
+    seen: dict[Place, Path] = {}
     for path, result in found:
-        label, task, seed = result.place
+        label, task, world, seed = result.place
         if result.place in seen:
             raise RecordError(
-                f"The cell of {label} on {task} with seed {seed} stands twice, in {seen[result.place]} and in {path}.",
+                f"The cell of {label} on {task}/{world} with seed {seed} stands twice, in {seen[result.place]} and in "
+                f"{path}.",
                 "Keep one of them.",
             )
         seen[result.place] = path
@@ -65,15 +126,15 @@ def _require_distinct(found: Iterable[tuple[Path, CellResult]]) -> None:
 
 def _require_one_source(found: Iterable[tuple[Path, CellResult]]) -> None:
     """Refuse to pair cells that were run under different rules, or that say different things of the same ones."""
-    first: dict[tuple[str, str], tuple[ProtocolRecord | TaskRecord | MethodRecord, Path]] = {}
+    first: dict[tuple[str, str], tuple[ProtocolRecord | TaskRecord | MethodRecord | WorldRecord, Path]] = {}
     for path, result in found:
-        label, task, _ = result.place
-        for kind, group in (("protocol", ""), ("task", task), ("method", label)):
+        label, task, world, _ = result.place
+        for kind, group in (("protocol", ""), ("task", task), ("world", f"{task}/{world}"), ("method", label)):
             part = getattr(result.cell, kind)
             known, other = first.setdefault((kind, group), (part, path))
             where = f"{path} holds" if path == other else f"{other} and {path} hold"
             what = f"{kind} '{group or part.name}'"
-            if known.digest != part.digest:
+            if not isinstance(known, WorldRecord) and known.digest != part.digest:
                 raise RecordError(
                     f"{where} records of different versions of {what} ({known.digest[:8]} and {part.digest[:8]}).",
                     "Delete the older records and run their cells again.",
@@ -83,21 +144,3 @@ def _require_one_source(found: Iterable[tuple[Path, CellResult]]) -> None:
                     f"{where} records that differ in {kind}.{differing[0]} of {what}.",
                     "`collapsebench verify` says which of them is not what the installed code gives.",
                 )
-
-
-def _board_task(name: str, card: TaskRecord | None, losses: Mapping[Key, float]) -> BoardTask:
-    if card is None:
-        return BoardTask(name)
-    seeds = [seed for label, task, seed in losses if (label, task) == ("replace", name)]
-    pairs = [(losses["replace", name, s], losses["frozen", name, s]) for s in seeds if ("frozen", name, s) in losses]
-    return BoardTask(
-        name=name,
-        title=card.title,
-        primary=card.primary,
-        unit=card.unit,
-        version=card.version,
-        generations=card.generations,
-        shown=card.shown,
-        metrics=card.metrics,
-        gap=paired_gap(*zip(*pairs, strict=True)) if pairs else None,
-    )

@@ -7,6 +7,7 @@ from functools import cached_property
 
 from .cells import Cells
 from .costs import Costs
+from .ranks import Ranks
 from .scope import Scope
 from .scores import Scores
 
@@ -22,10 +23,15 @@ class Board(Cells):
 
     @cached_property
     def scores(self) -> Scores:
-        """Recovered gaps and ranks."""
+        """Worth and verdicts."""
         return Scores(self, self.scope)
+
+    @cached_property
+    def ranks(self) -> Ranks:
+        """Who is ranked, and where."""
+        return Ranks(self, self.scope, self.scores)
 
     @cached_property
     def costs(self) -> Costs:
         """What the entries cost."""
-        return Costs(self.scope)
+        return Costs(self)

@@ -1,4 +1,4 @@
-"""Scores: recovered gaps, ranks within a track, and how an entry stands to a reference."""
+"""Scores: what entries are worth, how they stand to each other, and how they decay."""
 
 from __future__ import annotations
 
@@ -10,142 +10,143 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from .stats import (
-    LEVEL,
-    Interval,
-    paired_p_value,
-    probability_of_improvement,
-    rank_groups,
-    resolution_floor,
-    stratified_interval,
-    student_t_interval,
-)
+from .cells import AGAINST
+from .stats import Interval, recovered_gap, student_t_interval
+from .worth import Worth, ahead, mean_log2
 
 if TYPE_CHECKING:
-    from .cells import BoardTask, Cells, Entry, Key
+    from .cells import Cells, Entry, Group, Setting
     from .scope import Scope
 
+Verdict = Literal["better", "level", "worse"]
 
-@dataclass(frozen=True)
-class Overall:
-    """Overall score: interquartile mean over (task, seed) with two intervals of different claims."""
+DIVERSITY = "diversity_ratio"
+"""The metric that sets the diversity of samples against that of as many real examples: 1 is real."""
 
-    seed_interval: Interval
-    """For new seeds on these tasks; its centre is the score."""
-    task_interval: Interval
-    """For new tasks: Student-t over the means of the tasks."""
+NEAR, NARROW, WILD = 1.0, 0.5, 2.0
+"""Silent collapse: |log2 V| below the first, while diversity lies outside of the others."""
 
 
 @dataclass(frozen=True)
-class Against:
-    """How an entry stands to a reference over the tasks that count for it.
+class Score:
+    """Mean of log2 V over the settings of a group that an entry covers.
 
     Args:
-        verdict: `level` where the two would share a rank.
-        improvement: probability of improvement, the share of seeds on which the entry's loss is the lower one.
+        seeds: with its interval for new seeds in these settings.
+        settings: the same mean with its interval for new settings like these.
+        worst: the setting in which the entry is worth least.
+        of: the settings.
     """
 
-    verdict: Literal["better", "level", "worse"]
-    improvement: float
+    seeds: Interval
+    settings: Interval
+    worst: Setting
+    of: tuple[Setting, ...]
 
 
 @dataclass(frozen=True)
 class Scores:
-    """The scores of a board; the score of an entry does not depend on who else entered."""
+    """The scores of a board: that of an entry needs its own cells, the learning curve and the references."""
 
     cells: Cells
     scope: Scope
 
-    @cached_property
-    def by_cell(self) -> Mapping[Key, float]:
-        """Recovered gap R of every (label, task, seed) on the counting tasks whose seed has both references."""
-        losses, counting = self.cells.losses, {task.name for task in self.cells.counting}
-        scores: dict[Key, float] = {}
-        for (label, task, seed), loss in losses.items():
-            worst, best = (losses.get((name, task, seed), math.nan) for name in ("replace", "frozen"))
-            if task in counting and math.isfinite(worst - best) and worst != best:
-                scores[label, task, seed] = (worst - loss) / (worst - best)
-        return scores
-
-    def _values(self, entry: Entry, task: BoardTask) -> list[float]:
-        keys = [(entry.label, name, seed) for name, seed in entry.cells if name == task.name]
-        return [self.by_cell[key] for key in keys if key in self.by_cell]
-
-    def of(self, entry: Entry, task: BoardTask) -> Interval:
-        """R on one task: mean over seeds with the Student-t half-width."""
-        return student_t_interval(self._values(entry, task))
-
-    def overall(self, entry: Entry) -> Overall:
-        """R over the counting tasks that the entry has, whether it is complete or not."""
-        return self._overall[entry.label]
+    def worth(self, entry: Entry, setting: Setting) -> Worth | None:
+        """Worth in one setting over the seeds that entry and curve have; None where they share none."""
+        return self._worths[entry.label, setting.name]
 
     @cached_property
-    def _overall(self) -> Mapping[str, Overall]:
-        by_task = {e.label: [self._values(e, task) for task in self.cells.counting] for e in self.cells.entries}
-        strata = {label: [values for values in tasks if values] for label, tasks in by_task.items()}
-        return {
-            label: Overall(stratified_interval(tasks), student_t_interval([np.mean(values) for values in tasks]))
-            for label, tasks in strata.items()
-        }
+    def _worths(self) -> Mapping[tuple[str, str], Worth | None]:
+        pairs = [(entry, setting) for entry in self.cells.entries for setting in self.cells.settings]
+        return {(entry.label, setting.name): self._worth(entry, setting) for entry, setting in pairs}
 
-    def has(self, entry: Entry) -> bool:
-        """Whether the entry has an overall score: it is complete, and a task in its scope counts."""
-        return bool(self.cells.counting and self.scope.of(entry)) and self.scope.state(entry) == "done"
-
-    @cached_property
-    def complete(self) -> tuple[Entry, ...]:
-        """Entries with an overall score, references included."""
-        return tuple(filter(self.has, self.cells.entries))
-
-    def ranked(self, track: str) -> list[Entry]:
-        """Complete entries of a track, best first."""
-        complete = filter(self.has, self.cells.competitors(track))
-        return sorted(complete, key=lambda entry: -self.overall(entry).seed_interval.centre)
-
-    @cached_property
-    def ranks(self) -> Mapping[str, int]:
-        """Rank of every ranked entry within its track, by label; two entries share it unless told apart."""
-        tracks = [self.ranked(track) for track in {entry.track for entry in self.cells.entries}]
-        ranks = ((entries, rank_groups(self._paired(entries))) for entries in tracks)
-        return {entry.label: rank for track in ranks for entry, rank in zip(*track, strict=True)}
-
-    def resolution(self, track: str) -> float:
-        """Median half-width of the paired differences between the ranked entries of a track."""
-        return resolution_floor(self._paired(self.ranked(track)))
-
-    def _paired(self, entries: list[Entry]) -> list[list[float]]:
-        """Scores `[entries, pairs]` over every (task, seed); NaN where an entry has none."""
-        cells = sorted({(task, seed) for _, task, seed in self.by_cell})
-        return [[self.by_cell.get((entry.label, *cell), math.nan) for cell in cells] for entry in entries]
-
-    def against(self, entry: Entry, reference: str = "frozen") -> Against | None:
-        """The entry against a reference, whoever else entered; None where it has no overall score."""
-        other = self.cells.reference(reference)
-        if other is None or not self.has(entry):
+    def _worth(self, entry: Entry, setting: Setting) -> Worth | None:
+        losses = self.cells.losses_of(entry, setting)
+        seeds = [seed for seed in setting.seeds if seed in losses]
+        if setting.curve is None or not seeds:
             return None
-        ours, theirs = [], []
-        for task in self.scope.of(entry):
-            own, rival = self.cells.losses_of(entry, task), self.cells.losses_of(other, task)
-            if seeds := [seed for seed in own if seed in rival]:
-                ours.append([own[seed] for seed in seeds])
-                theirs.append([rival[seed] for seed in seeds])
-        keys = [key for key in self.by_cell if key[0] == entry.label]
-        ahead = np.array([self.by_cell[key] - self.by_cell[(reference, *key[1:])] for key in keys])
-        told = paired_p_value(ahead) < 1 - LEVEL
-        verdict: Literal["better", "level", "worse"] = "level"
-        if told:
-            verdict = "better" if ahead.mean() > 0 else "worse"
-        return Against(verdict, probability_of_improvement(ours, theirs))
+        return setting.curve_of(seeds).worth([losses[seed] for seed in seeds])
 
-    def identical_reference(self, entry: Entry, task: BoardTask | None = None) -> str:
-        """The reference whose scored losses an entry has on every seed to the last bit, or "".
+    def recovered(self, entry: Entry, setting: Setting) -> Interval:
+        """R by the setting's own floor and ceiling, over the seeds that all three have."""
+        labels = (setting.world.floor, setting.world.ceiling)
+        all_three = [self.cells.losses_of(one, setting) for one in (entry, *map(self.cells.reference, labels))]
+        seeds = [seed for seed in all_three[0] if all(seed in losses for losses in all_three)]
+        own, floor, ceiling = ([losses[seed] for seed in seeds] for losses in all_three)
+        return recovered_gap(own, floor, ceiling)
 
-        Without a task it has to be the same one on all tasks that a complete entry is scored on.
-        """
-        if task is None:
-            tasks = self.scope.of(entry) if self.has(entry) else ()
-            found = {self.identical_reference(entry, task) for task in tasks}
-            return found.pop() if len(found) == 1 else ""
-        losses = {} if entry.reference else self.cells.losses_of(entry, task)
-        same = (r.label for r in self.cells.references if self.cells.losses_of(r, task) == losses)
-        return next(same, "") if losses else ""
+    def score(self, entry: Entry, group: Group) -> Score | None:
+        """Over the counting settings that the entry covers; None where it covers none, or cells are to come."""
+        return self._scores[entry.label, group]
+
+    @cached_property
+    def _scores(self) -> Mapping[tuple[str, Group], Score | None]:
+        pairs = [(entry, group) for entry in self.cells.entries for group in self.cells.groups]
+        return {(entry.label, group): self._score(entry, group) for entry, group in pairs}
+
+    def _score(self, entry: Entry, group: Group) -> Score | None:
+        covered = self.scope.covered(entry, group)
+        if not covered or self.scope.standing(entry, group) == "waits":
+            return None
+        seeds = [seed for seed in covered[0].seeds if all(seed in setting.seeds for setting in covered)]
+        if not seeds:
+            return None
+        losses = [self.cells.losses_of(entry, setting) for setting in covered]
+        over_seeds = mean_log2([s.curve_of(seeds) for s in covered], [[own[seed] for seed in seeds] for own in losses])
+        log2 = {setting: worth.log2.centre for setting in covered if (worth := self.worth(entry, setting))}
+        over_settings = Interval(over_seeds.centre, student_t_interval(list(log2.values())).half_width)
+        return Score(over_seeds, over_settings, min(log2, key=lambda setting: log2[setting]), covered)
+
+    def verdict(self, entry: Entry, other: Entry, group: Group) -> Verdict:
+        """How an entry stands to another on the cells of counting settings that both have, whoever else entered."""
+        known = (entry.label, other.label, group)
+        if known not in self._verdicts:
+            self._verdicts[known] = self._verdict(entry, other, group)
+        return self._verdicts[known]
+
+    @cached_property
+    def _verdicts(self) -> dict[tuple[str, str, Group], Verdict]:
+        return {}
+
+    def _verdict(self, entry: Entry, other: Entry, group: Group) -> Verdict:
+        def losses(one: Entry) -> list[list[float]]:
+            return [[self.cells.losses_of(one, setting)[seed] for seed in seeds] for setting in settings]
+
+        shared = {setting: self._shared(setting, entry, other) for setting in group.counting}
+        settings = [setting for setting, both in shared.items() if both]
+        seeds = sorted(set.intersection(*(shared[setting] for setting in settings))) if settings else []
+        if not seeds:
+            return "level"
+        above = ahead([setting.curve_of(seeds) for setting in settings], losses(entry), losses(other))
+        return "better" if above > 0 else "worse" if above < 0 else "level"
+
+    def _shared(self, setting: Setting, *entries: Entry) -> set[int]:
+        """Seeds of a setting's curve with losses of all these entries."""
+        return set(setting.seeds).intersection(*(self.cells.losses_of(entry, setting) for entry in entries))
+
+    def against(self, entry: Entry, group: Group) -> Verdict | None:
+        """The entry against the reference of its question; None without it, or without a score."""
+        other = self.cells.reference(AGAINST.get(group.question, ""))
+        if other is None or self.score(entry, group) is None:
+            return None
+        return self.verdict(entry, other, group)
+
+    def slope(self, entry: Entry, setting: Setting) -> Interval:
+        """By how much the loss rises in a generation: least squares over all t, with its interval over seeds."""
+        slopes = []
+        for result in entry.done(setting):
+            losses = np.array([generation.metrics[setting.task.primary] for generation in result.generations])
+            time = np.arange(len(losses)) - (len(losses) - 1) / 2
+            slopes.append(float(time @ (losses - losses[0]) / (time @ time)))
+        return student_t_interval(slopes)
+
+    def kept(self, entry: Entry, setting: Setting, metric: str) -> float:
+        """A metric at the last generation over that at the first, both means over seeds."""
+        first, last = ([r.generations[t].metrics.get(metric, math.nan) for r in entry.done(setting)] for t in (0, -1))
+        return float(np.mean(last) / np.mean(first)) if first and np.mean(first) else math.nan
+
+    def silent_collapse(self, entry: Entry, setting: Setting) -> bool:
+        """Whether an entry is worth about what `frozen` is while its samples are far less or more diverse than real."""
+        worth, diversity = self.worth(entry, setting), self.cells.metric(entry, setting, DIVERSITY).centre
+        near = worth is not None and abs(worth.log2.centre) < NEAR
+        return near and not (math.isnan(diversity) or NARROW <= diversity <= WILD)

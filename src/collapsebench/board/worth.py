@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .stats import Floats, Interval, PairedGap, jackknife_half_width, paired_gap, t_quantile
+from .stats import LEVEL, Floats, Interval, PairedGap, jackknife_half_width, paired_gap, swap_p_value, t_quantile
 
 GATE = 4.0
 """A setting counts where doubling n_0 moves the loss by more than this many of its paired standard errors."""
@@ -26,7 +26,7 @@ class Worth:
 
     Args:
         log2: with its interval over seeds, which carries the error of the curve as well as the method's own.
-        outside: -1 where the loss is above every point of the curve, 1 where it is below, else 0. Outside, `log2` is
+        outside: -1 where every loss is above all points of the curve, 1 where it is below, else 0. Outside, `log2` is
             the end of the curve and has no interval.
     """
 
@@ -48,13 +48,15 @@ class LearningCurve:
 
     @classmethod
     def of_shape(cls, multiples: Sequence[float], shape: ArrayLike, frozen: ArrayLike) -> LearningCurve:
-        """A curve whose shape a closed form gives, scaled to what `frozen` scored.
+        """A curve whose shape a closed form gives, scaled to what `frozen` scored; shifted where a loss is below 0.
 
-        `shape` holds the expected losses, `[multiples]` and positive, `frozen` is `[seeds]`.
+        `shape` holds the expected losses, `[multiples]`, `frozen` is `[seeds]`.
         """
-        expected = np.asarray(shape, dtype=np.float64)
-        here = tuple(multiples).index(1.0)
-        return cls(tuple(multiples), np.outer(np.asarray(frozen, dtype=np.float64), expected / expected[here]))
+        expected, scored = np.asarray(shape, dtype=np.float64), np.asarray(frozen, dtype=np.float64)
+        here = expected[tuple(multiples).index(1.0)]
+        if expected.min() > 0:
+            return cls(tuple(multiples), np.outer(scored, expected / here))
+        return cls(tuple(multiples), np.add.outer(scored, expected - here))
 
     @cached_property
     def one(self) -> int:
@@ -101,17 +103,27 @@ class LearningCurve:
         """log2 V of mean losses `[...]`, the same shape; clipped to the ends of the curve."""
         return inverted(np.log2(self.multiples), self.mean, np.asarray(losses, dtype=np.float64), self.one)
 
+    def within(self, losses: ArrayLike) -> Floats:
+        """Losses of an entry `[seeds]`, those outside of the curve moved to its end: one wild cell is only a bad one.
+
+        Where `frozen` itself lies further out, to its loss with that seed.
+        """
+        frozen = self.losses[:, self.one]
+        lowest, highest = np.minimum(self.mean[-1], frozen), np.maximum(self.mean[0], frozen)
+        return np.clip(np.asarray(losses, dtype=np.float64), lowest, highest)
+
     def worth(self, losses: ArrayLike) -> Worth:
         """The worth of an entry with these losses, `[seeds]` in the order of the curve's."""
         own = np.asarray(losses, dtype=np.float64)
-        mean = own.mean()
-        outside = int(mean < self.mean[-1]) - int(mean > self.mean[0])
+        outside = int(own.max() < self.mean[-1]) - int(own.min() > self.mean[0])
         if outside:
-            return Worth(Interval(float(self.log2(mean)), math.nan), outside)
+            return Worth(Interval(float(self.log2(own.mean())), math.nan), outside)
         return Worth(mean_log2([self], [own]))
 
 
-def mean_log2(curves: Sequence[LearningCurve], losses: Sequence[ArrayLike]) -> Interval:
+def mean_log2(
+    curves: Sequence[LearningCurve], losses: Sequence[ArrayLike], other: Sequence[ArrayLike] | None = None
+) -> Interval:
     """Mean of log2 V over settings, with a Student-t interval over a jackknife.
 
     It leaves out one seed of all curves and all losses together: settings of one task share their real data by seed.
@@ -119,26 +131,58 @@ def mean_log2(curves: Sequence[LearningCurve], losses: Sequence[ArrayLike]) -> I
     Args:
         curves: one for each setting, all of the same seeds.
         losses: of the entry, `[seeds]` for each setting.
+        other: of another entry: then the mean is by how much the first is above it.
 
     Returns:
         NaN as half-width for a single seed, NaN twice where there is no setting.
     """
     if not curves:
         return Interval(math.nan, math.nan)
-    table = np.asarray(losses, dtype=np.float64)
-    centre = _mean_log2(curves, table.mean(1))
-    seeds = table.shape[1]
+    tables = [
+        np.array([curve.within(own) for curve, own in zip(curves, table, strict=True)])
+        for table in (losses, other)
+        if table is not None
+    ]
+
+    def mean(curves: Sequence[LearningCurve], kept: list[Floats]) -> float:
+        first, *second = ([c.log2(x) for c, x in zip(curves, table.mean(1), strict=True)] for table in kept)
+        return float(np.mean(first) - np.mean(second)) if second else float(np.mean(first))
+
+    centre, seeds = mean(curves, tables), tables[0].shape[1]
     if seeds < 2:
         return Interval(centre, math.nan)
     values = [
-        _mean_log2([curve.without_one[seed] for curve in curves], np.delete(table, seed, axis=1).mean(1))
+        mean([curve.without_one[seed] for curve in curves], [np.delete(table, seed, axis=1) for table in tables])
         for seed in range(seeds)
     ]
     return Interval(centre, jackknife_half_width(values))
 
 
-def _mean_log2(curves: Sequence[LearningCurve], means: Floats) -> float:
-    return float(np.mean([curve.log2(mean) for curve, mean in zip(curves, means, strict=True)]))
+ENOUGH_PAIRS = 7
+"""With fewer pairs no pattern of swaps is rarer than one in forty."""
+
+
+def ahead(curves: Sequence[LearningCurve], ours: Sequence[ArrayLike], theirs: Sequence[ArrayLike]) -> float:
+    """By how much the mean of log2 V is above that of another entry; 0 unless the two are told apart.
+
+    By one of two tests of this difference, each at half the level: swapping the losses of a (setting, seed) between
+    them, which sees a small advantage in many settings, and the interval of a jackknife, which sees a large one in few.
+    With too few pairs for the first, by the second alone.
+
+    Args:
+        curves: one for each setting, all of the same seeds.
+        ours: losses, `[seeds]` for each setting.
+        theirs: of the other entry.
+    """
+    difference = mean_log2(curves, ours, theirs)
+    pairs = sum(np.size(losses) for losses in ours)
+    level = (1 - LEVEL) / 2 if pairs >= ENOUGH_PAIRS else 1 - LEVEL
+    seeds = pairs // len(curves)
+    told = abs(difference.centre) > difference.half_width * t_quantile(seeds - 1, 1 - level) / t_quantile(seeds - 1)
+    if not told and pairs >= ENOUGH_PAIRS:
+        first, second = ([c.within(x) for c, x in zip(curves, losses, strict=True)] for losses in (ours, theirs))
+        told = swap_p_value(first, second, [curve.log2 for curve in curves]) < level
+    return difference.centre if told else 0.0
 
 
 def monotone(curve: ArrayLike, pinned: int) -> Floats:

@@ -88,11 +88,11 @@ def _write_html(folders: list[Path], path: Path) -> None:
     from ..core.files import write_atomic
     from ..render.files import load_view
     from ..render.html import page
-    from ..render.page import readme
+    from ..render.page import whole
 
     known = {name: place for place, name in enumerate(IN_FRONT)}
     folders = sorted(folders, key=lambda folder: (known.get(folder.name, len(known)), folder.name))
-    write_atomic(path, page([readme(load_view(folder)) for folder in folders]).encode())
+    write_atomic(path, page([whole(load_view(folder)) for folder in folders]).encode())
     typer.echo(str(path))
 
 

@@ -108,7 +108,7 @@ def draw_sheets(cells: Iterable[Cell], store: Store) -> Iterator[Sheet]:
             typer.echo(f"No sheet of samples of {cell.name}: {type(error).__name__}: {error}", err=True)
             continue
         if pixels is not None:
-            yield Sheet(cell.task.name, cell.method.label, cell.digest, pixels)
+            yield Sheet(f"{cell.task.name}/{cell.world_name}", cell.method.label, cell.digest, pixels)
 
 
 def _drawn(lineage: Lineage, count: int | None) -> torch.Tensor | None:

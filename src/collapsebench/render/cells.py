@@ -4,25 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from ..board.columns import MISSING, Format, Noted
+from ..board.columns import MISSING, Best, Format, Noted
 from ..board.stats import Interval
+from ..board.worth import Worth
 from ..core.method import TRACKS
 from .document import Cell, Span
-from .numbers import count, measured, score, share, span
+from .numbers import count, end, measured, ratio, share, span, worth
 
 
 def cell(style: Format, value: Any) -> Cell:
     """A value in the format of its column; a string stands for itself."""
     if isinstance(value, Noted):
-        plain = cell(style, value.value)
-        return Cell(plain.text, plain.order, value.note)
+        return replace(cell(style, value.value), note=value.note)
+    if isinstance(value, Best):
+        return _worth(value.value, best=True)
     if isinstance(value, str):
         return Cell(value, value if style == "words" else None)
     if value is None:
-        return Cell("" if style == "drawn" else MISSING)
+        return Cell("" if style in ("drawn", "words") else MISSING)
     return _FORMATS[style](value)
 
 
@@ -44,18 +47,24 @@ def _finite(value: float) -> float | None:
 
 def _rank(track: str, rank: int | None) -> Cell:
     """Sorted by track and rank, so that sorting brings back the order of the board."""
-    text = "" if not track else MISSING if rank is None else str(rank)
+    text = "" if not track or rank is None else str(rank)
     return Cell(text, f"{TRACKS.index(track)}.{rank or 999:03}" if track else None)
+
+
+def _worth(value: Worth, best: bool = False) -> Cell:
+    """`0.62 [0.58, 0.66]`, or `< 1/16`; the interval stands back, the best of a track stands out."""
+    log2 = value.log2
+    words = f"{'<' if value.outside < 0 else '>'} {end(log2.centre)}" if value.outside else worth(log2.centre)
+    error = (Span(f" {interval}", "error"),) if (interval := span(log2)) else ()
+    return Cell((Span(words, "best" if best else "number"), *error), _finite(log2.centre))
 
 
 _FORMATS: Mapping[Format, Callable[[Any], Cell]] = {
     "rank": lambda place: _rank(*place),
-    "coverage": lambda of: Cell(f"{of[0]}/{of[1]}", float(of[0])),
-    "score": partial(numbered, score),
+    "worth": _worth,
     "interval": interval,
-    "span": lambda value: Cell(Span(span(value), "number"), _finite(value.low)),
-    "drawn": lambda overall: Cell("", plot=overall),
+    "drawn": lambda score: Cell("", plot=score),
     "count": partial(numbered, count),
     "share": partial(numbered, share),
-    "against": lambda it: Cell(f"{it.verdict}, {100 * it.improvement:.0f} %", it.improvement),
+    "ratio": partial(numbered, ratio),
 }

@@ -1,26 +1,23 @@
-"""Cost against recovered gap as SVG: one dot per complete entry and kind of cost.
+"""Cost against worth as SVG, of a question in a suite: one dot per scored entry and kind of cost.
 
-Counts, not seconds: they are the same on every machine. Relative to `replace` on the same tasks, so that an entry
-which covers few tasks does not look cheap; `replace` does nothing but train on what was sampled anyway.
+Counts, not seconds: they are the same on every machine. Relative to `frozen` in the same settings, so that an entry
+which covers few of them does not look cheap.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from ..core.method import TRACKS
 from .figure import COLOURS, GREY, drawing, rounded, short, svg_text
-from .numbers import score
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-    from ..board import Board, Entry
+    from ..board import Board, Group
 
 KINDS = {
     "real examples": ("real_examples",),
@@ -29,20 +26,16 @@ KINDS = {
 }
 """What is plotted, and the costs's counts that each adds up. Calls of verifiers and rewards stand in the table."""
 
-FLOOR = -1.0
-"""Entries with a lower R are drawn here, with their R in words: else they would squeeze all others together."""
-
-
 _RING: dict[str, Any] = {"markersize": 9, "markerfacecolor": "none", "zorder": 3}  # a reference may lie on a dot
 
 
 @dataclass(frozen=True)
 class Dot:
-    """An entry: overall R and, for each of `KINDS`, its cost relative to `replace`."""
+    """An entry: log2 of its worth and, for each of `KINDS`, its cost relative to `frozen`."""
 
     label: str
     track: str
-    recovered: float
+    log2: float
     costs: tuple[float, ...]
 
 
@@ -50,31 +43,23 @@ class Dot:
 class CostPlot:
     """All that the figure shows, the best entry first."""
 
+    title: str
     dots: tuple[Dot, ...]
 
 
-def cost_plot(board: Board) -> CostPlot:
-    """The dots of a board's complete entries; none while `replace` is not complete."""
-    replace = board.reference("replace")
-    if replace is None:
-        return CostPlot(())
+def cost_plot(board: Board, group: Group) -> CostPlot:
+    """The dots of the entries that have a score in a group."""
     dots = [
         Dot(
             entry.label,
             entry.track,
-            rounded(board.scores.overall(entry).seed_interval.centre),
-            tuple(rounded(_relative(board, entry, replace, counts)) for counts in KINDS.values()),
+            rounded(score.seeds.centre),
+            tuple(rounded(board.costs.relative(entry, score.of, counts)) for counts in KINDS.values()),
         )
-        for entry in board.scores.complete
+        for entry in board.entries
+        if (score := board.scores.score(entry, group))
     ]
-    return CostPlot(tuple(sorted(dots, key=lambda dot: -dot.recovered)))
-
-
-def _relative(board: Board, entry: Entry, replace: Entry, counts: Collection[str]) -> float:
-    """Geometric mean over the tasks that an entry covers of its cost over that of `replace`."""
-    pairs = [[board.costs.on(one, task, counts) for one in (entry, replace)] for task in board.scope.of(entry)]
-    ratios = [own / usual for own, usual in pairs if own > 0 and usual > 0]
-    return float(np.exp(np.mean(np.log(ratios)))) if ratios else math.nan
+    return CostPlot(f"{group.question}, {group.suite}", tuple(sorted(dots, key=lambda dot: -dot.log2)))
 
 
 def draw(figure: CostPlot) -> str:
@@ -89,8 +74,9 @@ def draw(figure: CostPlot) -> str:
         for place, (axes, kind) in enumerate(zip(panels, KINDS, strict=True)):
             _draw_panel(axes, figure.dots, place)
             axes.set_xlabel(kind)
-        panels[0].set_ylabel("overall R")
-        canvas.suptitle("Recovered gap against cost, as a multiple of what replace spends", fontsize=10)
+        panels[0].set_ylabel("worth")
+        panels[0].yaxis.set_major_formatter(lambda log2, _: f"{2**log2:.3g}")
+        canvas.suptitle(f"{figure.title}: worth against cost, as a multiple of what frozen takes", fontsize=10)
         _name_dots(panels[-1], figure.dots, height)
         return svg_text(canvas, figure)
 
@@ -99,18 +85,13 @@ def _colour(dot: Dot) -> str:
     return COLOURS[list(TRACKS).index(dot.track)] if dot.track else GREY
 
 
-def _height(dot: Dot) -> float:
-    return max(dot.recovered, FLOOR)
-
-
 def _draw_panel(axes: Axes, dots: Sequence[Dot], place: int) -> None:
     from matplotlib.ticker import LogLocator, NullLocator
 
     for dot in dots:
-        marker = "v" if dot.recovered < FLOOR else "o"
         look = {"markersize": 6} if dot.track else _RING
-        axes.axhline(_height(dot), color=_colour(dot), alpha=0.15, linewidth=0.8)
-        axes.plot(dot.costs[place], _height(dot), marker, color=_colour(dot), **look)
+        axes.axhline(dot.log2, color=_colour(dot), alpha=0.15, linewidth=0.8)
+        axes.plot(dot.costs[place], dot.log2, "o", color=_colour(dot), **look)
     known = [dot.costs[place] for dot in dots if math.isfinite(dot.costs[place])]
     axes.set_xscale("log")
     axes.set_xlim(min([*known, 0.8]) / 1.15, max([*known, 2.0]) * 1.15)
@@ -123,12 +104,11 @@ def _name_dots(axes: Axes, dots: Sequence[Dot], height: float) -> None:
     """Labels in the right margin, spread so that none lies on another, tied to the height of their dots."""
     low, high = axes.get_ylim()
     axes.set_ylim(low, high)  # what is written outside must not move it
-    places = spread([_height(dot) for dot in dots], gap=0.17 * (high - low) / (height - 1.3), low=low)
+    places = spread([dot.log2 for dot in dots], gap=0.17 * (high - low) / (height - 1.3), low=low)
     for dot, y in zip(dots, places, strict=True):
-        beyond = f" ({score(dot.recovered)})" if dot.recovered < FLOOR else ""
         axes.annotate(
-            short(dot.label, 26) + beyond,
-            xy=(1, _height(dot)),
+            short(dot.label, 26),
+            xy=(1, dot.log2),
             xytext=(1.14, y),
             xycoords=("axes fraction", "data"),
             textcoords=("axes fraction", "data"),

@@ -1,4 +1,4 @@
-"""Curves of a task as SVG: the primary metric over generations, one line per entry, the other metrics below it."""
+"""Curves of a setting as SVG: the primary metric over generations, one line per entry, the other metrics below it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-    from ..board import Board, Entry
+    from ..board import Board, Entry, Setting
 
 _MARKERS = ("o", "s", "^", "D", "v", "P")
 _DASHES = {"replace": (0, (5, 2)), "frozen": (0, (2, 1.5)), "fresh_real": (0, (5, 1.5, 1, 1.5))}
@@ -53,12 +53,11 @@ class Curves:
     beside: tuple[Panel, ...] = ()
 
 
-def curves(board: Board, task: str) -> Curves:
-    """The curves of one task; a line ends where the first of its seeds does."""
-    subject = next(t for t in board.tasks if t.name == task)
-    started = _started(board, task)
+def curves(board: Board, setting: Setting) -> Curves:
+    """The curves of one setting; a line ends where the first of its seeds does."""
+    subject, started = setting.task, _started(board, setting)
     return Curves(
-        subject.title,
+        f"{subject.title}: {setting.world.name}",
         f"{subject.primary} ({subject.unit})",
         tuple(_curve(*line, subject.primary, theory=True) for line in started),
         tuple(Panel(metric, tuple(_curve(*line, metric) for line in started)) for metric in subject.shown),
@@ -66,16 +65,16 @@ def curves(board: Board, task: str) -> Curves:
 
 
 def style_of(entry: Entry, board: Board) -> int:
-    """An entry's place among the methods of its board, so that it looks the same on every task; 0 for references."""
+    """An entry's place among the methods of its board, so that it looks the same in every setting; 0 for references."""
     return 0 if entry.reference else [e.label for e in board.entries if not e.reference].index(entry.label)
 
 
-def _started(board: Board, task: str) -> list[tuple[Entry, list[CellResult], int]]:
+def _started(board: Board, setting: Setting) -> list[tuple[Entry, list[CellResult], int]]:
     """Entries that have a line, references first, with their cells and their style."""
     lines = []
     for entry in sorted(board.entries, key=lambda entry: not entry.reference):
         # A failed cell is no result, and must not cut the others short.
-        cells = [result for result in entry.results(task) if result.generations and result.cell.status != "failed"]
+        cells = [result for result in entry.results(setting) if result.generations and result.cell.status != "failed"]
         if cells:
             lines.append((entry, cells, style_of(entry, board)))
     return lines

@@ -6,26 +6,26 @@ Text of records stands in a document as it is; each writer sees to it that nothi
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, TypeAlias
 
 from ..board.cells import Entry
 from ..board.columns import Head
 from ..board.model import Board
-from ..board.scores import Overall
+from ..board.scores import Score
 from .cost_plot import CostPlot
 from .curves import Curves
 
-Style = Literal["plain", "number", "error", "strong", "emphasis", "code", "sub", "picture"]
-"""A `number` comes from `numbers` and needs no escaping, an `error` is the half-width after it; a `picture` is the file
-of its link, and its text says what it shows."""
+Style = Literal["plain", "number", "best", "error", "strong", "emphasis", "code", "sub", "picture"]
+"""A `number` comes from `numbers` and needs no escaping, nor does the `best` of a track; an `error` is the half-width
+after it; a `picture` is the file of its link, and its text says what it shows."""
 
 
 class To(NamedTuple):
-    """Where a link leads: an entry, a task, the page of a track, the file of a sheet, or a paper on arXiv."""
+    """Where a link leads: an entry, a setting, the page of a question, the file of a sheet, or a paper on arXiv."""
 
-    kind: Literal["entry", "task", "track", "sheet", "paper"]
+    kind: Literal["entry", "setting", "page", "sheet", "paper"]
     name: str
 
 
@@ -50,16 +50,16 @@ class Cell:
     text: Text
     order: float | str | None = None
     note: str = ""
-    plot: Overall | None = None
+    plot: Score | None = None
 
 
 @dataclass(frozen=True)
 class Row:
-    """A row, and the entry and the task that it is about, if it is about any."""
+    """A row, and the entry and the setting that it is about, if it is about any."""
 
     cells: Sequence[Cell]
     entry: Entry | None = None
-    task: str = ""
+    setting: str = ""
 
 
 @dataclass(frozen=True)
@@ -99,14 +99,14 @@ class Commands:
 class Figure:
     """A figure in a file below the folder of the board.
 
-    `shown` is all that it shows, `unit` that of the loss in curves of a `task`, `values` the same in numbers, and
+    `shown` is all that it shows, `unit` that of the loss in curves of a `setting`, `values` the same in numbers, and
     `points` are what a reader is told of the dots of a `CostPlot`.
     """
 
     path: str
     words: str
     shown: Curves | CostPlot
-    task: str = ""
+    setting: str = ""
     unit: str = ""
     values: Table | None = None
     points: Sequence[str] = ()
@@ -123,10 +123,11 @@ class Fold:
 
 @dataclass(frozen=True)
 class Section:
-    """A part of a page under its heading; inside of another one it is about a task and named after it."""
+    """A part of a page under its heading; `setting` where it is about one, and named after it."""
 
     name: str
     blocks: Sequence[Block]
+    setting: bool = False
 
 
 Block: TypeAlias = "Prose | Items | Table | Commands | Figure | Fold | Section"
@@ -134,11 +135,21 @@ Block: TypeAlias = "Prose | Items | Table | Commands | Figure | Fold | Section"
 
 @dataclass(frozen=True)
 class Document:
-    """A page on a board."""
+    """A page on a board.
+
+    Args:
+        board: what it is about.
+        title: its heading.
+        blocks: what it says.
+        home: the page on which its entries are described; "" where it is itself.
+        parts: where several pages are one: name of a page -> its section here.
+    """
 
     board: Board
     title: str
     blocks: Sequence[Block]
+    home: str = ""
+    parts: Mapping[str, str] = field(default_factory=dict)
 
     def figures(self) -> Iterator[Figure]:
         """All figures, in order."""

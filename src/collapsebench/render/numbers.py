@@ -35,16 +35,23 @@ def measured(interval: Interval) -> str:
     return _minus(f"{round(centre, decimals) + 0.0:.{decimals}f} ± {half_width:.{decimals}f}")
 
 
-def score(value: float) -> str:
-    """R to two decimals."""
-    return MISSING if math.isnan(value) else _minus(f"{round(value, 2) + 0.0:.2f}")
-
-
-def span(interval: Interval) -> str:
-    """`[low, high]` to two decimals."""
-    if math.isnan(interval.half_width):
+def worth(log2: float) -> str:
+    """A worth from its logarithm: 0.62, 5.6, 13; three digits where there are more or fewer."""
+    if math.isnan(log2):
         return MISSING
-    return f"[{score(interval.low)}, {score(interval.high)}]"
+    value = 2.0**log2
+    return number(value) if not 0.01 <= value < 999.5 else f"{value:.2f}" if value < 9.95 else f"{value:.0f}"
+
+
+def span(log2: Interval) -> str:
+    """`[low, high]` of a worth; "" without an interval."""
+    return "" if math.isnan(log2.half_width) else f"[{worth(log2.low)}, {worth(log2.high)}]"
+
+
+def end(log2: float) -> str:
+    """An end of a learning curve: 16, or 1/16."""
+    value = 2.0**log2
+    return f"1/{1 / value:.3g}" if value < 1 else f"{value:.3g}"
 
 
 def count(value: float | None) -> str:
@@ -55,6 +62,11 @@ def count(value: float | None) -> str:
         if value >= size * 0.9995:
             return number(value / size) + suffix
     return f"{value:.0f}" if value == int(value) or value >= 100 else number(value)
+
+
+def ratio(value: float) -> str:
+    """A multiple of something: ×1.20."""
+    return MISSING if math.isnan(value) else f"×{number(value)}"
 
 
 def plural(number_of: int, noun: str) -> str:

@@ -1,4 +1,4 @@
-"""Sheets of samples beside a board's pages: one PNG for every task with pictures and entry, of the first seed."""
+"""Sheets of samples beside a board's pages: one PNG for every setting with pictures and entry, of the first seed."""
 
 from __future__ import annotations
 
@@ -22,21 +22,22 @@ _LONGEST = 80
 class Sheet(NamedTuple):
     """What a cell's data looked like by generation; `cell` is the cell's digest, `pixels` uint8 `[height, width]`."""
 
-    task: str
+    setting: str
     label: str
     cell: str
     pixels: torch.Tensor
 
 
-def sheet_name(task: str, label: str) -> str:
-    """`digits-replace.png`, `digits-tempered-temperature-0.8-<digest>.png`: the words of task and entry.
+def sheet_name(setting: str, label: str) -> str:
+    """`digits-preserve-replace.png`, `digits-preserve-tempered-temperature-0.8-<digest>.png`: the words of both.
 
     A digest keeps apart what words alone do not.
     """
-    words = re.sub(r"[^A-Za-z0-9_.]+", "-", f"{task}-{label}").strip("-")
-    if re.fullmatch(r"[A-Za-z0-9_]+", task) and words == f"{task}-{label}" and len(words) <= _LONGEST:
+    words = re.sub(r"[^A-Za-z0-9_.]+", "-", f"{setting}-{label}").strip("-")
+    plain = re.fullmatch(r"\w+/\w+", setting, re.ASCII) and words == f"{setting.replace('/', '-')}-{label}"
+    if plain and len(words) <= _LONGEST:
         return f"{words}.png"
-    digest = sha256("\0".join((task, label)).encode())
+    digest = sha256("\0".join((setting, label)).encode())
     return f"{words[:_LONGEST]}-{digest[:8]}.png"
 
 
@@ -47,19 +48,19 @@ def write_sheets(folder: Path, sheets: Iterable[Sheet]) -> None:
         StoreError: a file cannot be written.
     """
     for sheet in sheets:
-        path = folder / FOLDER / sheet_name(sheet.task, sheet.label)
+        path = folder / FOLDER / sheet_name(sheet.setting, sheet.label)
         if not shows(path, sheet.pixels, sheet.cell):
             write_atomic(path, png(sheet.pixels, sheet.cell))
 
 
 def find_sheets(folder: Path, entries: Iterable[Entry]) -> dict[tuple[str, str], Path]:
-    """(task, label) -> file, for every cell that is done and whose sheet is there."""
+    """(setting, label) -> file, for every cell that is done and whose sheet is there."""
     found = {}
     for entry in entries:
-        for (task, seed), result in entry.cells.items():
-            path = folder / FOLDER / sheet_name(task, entry.label)
+        for (setting, seed), result in entry.cells.items():
+            path = folder / FOLDER / sheet_name(setting, entry.label)
             if seed == SEED and result.cell.status == "done" and belongs(path, result.cell.cell):
-                found[task, entry.label] = path
+                found[setting, entry.label] = path
     return found
 
 

@@ -9,49 +9,73 @@ from typing import TYPE_CHECKING
 
 from ..board import columns
 from ..board.columns import MISSING, OUTSIDE, Head
-from ..board.stats import Interval, student_t_interval
+from ..board.stats import Interval
+from ..core.method import TRACKS
 from .cells import cell, interval, numbered
 from .curves import Curves
 from .document import Cell, Row, Span, Table, Text, To
 from .numbers import number, plural, share
 
 if TYPE_CHECKING:
-    from ..board import Board, BoardTask, Entry, State
+    from ..board import Board, Entry, Group, Setting, State
+    from ..board.ranks import Where
 
 _ENTRY = Head("entry", "name")
 _ZERO = Cell("generation 0", " ")
 _MISSING = Cell(MISSING)
 
 
-def ranked(board: Board, tracks: Iterable[str]) -> list[Entry]:
-    """Ranked entries by track, each track's others that only lack skipped or diverged tasks, then the references."""
-    rows: list[Entry] = []
-    for track in tracks:
-        rows += board.scores.ranked(track)
-        others = (entry for entry in board.competitors(track) if entry.label not in board.scores.ranks)
-        rows += [entry for entry in others if not board.scope.waits(entry)]
-    return [*rows, *board.references]
+def first(board: Board, verified: Collection[str]) -> Table:
+    """The one table of the first page: what every method is worth, by question and suite."""
+    shown = [entry for entry in board.competitors(*TRACKS) if _on_first_page(board, entry)]
+    name = f"Worth of {plural(len(shown), 'method')} and {plural(len(board.references), 'reference')}"
+    return _of_entries(
+        name, board, columns.first_columns(board), [*shown, *board.references], verified, "scores overview"
+    )
 
 
-def scores(board: Board, shown: Sequence[columns.Column], rows: Sequence[Entry], verified: Collection[str]) -> Table:
-    """Entries by track and rank with R overall and by task."""
-    methods = sum(not entry.reference for entry in rows)
-    who = f"{plural(methods, 'method')} and {plural(len(rows) - methods, 'reference')}"
-    name = f"Recovered gap R of {who}, over {plural(len(board.counting), 'scored task')} of {len(board.tasks)}"
-    return _of_entries(name, board, shown, rows, verified, "scores")
+def _on_first_page(board: Board, entry: Entry) -> bool:
+    return any(board.ranks.place(entry, group) in ("ranked", "part", "incomplete") for group in board.groups)
 
 
-def costs(board: Board, rows: Sequence[Entry]) -> Table:
-    """Costs in the order of the scores."""
-    return _of_entries("Costs", board, columns.COSTS, rows)
+def summary(board: Board) -> Table:
+    """The scores in brief, incomplete entries included."""
+    name = f"{board.protocol.name} v{board.protocol.version}: worth"
+    rows = [*board.competitors(*TRACKS), *board.references]
+    return _of_entries(name, board, columns.summary_columns(board), rows)
 
 
-def summary(board: Board, tracks: Iterable[str]) -> Table:
-    """R in brief, incomplete entries included."""
-    by_track = ((board.scores.ranked(track), board.competitors(track)) for track in tracks)
-    rows = [entry for first, every in by_track for entry in (*first, *(e for e in every if e not in first))]
-    name = f"{board.protocol.name} v{board.protocol.version}: recovered gap R"
-    return _of_entries(name, board, columns.summary_columns(board), [*rows, *board.references])
+def ranked(board: Board, group: Group, verified: Collection[str]) -> Table:
+    """The entries of a group by track and rank, then those in part, then the references."""
+    rows = [e for track in TRACKS for e in board.ranks.ranked(group, track)]
+    rows += [*board.ranks.placed(group, "part"), *board.ranks.placed(group, "reference")]
+    name = f"Worth in {group.question}, {group.suite}"
+    return _of_entries(name, board, columns.worth_columns(board, group), rows, verified, "scores")
+
+
+def beside(board: Board, group: Group, where: Where, about: str) -> Table | None:
+    """Entries that have no rank for another reason, with the columns of those that have; None without any."""
+    rows = board.ranks.placed(group, where)
+    shown = [column for column in columns.worth_columns(board, group) if column.format not in ("rank", "drawn")]
+    if where == "named":
+        what = columns.Column("what it is", "words", value=lambda b, entry: b.ranks.called(entry, group.question))
+        shown.insert(2, what)
+    return _of_entries(f"{about} in {group.question}, {group.suite}", board, shown, rows) if rows else None
+
+
+def gaps(board: Board, group: Group, rows: Sequence[Entry]) -> Table:
+    """R by setting."""
+    return _of_entries(f"R in {group.question}, {group.suite}", board, columns.gap_columns(group), rows)
+
+
+def decay(board: Board, group: Group, rows: Sequence[Entry]) -> Table:
+    """The profile of the decay."""
+    return _of_entries(f"Decay in {group.question}, {group.suite}", board, columns.decay_columns(group), rows)
+
+
+def costs(board: Board, question: str, rows: Sequence[Entry]) -> Table:
+    """What entries cost in the settings of a question."""
+    return _of_entries(f"Costs in {question}", board, columns.cost_columns(board, board.of(question)), rows)
 
 
 def _of_entries(
@@ -59,15 +83,16 @@ def _of_entries(
     board: Board,
     shown: Sequence[columns.Column],
     rows: Sequence[Entry],
-    verified: Collection[str] | None = None,
+    verified: Collection[str] = (),
     kind: str = "",
 ) -> Table:
-    """A table of registered columns; where `verified` is given the entries carry their marks."""
+    """A table of registered columns; entries whose records were verified carry a mark."""
 
     def written(column: columns.Column, entry: Entry) -> Cell:
         if column.format != "name":
             return cell(column.format, column.value(board, entry))
-        return named(board, entry, *(() if verified is None else _marks(board, entry, verified)))
+        mark: tuple[Text, ...] = (" ", Span("✓", about="verified")) if entry.label in verified else ()
+        return named(board, entry, *mark)
 
     return Table(name, shown, [Row([written(c, entry) for c in shown], entry) for entry in rows], kind)
 
@@ -84,68 +109,78 @@ def linked(board: Board, entry: Entry) -> Text:
     return (link, " ", dagger) if board.across_machines(entry) else link
 
 
-def _marks(board: Board, entry: Entry, verified: Collection[str]) -> Iterable[Text]:
-    if same := board.scores.identical_reference(entry):
-        equal = Span("=", "number", about="the same loss on every task and seed, to the last bit")
-        yield " ", equal, " ", Span(same, "emphasis")
-    if entry.label in verified:
-        yield " ", Span("✓", about="verified")
-
-
-def measured(board: Board) -> Table:
-    """Every task of the protocol: the references' losses, the gap, and whether it counts."""
-    references = ("frozen", "replace", "fresh_real")
+def measured(settings: Sequence[Setting]) -> Table:
+    """Every setting: what arrives, the fall of the learning curve, what can be told from 1, and whether it counts."""
     heads = [
-        Head("task", "name"),
+        Head("setting", "name"),
         Head("scored metric (unit)", "words"),
-        *(Head(name, falling=True) for name in ("generation 0", *references)),
-        Head("gap", about="mean of L replace − L frozen, paired by seed, with its standard error"),
-        Head("gap / its error"),
+        Head("n", "count"),
+        Head("what arrives in a generation", "words"),
+        Head("fall from n to 2n", about="of the loss of plain training on real rows, with its standard error"),
+        Head("in errors"),
+        Head("smallest worth told from 1", "ratio", falling=True),
         Head("verdict", "words"),
     ]
     rows = []
-    for task in board.tasks:
-        losses = (board.losses_of(board.reference(label), task) for label in references)
+    for setting in settings:
+        task = setting.task
         cells = [
-            Cell(Span(task.name, to=To("task", task.name)) if task.primary else task.name, task.name),
-            Cell(f"{task.primary} ({task.unit})" if task.primary else MISSING, task.primary),
-            interval(board.start(task, task.primary)),
-            *(interval(student_t_interval(list(values.values()))) for values in losses),
-            *_gap(task),
-            Cell(Span(task.verdict, "strong" if task.counts else "plain"), task.verdict),
+            Cell(Span(setting.name, to=To("setting", setting.name)), setting.name),
+            Cell(f"{task.primary} ({task.unit})", task.primary),
+            Cell(str(task.n), float(task.n)),
+            Cell(arrivals(setting)),
+            *_doubling(setting),
+            Cell(Span(setting.verdict, "strong" if setting.counts else "plain"), setting.verdict),
         ]
-        rows.append(Row(cells, task=task.name))
-    return Table("What was measured", heads, rows)
+        rows.append(Row(cells, setting=setting.name))
+    return Table("Settings", heads, rows)
 
 
-def _gap(task: BoardTask) -> tuple[Cell, Cell]:
-    if task.gap is None:
-        return _MISSING, _MISSING
-    mean, error = Span(number(task.gap.mean), "number"), number(task.gap.standard_error)
-    return Cell((mean, Span(f" (s.e. {error})", "error")), task.gap.mean), numbered(number, task.gap.ratio)
+def arrivals(setting: Setting) -> str:
+    """What arrives in each generation, in words."""
+    world = setting.world
+    real = f", {world.alpha:.0%} of them new real rows" if world.alpha else ""
+    whose = "the newest model's"
+    if world.generator == "outside":
+        whose = f"those of a model of {world.generator_rows} real rows at T = {world.temperature:g}"
+    judged = f"; the verifier keeps {world.phi:.0%} of right rows and {world.psi:.0%} of wrong ones"
+    noisy = judged if (world.phi, world.psi) != (1, 0) else ""
+    return (
+        f"{world.arrivals} rows{real}, the others {whose}{noisy}" if real else f"{world.arrivals} rows, {whose}{noisy}"
+    )
 
 
-def last_generation(board: Board, task: BoardTask, entries: Iterable[Entry]) -> Table:
+def _doubling(setting: Setting) -> tuple[Cell, Cell, Cell]:
+    if setting.curve is None:
+        return _MISSING, _MISSING, _MISSING
+    fall, resolution = setting.curve.doubling, setting.curve.resolution
+    error = Span(f" (s.e. {number(fall.standard_error)})", "error")
+    told = numbered(number, resolution) if resolution < 1000 else Cell("none")
+    return Cell((Span(number(fall.mean), "number"), error), fall.mean), numbered(number, fall.ratio), told
+
+
+def last_generation(board: Board, setting: Setting, entries: Iterable[Entry]) -> Table:
     """The primary metric at the last generation beside the secondary ones, under generation 0."""
+    task = setting.task
     metrics = (task.primary, *task.shown)
     loss = Head(f"{task.primary} ({task.unit})", falling=True)
     heads = [Head("at the last generation", "name"), loss, *map(Head, task.shown), Head("real rows")]
-    rows = [Row([_ZERO, *(interval(board.start(task, metric)) for metric in metrics), Cell("")])]
-    for entry in (*board.references, *entries):
-        lacking = board.scope.lacks(entry, task)
-        words: Text = (f"{OUTSIDE}: ", lacking) if lacking else board.scope.diverged(entry, task)
+    rows = [Row([_ZERO, *(interval(board.start(setting, metric)) for metric in metrics), Cell("")])]
+    for entry in entries:
+        lacking = board.scope.lacks(entry, setting)
+        words: Text = (f"{OUTSIDE}: ", lacking) if lacking else board.scope.diverged(entry, setting)
         if words:
             cells = [Cell(words), *[_MISSING] * len(metrics)]
-        elif board.scope.seeds(entry, "done", [task]):
-            values = [interval(board.metric(entry, task, metric)) for metric in metrics]
-            cells = [*values, numbered(share, board.costs.real_share(entry, [task]))]
+        elif entry.done(setting):
+            values = [interval(board.metric(entry, setting, metric)) for metric in metrics]
+            cells = [*values, numbered(share, board.costs.real_share(entry, [setting]))]
         else:
             continue
         rows.append(Row([named(board, entry), *cells], entry))
-    return Table(f"{task.name} at the last generation", heads, rows)
+    return Table(f"{setting.name} at the last generation", heads, rows)
 
 
-def by_generation(board: Board, task: BoardTask, shown: Curves) -> Table:
+def by_generation(board: Board, setting: Setting, shown: Curves) -> Table:
     """Curves as numbers."""
     lines = {line.label: line for line in shown.lines}
     length = max((max(len(line.mean), len(line.theory)) for line in lines.values()), default=0)
@@ -158,66 +193,63 @@ def by_generation(board: Board, task: BoardTask, shown: Curves) -> Table:
                 name = Cell(f"closed form of {entry.label}", f"{entry.label.lower()} theory")
                 rows.append(Row([name, *_filled([numbered(number, value) for value in line.theory], length)], entry))
     heads = [_ENTRY, *(Head(f"t = {t}", falling=True) for t in range(length))]
-    return Table(f"{task.primary} ({task.unit}) by generation", heads, rows)
+    return Table(f"{setting.name}: {setting.task.primary} ({setting.task.unit}) by generation", heads, rows)
 
 
 def _filled(cells: list[Cell], length: int) -> list[Cell]:
     return cells + [_MISSING] * (length - len(cells))
 
 
-def lm_eval(board: Board, task: BoardTask, entries: Iterable[Entry]) -> Table:
+def lm_eval(board: Board, setting: Setting, entries: Iterable[Entry]) -> Table:
     """What lm-eval says of the models: generation 0, then every entry at the last generation that was asked for it."""
-    metrics = board.lm_eval(task)
-    rows = [Row([_ZERO, *(interval(board.start(task, metric)) for metric in metrics)])]
-    for entry in (*board.references, *entries):
-        values = [board.metric(entry, task, metric) for metric in metrics]
+    metrics = board.lm_eval(setting)
+    rows = [Row([_ZERO, *(interval(board.start(setting, metric)) for metric in metrics)])]
+    for entry in entries:
+        values = [board.metric(entry, setting, metric) for metric in metrics]
         if any(math.isfinite(value.centre) for value in values):
             rows.append(Row([named(board, entry), *map(interval, values)], entry))
     heads = [Head("lm-eval at the last generation", "name"), *map(Head, metrics)]
-    return Table(f"{task.name}: lm-eval at the last generation", heads, rows)
+    return Table(f"{setting.name}: lm-eval at the last generation", heads, rows)
 
 
-def samples(board: Board, task: BoardTask, shown: Iterable[tuple[Entry, Path]]) -> Table:
-    """The sheets of a task."""
+def samples(board: Board, setting: Setting, shown: Iterable[tuple[Entry, Path]]) -> Table:
+    """The sheets of a setting."""
     rows = []
     for entry, path in shown:
         picture = Span(f"{entry.label} by generation", "picture", To("sheet", path.as_posix()))
         rows.append(Row([named(board, entry), Cell(picture)], entry))
-    return Table(f"{task.name}: samples by generation", [_ENTRY, Head("samples", "words")], rows)
+    return Table(f"{setting.name}: samples by generation", [_ENTRY, Head("samples", "words")], rows)
 
 
 def incomplete(board: Board, waiting: Sequence[Entry]) -> Table:
-    """How many seeds incomplete entries have on each task, and R over them where the task counts."""
-    tasks = [task for task in board.tasks if any(task in board.scope.needed(entry) for entry in waiting)]
-    heads = [_ENTRY, Head("track", "words"), *(Head(task.name, task=task.name) for task in tasks)]
+    """What incomplete entries have of each setting that they wait for."""
     rows = []
     for entry in waiting:
-        track = Cell(entry.track or "reference", entry.track)
-        rows.append(Row([named(board, entry), track, *(_progress(board, entry, task) for task in tasks)], entry))
-    return Table("Incomplete entries: seeds that are done, and R over them", heads, rows)
-
-
-def _progress(board: Board, entry: Entry, task: BoardTask) -> Cell:
-    """`0.53 ± 0.20 (2 of 3 seeds, 1 failed)`."""
-    if task not in board.scope.needed(entry):
-        return Cell(OUTSIDE if board.scope.lacks(entry, task) else "")
-    states: tuple[State, ...] = ("failed", "diverged", "skipped")
-    done, *ended = (len(board.scope.seeds(entry, s, [task]).get(task.name, ())) for s in ("done", *states))
-    others = (f"{count} {state}" for count, state in zip(ended, states, strict=True) if count)
-    words = ", ".join([f"{done} of {plural(board.protocol.seeds, 'seed')}", *others])
-    if not (done and task.counts):
-        return Cell(words)
-    known = cell("interval", board.scope.diverged(entry, task) or board.scores.of(entry, task))
-    return Cell((known.text, f" ({words})"), known.order)
+        for setting in board.scope.waiting(entry):
+            states: tuple[State, ...] = ("failed", "diverged", "skipped")
+            done, *ended = (len(board.scope.seeds(entry, state, setting)) for state in ("done", *states))
+            others = (f"{count} {state}" for count, state in zip(ended, states, strict=True) if count)
+            words = ", ".join([f"{done} of {plural(board.protocol.seeds, 'seed')}", *others])
+            cells = [
+                named(board, entry),
+                Cell(entry.track or "reference", entry.track),
+                Cell(setting.name),
+                Cell(words),
+            ]
+            rows.append(Row(cells, entry, setting.name))
+    heads = [_ENTRY, *(Head(heading, "words") for heading in ("track", "setting", "has"))]
+    return Table("Incomplete entries", heads, rows)
 
 
 def ended(board: Board, entries: Iterable[Entry], state: State) -> Table | None:
     """Cells that diverged or were skipped, with the reason; None where there are none."""
     rows = []
     for entry in entries:
-        for task, seeds in board.scope.seeds(entry, state, board.tasks).items():
-            reasons = "; ".join(sorted({entry.cells[task, seed].cell.reason for seed in seeds}))
-            words = (task, ", ".join(map(str, seeds)), reasons)
-            rows.append(Row([named(board, entry), *(Cell(text, text) for text in words)], entry, task))
-    heads = [_ENTRY, *(Head(heading, "words") for heading in ("task", "seeds", "reason"))]
+        for setting in board.settings:
+            if seeds := board.scope.seeds(entry, state, setting):
+                reasons = "; ".join(sorted({entry.cells[setting.name, seed].cell.reason for seed in seeds}))
+                words = (setting.name, ", ".join(map(str, seeds)), reasons)
+                cells = [named(board, entry), *(Cell(text, text) for text in words)]
+                rows.append(Row(cells, entry, setting.name))
+    heads = [_ENTRY, *(Head(heading, "words") for heading in ("setting", "seeds", "reason"))]
     return Table(f"{state.capitalize()} cells", heads, rows) if rows else None

@@ -10,7 +10,7 @@ import torch
 from collapsebench.core.records import CellResult
 from collapsebench.render.files import load_view
 from collapsebench.render.html import page as render
-from collapsebench.render.page import readme
+from collapsebench.render.page import whole
 from collapsebench.render.samples import Sheet, write_sheets
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -24,7 +24,7 @@ FLAGS = (
 def folder(tmp_path_factory):
     """Boards: `quick` with an entry of every kind and sheets of some, `standard` with the references and a method."""
     quick = fabricate.everything()
-    few = [r for r in quick if r.cell.method.name in ("replace", "frozen", "fresh_real", "accumulate")]
+    few = fabricate.references() + fabricate.cells("accumulate")
     standard = [
         CellResult(r.cell.changed(protocol=r.cell.protocol.changed(name="standard")), r.generations) for r in few
     ]
@@ -33,8 +33,8 @@ def folder(tmp_path_factory):
         fabricate.board(folder / name, results)
     grey = torch.arange(0, 252, 7, dtype=torch.uint8).reshape(4, 9)
     for name in ("replace", "accumulate", "real_mix"):
-        cell = fabricate.cell(name, "arithmetic", 0).cell.cell
-        write_sheets(folder / "quick", [Sheet("arithmetic", name, cell, grey)])
+        cell = fabricate.cell(name, "arithmetic/preserve", 0).cell.cell
+        write_sheets(folder / "quick", [Sheet("arithmetic/preserve", name, cell, grey)])
     return folder
 
 
@@ -53,7 +53,7 @@ def boards(views):
 @pytest.fixture(scope="session")
 def text(views):
     """The page of both boards."""
-    return render([readme(view) for view in views])
+    return render([whole(view) for view in views])
 
 
 @pytest.fixture(scope="session")

@@ -18,8 +18,8 @@ from collapsebench.board.stats import student_t_interval
 from collapsebench.render.figure import COLOURS
 from collapsebench.render.files import load_view
 from collapsebench.render.html import page
-from collapsebench.render.numbers import measured
-from collapsebench.render.page import View, readme
+from collapsebench.render.numbers import measured, span, worth
+from collapsebench.render.page import View, whole
 
 ROOT = Path(__file__).parents[3]
 EVIL = (
@@ -61,9 +61,10 @@ def test_the_page_says_what_the_board_says(boards, text):
     words = "".join(Elements(text).words)
     board = boards[0]
     accumulate = next(entry for entry in board.entries if entry.label == "accumulate")
-    for task in board.counting:
-        assert measured(board.scores.of(accumulate, task)) in words
-    assert f"{board.scores.overall(accumulate).seed_interval.centre:.2f}" in words
+    for group in board.groups:
+        score = board.scores.score(accumulate, group).seeds
+        assert f"{worth(score.centre)} {span(score)}" in words
+    assert measured(board.scores.recovered(accumulate, board.settings[0])) in words
     assert board.protocol.digest[:12] in words
     assert "collapsebench run --method token_edit --task arithmetic --protocol quick" in words
     assert "ValueError: a | b" in words  # why a cell failed
@@ -73,11 +74,11 @@ def test_the_page_says_what_the_board_says(boards, text):
 def test_points_carry_the_mean_over_seeds_of_the_records(boards, text):
     board, drawn = boards[0], figures(text)[0]
     index = [entry["label"] for entry in drawn["entries"]].index("accumulate")
-    loss = next(task for task in drawn["tasks"] if task["name"] == "arithmetic")["charts"][0]
+    loss = next(one for one in drawn["settings"] if one["id"] == "quick-setting-arithmetic-preserve")["charts"][0]
     line = next(line for line in loss["lines"] if line["entry"] == index)
-    entry = board.entries[index]
+    entry, setting = board.entries[index], fabricate.setting(board, "arithmetic/preserve")
     for t, (value, half_width, words) in enumerate(line["points"]):
-        expected = student_t_interval([r.generations[t].metrics["answer_nll"] for r in entry.results("arithmetic")])
+        expected = student_t_interval([r.generations[t].metrics["answer_nll"] for r in entry.results(setting)])
         assert (value, half_width) == pytest.approx((expected.centre, expected.half_width), rel=1e-5)
         assert words == measured(expected)
 
@@ -85,7 +86,7 @@ def test_points_carry_the_mean_over_seeds_of_the_records(boards, text):
 def test_the_same_records_and_sheets_give_the_same_bytes(views, text, folder, tmp_path):
     elsewhere = fabricate.board(tmp_path / "elsewhere", list(reversed(fabricate.everything())))
     shutil.copytree(folder / "quick" / "samples", elsewhere / "samples")
-    assert page([readme(load_view(elsewhere)), readme(views[1])]) == text
+    assert page([whole(load_view(elsewhere)), whole(views[1])]) == text
 
 
 def test_it_loads_nothing(text):
@@ -107,7 +108,7 @@ def test_the_sheets_of_a_task_stand_on_the_page_as_they_lie_beside_the_board(fol
     shown = {at["alt"].removesuffix(" by generation"): at for _, at, _ in Elements(text).all("img")}
     assert list(shown) == ["replace", "accumulate", "real_mix"]  # references first
     for label, at in shown.items():
-        content = (folder / "quick" / "samples" / f"arithmetic-{label}.png").read_bytes()
+        content = (folder / "quick" / "samples" / f"arithmetic-preserve-{label}.png").read_bytes()
         assert base64.b64decode(at["src"].partition(",")[2]) == content
         assert (at["width"], at["height"]) == ("9", "4")
 
@@ -128,31 +129,35 @@ def evil(views):
     board = views[0].board
     words = {"title": EVIL, "description": EVIL, "paper": f"arXiv:2412.14689 {EVIL}", "params": {EVIL: EVIL}}
     entries = [replace(entry, method=entry.method.model_copy(update=words)) for entry in board.entries]
-    tasks = [replace(t, title=EVIL, unit=EVIL, metrics=dict.fromkeys(t.metrics, EVIL)) for t in board.tasks]
+    words = {"title": EVIL, "unit": EVIL}
+    settings = [
+        replace(s, task=s.task.model_copy(update={**words, "metrics": dict.fromkeys(s.task.metrics, EVIL)}))
+        for s in board.settings
+    ]
     protocol = board.protocol.model_copy(update={"description": EVIL, "digest": EVIL, "name": f"quick{EVIL}"})
-    return replace(views[0], board=replace(board, entries=tuple(entries), tasks=tuple(tasks), protocol=protocol))
+    return replace(views[0], board=replace(board, entries=tuple(entries), settings=tuple(settings), protocol=protocol))
 
 
 def test_text_in_a_record_is_never_markup(evil, views, text):
-    harmless, attacked = Elements(text), Elements(page([readme(evil), readme(views[1])]))
+    harmless, attacked = Elements(text), Elements(page([whole(evil), whole(views[1])]))
     assert attacked.all("img") == harmless.all("img")
     assert not [at for _, at, _ in attacked.found if at.get("id") == "evil"]
     assert sorted({tag for tag, _, _ in attacked.found}) == sorted({tag for tag, _, _ in harmless.found})
     assert len(attacked.all("script")) == len(harmless.all("script"))
-    assert figures(page([readme(evil)]))[0]["tasks"][0]["charts"][0]["unit"] == EVIL
+    assert figures(page([whole(evil)]))[0]["settings"][0]["charts"][0]["unit"] == EVIL
     assert EVIL in " ".join("".join(attacked.words).split())
 
 
 def test_half_a_surrogate_pair_is_no_obstacle(views):
     board = views[0].board
     board = replace(board, protocol=board.protocol.model_copy(update={"description": "half \ud800 a pair"}))
-    assert "half ? a pair" in page([readme(View(board))])
+    assert "half ? a pair" in page([whole(View(board))])
 
 
 def test_an_empty_page_is_not_asked_for_but_a_board_without_references_stands(tmp_path):
-    text = page([readme(load_view(fabricate.board(tmp_path, fabricate.cells("accumulate", ["gaussian"]))))])
-    assert "The reference <code>replace</code> has not run on gaussian" in text
-    assert "No task is scored yet" in text
+    text = page([whole(load_view(fabricate.board(tmp_path, fabricate.cells("accumulate", ["gaussian/preserve"]))))])
+    assert "The reference <code>replace</code> has not run in gaussian/preserve" in text
+    assert "No setting counts yet" in text
 
 
 def test_colours_are_those_of_the_figures_beside_the_markdown_pages():
@@ -162,19 +167,19 @@ def test_colours_are_those_of_the_figures_beside_the_markdown_pages():
 
 def test_the_committed_boards_fit_into_two_and_a_half_megabytes():
     folders = sorted(path.parent for path in ROOT.glob("leaderboards/*/records"))
-    assert len(page([readme(load_view(folder)) for folder in folders]).encode()) < 2_500_000
+    assert len(page([whole(load_view(folder)) for folder in folders]).encode()) < 2_500_000
 
 
 def test_verified_entries_are_marked(views):
-    text = page([readme(replace(views[0], verified=frozenset(["accumulate"])))])
-    assert text.count('<abbr class="sign" title="verified">✓</abbr>') == 1
+    text = page([whole(replace(views[0], verified=frozenset(["accumulate"])))])
+    assert text.count('<abbr class="sign" title="verified">✓</abbr>') == 1 + len(views[0].board.groups)
     assert "Without a mark: self-reported" in text
     assert "<b>accumulate</b> (verified): " in text and "<em>frozen</em> (self-reported): " in text
 
 
 def test_how_entries_stand_against_frozen_and_when_they_ran_is_on_the_page(boards, text):
     words = "".join(Elements(text).words)
-    assert "worse, 0 %" in words
+    assert "against take_all" in words
     assert (boards[0].newest in words) and ("newest record" in words) == bool(boards[0].newest)
 
 

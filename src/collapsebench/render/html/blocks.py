@@ -11,14 +11,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...board.columns import TEXT, Head
-from ...board.scores import Overall
+from ...board.scores import Score
 from .. import document as doc
 from ..cost_plot import CostPlot
+from ..numbers import end
 
-_TAGS: Mapping[doc.Style, str] = {"strong": "b", "emphasis": "em", "code": "code", "sub": "sub"}
+_TAGS: Mapping[doc.Style, str] = {"strong": "b", "best": "b", "emphasis": "em", "code": "code", "sub": "sub"}
 
-_SCALE = (-0.5, 1.25)
-"""What part of R the small plot beside a score shows."""
+_SCALE, _TICKS = (-3.5, 3.5), (-2.0, 0.0, 2.0)
+"""What part of log2 V the small plot beside a score shows, and what it marks."""
 
 
 class Writer:
@@ -35,25 +36,27 @@ class Writer:
 
     def section(self) -> str:
         """The document as a section, with links to its parts and room for the script's controls."""
-        parts = [block for block in self.document.blocks if isinstance(block, doc.Section)]
+        blocks = self.document.blocks
+        start = next(place for place, block in enumerate(blocks) if isinstance(block, doc.Section))
+        parts = [block for block in blocks if isinstance(block, doc.Section)]
         links = "".join(f'<li><a href="#{self.place(part.name.lower())}">{plain(part.name)}</a></li>' for part in parts)
         identity, rules = self.place(), self.board.protocol
         return (
             f'<section class="board" id="{identity}" aria-labelledby="{identity}-title">\n'
             f'<h2 id="{identity}-title">{plain(rules.name)} <small>version {rules.version}</small></h2>\n'
-            f"{self.blocks([block for block in self.document.blocks if block not in parts])}\n"
+            f"{self.blocks(blocks[:start])}\n"
             f'<nav class="parts" aria-label="Parts of this board"><ul>{links}</ul></nav>\n'
-            f'<div class="controls"></div>\n{self.blocks(parts)}\n</section>'
+            f'<div class="controls"></div>\n{self.blocks(blocks[start:])}\n</section>'
         )
 
-    def blocks(self, blocks: Sequence[doc.Block], depth: int = 3) -> str:
-        """Blocks, one after the other; `depth` is the level of the headings of sections among them."""
-        return "\n".join(filter(None, (self._block(block, depth) for block in blocks)))
+    def blocks(self, blocks: Sequence[doc.Block], *inside: str) -> str:
+        """Blocks, one after the other; `inside` are the names of the sections that they stand in."""
+        return "\n".join(filter(None, (self._block(block, inside) for block in blocks)))
 
-    def _block(self, block: doc.Block, depth: int) -> str:
+    def _block(self, block: doc.Block, inside: tuple[str, ...]) -> str:
         match block:
             case doc.Section():
-                return self._section(block, depth)
+                return self._section(block, inside)
             case doc.Fold():
                 inner, shape = self.blocks(block.blocks), ' class="how" open' if block.open else ""
                 return f"<details{shape}><summary>{plain(block.name)}</summary>\n{inner}\n</details>"
@@ -74,15 +77,15 @@ class Writer:
                 tag = '<pre class="command" tabindex="0">'
                 return "\n".join(f"{tag}<code>{plain(line)}</code></pre>" for line in block.lines)
 
-    def _section(self, section: doc.Section, depth: int) -> str:
-        """A part of the board, or, below that, a task."""
-        task = depth > 3
-        identity = self.place("task", section.name) if task else self.place(section.name.lower())
-        about = _attributes({"class": "task", "data-task": section.name}) if task else ""
+    def _section(self, section: doc.Section, inside: tuple[str, ...]) -> str:
+        """A part of the board, a part of that, or a setting."""
+        names, depth = (*inside, section.name), 3 + len(inside)
+        identity = self.place("setting", section.name) if section.setting else self.place(*names).lower()
+        about = _attributes({"class": "setting", "data-task": _task(section.name)}) if section.setting else ""
         return (
             f'<section{about} id="{identity}" aria-labelledby="{identity}-title">\n'
             f'<h{depth} id="{identity}-title">{plain(section.name)}</h{depth}>\n'
-            f"{self.blocks(section.blocks, depth + 1)}\n</section>"
+            f"{self.blocks(section.blocks, *names)}\n</section>"
         )
 
     def text(self, text: doc.Text) -> str:
@@ -98,9 +101,11 @@ class Writer:
             return f" <small>{words.strip()}</small>"
         if text.about:
             return f'<abbr class="sign" title="{plain(text.about)}">{words}</abbr>'
-        if to and to.kind in ("entry", "task"):
-            broken = re.sub("([_(,=])", r"\1<wbr>", words)
+        if to and to.kind in ("entry", "setting"):
+            broken = re.sub("([_(,=/])", r"\1<wbr>", words)
             words = f'<a href="#{self.place(*to)}">{broken}</a>'
+        elif to and to.kind == "page":
+            words = f'<a href="#{self.place(self.document.parts[to.name]).lower()}">{words}</a>'
         elif to and to.kind == "paper":
             words = f'<a href="https://arxiv.org/abs/{to.name}" rel="noreferrer">{words}</a>'
         return _element(_TAGS[text.style], words) if text.style in _TAGS else words
@@ -123,7 +128,7 @@ class Writer:
         )
 
     def _about(self, row: doc.Row) -> str:
-        about = {"data-task": row.task}
+        about = {"data-task": _task(row.setting)}
         if row.entry:
             kind = "reference" if row.entry.reference else ""
             about |= {"class": kind, "data-entry": str(self.places[row.entry.label]), "data-track": row.entry.track}
@@ -134,7 +139,7 @@ class Writer:
         kinds = {"number": number, "pair": paired, "missing": number and cell.order is None, "drawn": cell.plot}
         about = {
             "class": " ".join(kind for kind, is_one in kinds.items() if is_one),
-            "data-task": column.task,
+            "data-task": _task(column.setting),
             "data-value": f"{cell.order:.6g}" if isinstance(cell.order, float) else cell.order or "",
         }
         words = self.text(cell.text) + (_small_plot(cell.plot) if cell.plot else "")
@@ -164,12 +169,12 @@ def _header(column: Head) -> str:
     number, heading = column.format not in TEXT, plain(column.heading)
     about = {
         "class": "number" if number else "",
-        "data-task": column.task,
+        "data-task": _task(column.setting),
         "data-first": "descending" if number and not column.falling else "ascending",
         "title": column.about,
     }
     if column.format == "drawn":
-        scale = "".join(f'<text x="{_at(r):.1f}" y="11">{r:.0f}</text>' for r in (0.0, 1.0))
+        scale = "".join(f'<text x="{_at(log2):.1f}" y="11">{end(log2)}</text>' for log2 in _TICKS)
         drawn = f'<svg class="scale" aria-hidden="true" width="120" height="14">{scale}</svg>'
         heading = f'<span class="sr">{heading}</span>{drawn}'
     return f'<th scope="col"{_attributes(about)}>{heading}</th>'
@@ -187,18 +192,23 @@ def _image(path: Path, words: str) -> str:
     return f'<img src="{address}" width="{width}" height="{height}" alt="{plain(words)}" loading="lazy">'
 
 
-def _small_plot(overall: Overall) -> str:
-    """R as a dot on a thick interval (these tasks) and a thin one (tasks like these), cut to the scale."""
-    marks = [f'<line class="mark" x1="{_at(r):.1f}" x2="{_at(r):.1f}" y1="0" y2="18"/>' for r in (0.0, 1.0)]
-    for interval, kind in ((overall.task_interval, "thin"), (overall.seed_interval, "thick")):
+def _small_plot(score: Score) -> str:
+    """Worth as a dot on a thick interval (these settings) and a thin one (settings like these), cut to the scale."""
+    marks = [f'<line class="mark" x1="{_at(x):.1f}" x2="{_at(x):.1f}" y1="0" y2="18"/>' for x in _TICKS]
+    for interval, kind in ((score.settings, "thin"), (score.seeds, "thick")):
         if not math.isnan(interval.half_width):
             ends = f'x1="{_at(interval.low):.1f}" x2="{_at(interval.high):.1f}"'
             marks.append(f'<line class="{kind}" {ends} y1="9" y2="9"/>')
-    centre = overall.seed_interval.centre
+    centre = score.seeds.centre
     inside = _SCALE[0] <= centre <= _SCALE[1]
     beyond = f'<path d="{"M7 5 L1 9 L7 13 Z" if centre < 0 else "M113 5 L119 9 L113 13 Z"}"/>'
     dot = f'<circle cx="{_at(centre):.1f}" cy="9" r="2.8"/>' if inside else beyond
     return f'<svg aria-hidden="true" width="120" height="18">{"".join(marks)}{dot}</svg>'
+
+
+def _task(setting: str) -> str:
+    """The task of a setting, by which the page is filtered."""
+    return setting.partition("/")[0]
 
 
 def _at(value: float) -> float:

@@ -11,7 +11,7 @@ class Board {
     this.sizes = new ResizeObserver((changes) => this.resize(changes));
     this.makeControls();
     this.makeCharts();
-    this.makeCostPlot();
+    this.makeCostPlots();
     this.section.querySelectorAll("table").forEach(makeSortable);
     this.filter();
   }
@@ -22,7 +22,7 @@ class Board {
   }
 
   makeControls() {
-    const names = { track: [...new Set(this.entries.map(({ track }) => track).filter(Boolean))], task: this.tasks.map(({ name }) => name) };
+    const names = { track: [...new Set(this.entries.map(({ track }) => track).filter(Boolean))], task: [...new Set(this.settings.map(({ task }) => task))] };
     const order = [...this.section.querySelectorAll("table.scores tr[data-track]")].map((row) => row.dataset.track);
     names.track.sort((a, b) => order.indexOf(a) - order.indexOf(b));
     const controls = this.section.querySelector(".controls");
@@ -67,18 +67,19 @@ class Board {
     const methods = this.entries.filter(({ reference }) => !reference);
     const shown = this.entries.filter((entry, index) => !entry.reference && this.shows(index)).length;
     const { track, task } = this.chosen;
-    const note = task.size ? " Overall R, its intervals, the ranks and the costs stay over all scored tasks." : "";
-    const counts = `${shown} of ${methods.length} methods, ${task.size || this.tasks.length} of ${this.tasks.length} tasks.`;
+    const note = task.size ? " Scores, their intervals, ranks and costs stay over all settings." : "";
+    const tasks = new Set(this.settings.map((setting) => setting.task)).size;
+    const counts = `${shown} of ${methods.length} methods, ${task.size || tasks} of ${tasks} tasks.`;
     this.status.textContent = track.size || task.size ? counts + note : "";
   }
 
   makeCharts() {
-    for (const task of this.tasks) {
-      const [loss, ...others] = task.charts;
-      const charts = document.getElementById(task.id).querySelector(".charts");
+    for (const setting of this.settings) {
+      const [loss, ...others] = setting.charts;
+      const charts = document.getElementById(setting.id).querySelector(".charts");
       charts.append(this.makeFigure([loss]));
       if (others.length) charts.append(this.makeFigure(others));
-      charts.after(this.makeLegend(task.charts.flatMap(({ lines }) => lines), loss.lines.some(({ theory }) => theory.length)));
+      charts.after(this.makeLegend(setting.charts.flatMap(({ lines }) => lines), loss.lines.some(({ theory }) => theory.length)));
     }
   }
 
@@ -101,17 +102,19 @@ class Board {
     return element("label", {}, element("span", {}, label), select);
   }
 
-  makeCostPlot() {
-    const place = this.section.querySelector(".cost-plot");
-    if (!this.costs.points.length) return;
-    const { names } = this.costs;
+  makeCostPlots() {
+    const places = this.section.querySelectorAll(".cost-plot");
+    this.costs.plots.forEach((points, index) => this.makeCostPlot(places[index], this.costs.names, points));
+  }
+
+  makeCostPlot(place, names, points) {
     let shown = names.indexOf("synthetic examples");
     const box = element("div", { class: "plot", tabindex: 0, role: "application" });
     this.addDrawing(box, (width) => {
-      box.setAttribute("aria-label", `Overall R over ${names[shown]}; arrow keys read the values`);
-      drawCosts(box, width, this.costs, shown, this);
+      box.setAttribute("aria-label", `Worth over ${names[shown]}; arrow keys read the values`);
+      drawCosts(box, width, { names, points }, shown, this);
     });
-    const select = this.makeSelect("Overall R over", names, (index) => { shown = index; this.draw(box); });
+    const select = this.makeSelect("Worth over", names, (index) => { shown = index; this.draw(box); });
     select.lastElementChild.value = shown;
     place.append(element("figure", {}, element("figcaption", {}, select), box));
   }

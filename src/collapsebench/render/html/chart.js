@@ -1,4 +1,4 @@
-// Charts: curves over generations and costs against the gap. Python gives every number and its words;
+// Charts: curves over generations and costs against worth. Python gives every number and its words;
 // here they only find their place on the screen.
 
 const HEIGHT = 280;
@@ -170,19 +170,18 @@ function drawLine(line, entry, x, y) {
   return group;
 }
 
-/* R of every complete entry over one cost, as a multiple of what `replace` spends; what lies below the floor stands on
-   it, else it would squeeze all others together. */
-function drawCosts(box, width, { names, floor, points: all }, kind, board) {
-  const points = all.filter(({ entry, r, costs }) => board.shows(entry) && r !== null && costs[kind][0] !== null);
+/* Worth of every scored entry over one cost, as a multiple of what `frozen` takes. */
+function drawCosts(box, width, { names, points: all }, kind, board) {
+  const points = all.filter(({ entry, worth, costs }) => board.shows(entry) && worth !== null && costs[kind][0] !== null);
   if (!points.length || !width) return box.replaceChildren();
   const spent = points.map(({ costs }) => costs[kind][0]);
   const x = makeScale([0.8, 1.25, ...spent], FRAME.left + 6, width - FRAME.right - 6);
-  const y = makeScale([0, 1, ...points.map(({ r }) => Math.max(r, floor))], HEIGHT - FRAME.bottom, FRAME.top);
-  const picture = makeFrame(width, x, y, x.ticks.filter((tick) => tick >= 0), `${names[kind]}, × replace`);
-  const sorted = [...points].sort((a, b) => a.costs[kind][0] - b.costs[kind][0] || a.r - b.r);
-  const readings = sorted.map(({ entry, r, words, costs }, column) => ({
-    entry, column, x: x.at(costs[kind][0]), y: y.at(Math.max(r, floor)),
-    words: [board.entries[entry].label, `R ${words}`, `${costs[kind][1]} ${names[kind]}`],
+  const y = makeScale([1, ...points.map(({ worth }) => worth)], HEIGHT - FRAME.bottom, FRAME.top);
+  const picture = makeFrame(width, x, y, x.ticks.filter((tick) => tick >= 0), `${names[kind]}, × frozen`);
+  const sorted = [...points].sort((a, b) => a.costs[kind][0] - b.costs[kind][0] || a.worth - b.worth);
+  const readings = sorted.map(({ entry, worth, words, costs }, column) => ({
+    entry, column, x: x.at(costs[kind][0]), y: y.at(worth),
+    words: [board.entries[entry].label, `worth ${words}`, `${costs[kind][1]} ${names[kind]}`],
   }));
   for (const reading of readings) {
     const entry = board.entries[reading.entry];

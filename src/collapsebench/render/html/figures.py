@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ...board.stats import Interval
-from ..cost_plot import FLOOR, KINDS, CostPlot
+from ..cost_plot import KINDS, CostPlot
 from ..curves import Curve, Curves, style_of
 from ..numbers import measured, number
 from .blocks import Writer
@@ -18,22 +18,21 @@ def figures(writer: Writer) -> dict[str, Any]:
 
     Entries are given by their position in `entries`.
     """
-    board, tasks = writer.board, list[dict[str, Any]]()
-    costs: list[dict[str, Any]] = []
+    board, settings, costs = writer.board, list[dict[str, Any]](), list[list[dict[str, Any]]]()
     for figure in writer.document.figures():
         if isinstance(figure.shown, CostPlot):
-            costs = _points(writer, figure.shown, figure.points)
+            costs.append(_points(writer, figure.shown, figure.points))
         else:
-            charts = _charts(writer, figure.shown, figure.unit)
-            tasks.append({"name": figure.task, "id": writer.place("task", figure.task), "charts": charts})
+            task, identity = figure.setting.partition("/")[0], writer.place("setting", figure.setting)
+            settings.append({"task": task, "id": identity, "charts": _charts(writer, figure.shown, figure.unit)})
     return {
         "id": writer.place(),
         "entries": [
             {"label": entry.label, "track": entry.track, "reference": entry.reference, "style": style_of(entry, board)}
             for entry in board.entries
         ],
-        "tasks": tasks,
-        "costs": {"names": list(KINDS), "floor": FLOOR, "points": costs},
+        "settings": settings,
+        "costs": {"names": list(KINDS), "plots": costs},
     }
 
 
@@ -57,11 +56,11 @@ def _line(writer: Writer, line: Curve) -> dict[str, Any]:
 
 
 def _points(writer: Writer, shown: CostPlot, words: Sequence[str]) -> list[dict[str, Any]]:
-    """R of every complete entry with its interval for these tasks, over costs as multiples of what `replace` spends."""
+    """Worth of every scored entry with its interval, over costs as multiples of what `frozen` takes."""
     return [
         {
             "entry": writer.places[dot.label],
-            "r": _finite(dot.recovered),
+            "worth": _finite(2.0**dot.log2),
             "words": said,
             "costs": [[_finite(cost), f"×{number(cost)}"] for cost in dot.costs],
         }

@@ -1,0 +1,171 @@
+"""Ranks: who is ranked within (question, suite, track), and what the others are called instead."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from ..core.method import TRACKS
+
+if TYPE_CHECKING:
+    from ..core.records import GenerationRecord
+    from .cells import Cells, Entry, Group
+    from .scope import Scope
+    from .scores import Scores
+
+Where = Literal["ranked", "part", "named", "sweep", "incomplete", "reference", "absent"]
+"""`part`: a setting lacks what the method needs, or a cell diverged or was skipped; `named`: it is called what it is;
+`sweep`: another entry of the method stands for it."""
+
+REAL = 0.999
+"""From this share of real rows on, in all settings, an entry trains on real rows alone."""
+
+MODEL_MADE = 0.5
+"""An entry of `preserve` trains on rows that models made: on no lower share of them, as a mean."""
+
+
+@dataclass(frozen=True)
+class Ranks:
+    """The ranks of a board. A verdict is between two entries alone, so that no third one changes it."""
+
+    cells: Cells
+    scope: Scope
+    scores: Scores
+
+    def called(self, entry: Entry, question: str) -> str:
+        """What an entry is, in words, where that keeps it from being ranked in a question; else ""."""
+        return self._called[entry.label, question]
+
+    @cached_property
+    def _called(self) -> Mapping[tuple[str, str], str]:
+        pairs = [(e, question) for e in self.cells.entries if not e.reference for question in self.cells.questions]
+        return {(e.label, question): self._words(e, question) for e, question in pairs}
+
+    def _words(self, entry: Entry, question: str) -> str:
+        if same := self._same(entry, question):
+            return f"the same losses as {same}, to the last bit"
+        generations = self._later(entry, question)
+        if not generations:
+            return ""
+        if self._all_real(entry, question) and not (question == "purify" and self._better_than_frozen(entry, question)):
+            return "trains on real rows alone"
+        if all(generation.log.get("changed") == 0 for generation in generations):
+            return "changed nothing"
+        made = float(np.mean([generation.synthetic_share for generation in generations]))
+        if question == "preserve" and made < MODEL_MADE:
+            return f"trains on few model-made rows ({made:.0%})"
+        return ""
+
+    def _same(self, entry: Entry, question: str) -> str:
+        """The entry before this one that has all of its losses in a question: references first, then by date."""
+        own = self._losses[entry.label].get(question)
+        if not own:
+            return ""
+        for other in self._in_order:
+            if other is entry:
+                return ""
+            theirs = self._losses[other.label].get(question, {})
+            if all(theirs.get(cell) == loss for cell, loss in own.items()):
+                return other.label
+        return ""
+
+    @cached_property
+    def _in_order(self) -> list[Entry]:
+        return sorted(self.cells.entries, key=lambda entry: (not entry.reference, entry.since))
+
+    @cached_property
+    def _losses(self) -> Mapping[str, Mapping[str, Mapping[tuple[str, int], float]]]:
+        """Label -> question -> (setting, seed) -> loss."""
+        questions = {setting.name: setting.world.question for setting in self.cells.settings}
+        found: dict[str, dict[str, dict[tuple[str, int], float]]] = {entry.label: {} for entry in self.cells.entries}
+        for (label, name, seed), loss in self.cells.losses.items():
+            found[label].setdefault(questions[name], {})[name, seed] = loss
+        return found
+
+    def _later(self, entry: Entry, question: str) -> list[GenerationRecord]:
+        """All generations after the first of the cells of a question that are done."""
+        results = (result for setting in self.cells.of(question) for result in entry.done(setting))
+        return [generation for result in results for generation in result.generations[1:]]
+
+    def _all_real(self, entry: Entry, question: str) -> bool:
+        settings = [setting for setting in self.cells.of(question) if entry.done(setting)]
+        return all(
+            np.mean([g.real_share for result in entry.done(setting) for g in result.generations[1:]]) >= REAL
+            for setting in settings
+        )
+
+    def _better_than_frozen(self, entry: Entry, question: str) -> bool:
+        """Then the real rows that it trains on are found among the arrivals, which is what `purify` asks for."""
+        frozen = self.cells.reference("frozen")
+        groups = (group for group in self.cells.groups if group.question == question)
+        return frozen is not None and any(self.scores.verdict(entry, frozen, group) == "better" for group in groups)
+
+    def changed_parameters(self, entry: Entry, question: str) -> bool:
+        """Whether another entry of the same method stands for it: that of the defaults, or else the first that came."""
+        own = [
+            e for e in self.cells.entries if e.method.name == entry.method.name and self._losses[e.label].get(question)
+        ]
+        return min(own, key=lambda e: (e.label != e.method.name, e.since), default=entry) is not entry
+
+    def place(self, entry: Entry, group: Group) -> Where:
+        """Where an entry stands in a group."""
+        standing = self.scope.standing(entry, group)
+        if standing == "absent":
+            return "absent"
+        if entry.reference:
+            return "reference"
+        if standing == "waits":
+            return "incomplete"
+        if self.called(entry, group.question):
+            return "named"
+        if self.changed_parameters(entry, group.question):
+            return "sweep"
+        return "ranked" if standing == "whole" and self.scores.score(entry, group) else "part"
+
+    def placed(self, group: Group, where: Where) -> list[Entry]:
+        """The entries of a group that stand there, by track, best score first."""
+        entries = self.by_score((e for e in self.cells.entries if self.place(e, group) == where), group)
+        return sorted(entries, key=lambda entry: TRACKS.index(entry.method.track))
+
+    def ranked(self, group: Group, track: str = "") -> list[Entry]:
+        """Entries with a rank in a group, of one track or of all, best score first."""
+        entries = [e for e in self.cells.entries if self.place(e, group) == "ranked" and track in ("", e.track)]
+        return self.by_score(entries, group)
+
+    def by_score(self, entries: Iterable[Entry], group: Group) -> list[Entry]:
+        """Entries of a group, best score first, those without one last."""
+
+        def centre(entry: Entry) -> float:
+            score = self.scores.score(entry, group)
+            return score.seeds.centre if score else -np.inf
+
+        return sorted(entries, key=centre, reverse=True)
+
+    def rank(self, entry: Entry, group: Group) -> int | None:
+        """One more than the ranked entries of its track that are better; None without a rank."""
+        return self._ranks[group].get(entry.label)
+
+    @cached_property
+    def _ranks(self) -> Mapping[Group, Mapping[str, int]]:
+        ranks: dict[Group, dict[str, int]] = {}
+        for group in self.cells.groups:
+            ranked = self.ranked(group)
+            ranks[group] = {
+                one.label: 1
+                + sum(
+                    self.scores.verdict(other, one, group) == "better"
+                    for other in ranked
+                    if other.track == one.track and other is not one
+                )
+                for one in ranked
+            }
+        return ranks
+
+    def best(self, group: Group, track: str = "") -> list[Entry]:
+        """The ranked entry with the highest score, and those that nothing tells from it; of one track or of all."""
+        ranked = self.ranked(group, track)
+        return [e for e in ranked if e is ranked[0] or self.scores.verdict(ranked[0], e, group) != "better"]
