@@ -2,6 +2,7 @@
 
 import pytest
 
+from collapsebench.core.corpus import real_share
 from collapsebench.core.method import METHODS
 from collapsebench.core.task import TASKS
 from collapsebench.testing import task_results, tiny, tiny_run
@@ -31,4 +32,4 @@ def test_a_model_outside_the_lineage_generates_rows_like_real_ones(name):
     task = TASKS.get(name)(**sizes.pop("params", {}))
     run = tiny_run(METHODS.get("take_newest")(), task, 1, world="purify-outside", **sizes)
     assert run.history[1].schema == run.history[0].schema
-    assert run.history[1].real_share() == 0.5
+    assert real_share(run.history[1]) == 0.5

@@ -73,8 +73,17 @@ def test_bad_sizes_are_named(bad):
         gaussian(**bad)
 
 
-@pytest.mark.parametrize("method", ["replace", "accumulate", "accumulate_subsample", "fresh_mix"])
+@pytest.mark.parametrize(
+    ("method", "world"),
+    [
+        ("replace", "preserve"),
+        ("accumulate", "preserve"),
+        ("accumulate_subsample", "preserve"),
+        ("take_newest", "purify"),
+        ("take_all", "purify"),
+    ],
+)
 @pytest.mark.parametrize("n", [2, 4, 5])
-def test_with_no_more_rows_than_dimensions_every_generation_is_a_number(method, n):
-    run = tiny_run(METHODS.get(method)(), gaussian(d=5), generations=3, n=n)
+def test_with_no_more_rows_than_dimensions_every_generation_is_a_number(method, world, n):
+    run = tiny_run(METHODS.get(method)(), gaussian(d=5), generations=3, n=n, world=world)
     assert all(math.isfinite(record.metrics[name]) for record in run.records for name in ("w2",))

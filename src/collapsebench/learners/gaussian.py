@@ -14,8 +14,9 @@ from scipy.linalg.blas import dtrmm
 from scipy.linalg.lapack import dpotrf, dsyevd, dtrtrs
 
 from ..core.corpus import Corpus
-from ..core.errors import Diverged, PluginError
+from ..core.errors import Diverged
 from ..core.learner import Decoding, FitConfig, FitReport, Learner, Sites
+from .rows import checked_weights
 
 FloatArray = NDArray[np.float64]
 
@@ -167,22 +168,13 @@ def _origin(d: int) -> FloatArray:
 
 
 def _moments(corpus: Corpus) -> Moments:
-    x, weights, rows = corpus["x"].numpy(), corpus.weights, len(corpus)
-    if not rows:
-        raise PluginError("Cannot fit a normal to a corpus without rows.", "Return at least one row from `curate`.")
-    if weights is None:
-        mean = np.add.reduce(x) / rows
-        if not math.isfinite(mean.dot(mean)):
-            raise _not_finite()
-        centred = x - mean
-        return Moments(float(rows), mean, centred.T.dot(centred))
-    w = weights.to(torch.float64).numpy()
-    total = float(w.sum())
-    if not total > 0:
-        raise PluginError(f"Cannot fit a normal to rows of total weight {total}.", "Give some rows a positive weight.")
-    mean = (w @ x) / total
+    x, w, rows = corpus["x"].numpy(), checked_weights(corpus, "normal"), len(corpus)
+    total = float(rows) if w is None else float(w.sum())
+    mean = np.add.reduce(x) / rows if w is None else (w @ x) / total
+    if not math.isfinite(mean.dot(mean)):
+        raise _not_finite()
     centred = x - mean
-    return Moments(total, mean, (centred.T * w) @ centred)
+    return Moments(total, mean, (centred.T if w is None else centred.T * w).dot(centred))
 
 
 def _not_finite() -> Diverged:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from ..core.corpus import Corpus
 from ..core.errors import Diverged, PluginError
 from ..core.learner import Decoding, FitConfig, FitReport, Learner
+from .rows import checked_weights
 
 FloatArray = NDArray[np.float64]
 
@@ -33,44 +34,11 @@ class CoordinateMoments(NamedTuple):
     scatter: FloatArray
 
 
-class Centres:
-    """Weighted rows in parts that are only ever added, so that a model and those that extend it can share them.
+class Part(NamedTuple):
+    """Kernel centres that were added together, float `[n, d]`, and their positive weights `[n]`."""
 
-    A model that has the first k parts never sees those behind them.
-    """
-
-    def __init__(self, d: int) -> None:
-        self.rows = np.empty((0, d))
-        self.weights = np.empty(0)
-        self.cumulative = np.empty(0)
-        self.ends = [0]
-
-    def part(self, number: int) -> slice:
-        """Where the rows of a part stand."""
-        return slice(self.ends[number], self.ends[number + 1])
-
-    def with_part(self, parts: int, rows: FloatArray, weights: FloatArray) -> Centres:
-        """The first `parts` parts and one more; in place unless another model has added its own there."""
-        centres = self if len(self.ends) == parts + 1 else self._copied(parts)
-        centres._append(rows, weights)
-        return centres
-
-    def _append(self, rows: FloatArray, weights: FloatArray) -> None:
-        start, end = self.ends[-1], self.ends[-1] + len(rows)
-        if end > len(self.rows):  # doubled, so that all appends together copy each row about once
-            room = max(end, 2 * len(self.rows))
-            self.rows, self.weights = _resized(self.rows, room), _resized(self.weights, room)
-            self.cumulative = _resized(self.cumulative, room)
-        before = self.cumulative[start - 1] if start else 0.0
-        self.rows[start:end], self.weights[start:end] = rows, weights
-        self.cumulative[start:end] = np.cumsum(np.concatenate([[before], weights]))[1:]
-        self.ends.append(end)
-
-    def _copied(self, parts: int) -> Centres:
-        copy, end = Centres(self.rows.shape[1]), self.ends[parts]
-        copy.rows, copy.weights = _resized(self.rows[:end], end), _resized(self.weights[:end], end)
-        copy.cumulative, copy.ends = _resized(self.cumulative[:end], end), self.ends[: parts + 1]
-        return copy
+    rows: FloatArray
+    weights: FloatArray
 
 
 class KernelDensityLearner(Learner):
@@ -99,7 +67,7 @@ class KernelDensityLearner(Learner):
         self._d, self._fixed, self._rule = d, bandwidth, rule
         self.bandwidth = bandwidth
         """h, in the units of x."""
-        self._centres, self._parts = Centres(d), 0
+        self._parts: tuple[Part, ...] = ()
         self._spread = CoordinateMoments(0.0, np.zeros(d), np.zeros(d))
         self._asked: dict[bytes, tuple[int, FloatArray]] = {}
         self._inherited: Mapping[bytes, tuple[int, FloatArray]] = {}
@@ -114,39 +82,35 @@ class KernelDensityLearner(Learner):
 
     def fit(self, corpus: Corpus, training: FitConfig) -> FitReport:
         """Put a kernel on every row; rows of weight 0 are left out."""
-        self._take(self._unfitted(), *_weighted_rows(corpus))
+        self._take(self._unfitted(), _part(corpus))
         return FitReport(len(corpus))
 
     def extended(self, added: Corpus) -> KernelDensityLearner:
         """This model with the kernels of `added`; equal to a fit on all rows up to rounding."""
         other = self._unfitted()
-        other._take(self, *_weighted_rows(added))
+        other._take(self, _part(added))
         return other
 
     def state(self) -> dict[str, torch.Tensor]:
         """`rows` `[n, d]` and `weights` `[n]`, float64; `ends` of the parts that sums are taken by, int64."""
-        ends = self._centres.ends[: self._parts + 1]
-        return {
-            "rows": torch.from_numpy(self._centres.rows[: ends[-1]]),
-            "weights": torch.from_numpy(self._centres.weights[: ends[-1]]),
-            "ends": torch.tensor(ends[1:], dtype=torch.int64),
-        }
+        rows, weights = self._centres()
+        ends = np.cumsum([len(part.rows) for part in self._parts], dtype=np.int64)
+        return {"rows": torch.from_numpy(rows), "weights": torch.from_numpy(weights), "ends": torch.from_numpy(ends)}
 
     def load(self, state: Mapping[str, torch.Tensor]) -> None:
         """The inverse of `state`."""
         rows, weights, ends = state["rows"].numpy(), state["weights"].numpy(), [0, *state["ends"].tolist()]
         base = self._unfitted()
         for start, end in pairwise(ends):
-            self._take(base, rows[start:end], weights[start:end])
+            self._take(base, Part(rows[start:end], weights[start:end]))
             base = self
 
     def _unfitted(self) -> KernelDensityLearner:
         return KernelDensityLearner(self._d, self._fixed, self._rule)
 
-    def _take(self, base: KernelDensityLearner, rows: FloatArray, weights: FloatArray) -> None:
+    def _take(self, base: KernelDensityLearner, part: Part) -> None:
         """Become `base` with one part more."""
-        self._centres, self._parts = base._centres.with_part(base._parts, rows, weights), base._parts + 1
-        self._spread = _merged(base._spread, rows, weights)
+        self._parts, self._spread = (*base._parts, part), _merged(base._spread, *part)
         self.bandwidth = self._chosen_bandwidth()
         if not self.bandwidth > 0:
             raise Diverged("The rows of a kernel density are all one, so that its bandwidth is 0.")
@@ -168,34 +132,32 @@ class KernelDensityLearner(Learner):
         A temperature T divides the log-probability of each choice, as in a text: a centre of weight w is drawn in
         proportion to w^(1/T), and the noise has the variance T h². The mixture itself is not raised to a power.
         """
-        end, temperature = self._fitted_rows(), decoding.temperature
-        cumulative = self._centres.cumulative[:end]
-        if temperature != 1.0:
-            cumulative = np.cumsum(
-                (self._centres.weights[:end] / self._centres.weights[:end].max()) ** (1 / temperature)
-            )
+        self._check_fitted()
+        centres, weights = self._centres()
+        cumulative = np.cumsum((weights / weights.max()) ** (1 / decoding.temperature))
         uniform = torch.rand(n, dtype=torch.float64, generator=rng).numpy()
         chosen = np.searchsorted(cumulative, uniform * cumulative[-1], side="right")
         noise = torch.randn(n, self._d, generator=rng).numpy().astype(np.float64)
-        rows = self._centres.rows[np.minimum(chosen, end - 1)] + self.bandwidth * math.sqrt(temperature) * noise
+        spread = self.bandwidth * math.sqrt(decoding.temperature)
+        rows = centres[np.minimum(chosen, len(centres) - 1)] + spread * noise
         return Corpus({"x": torch.from_numpy(rows)})
 
     def log_prob(self, corpus: Corpus) -> torch.Tensor:
         """Log density, float `[n]`."""
-        self._fitted_rows()
+        self._check_fitted()
         points = np.ascontiguousarray(corpus["x"].numpy())
         key = hashlib.sha256(points.tobytes()).digest()
         known = self._asked.get(key) or self._inherited.get(key) or (0, np.full(len(points), -math.inf))
         log_sums = known[1]
-        for part in range(known[0], self._parts):
-            log_sums = np.logaddexp(log_sums, self._log_kernel_sums(points, self._centres.part(part)))
-        self._asked[key] = self._parts, log_sums
+        for part in self._parts[known[0] :]:
+            log_sums = np.logaddexp(log_sums, self._log_kernel_sums(points, part))
+        self._asked[key] = len(self._parts), log_sums
         norm = math.log(self._spread.total) + 0.5 * self._d * math.log(2 * math.pi * self.bandwidth**2)
         return torch.from_numpy(log_sums - norm)
 
-    def _log_kernel_sums(self, points: FloatArray, part: slice) -> FloatArray:
+    def _log_kernel_sums(self, points: FloatArray, part: Part) -> FloatArray:
         """Log Σ w exp(−‖point − row‖²/2h²) over the rows of a part, float `[n]`, a slab of rows at a time."""
-        rows, log_weights = self._centres.rows[part] / self.bandwidth, np.log(self._centres.weights[part])
+        rows, log_weights = part.rows / self.bandwidth, np.log(part.weights)
         points = points / self.bandwidth
         biases = log_weights - 0.5 * np.square(rows).sum(1)
         slab = max(1, _MOST_TERMS // max(1, len(points)))
@@ -206,34 +168,22 @@ class KernelDensityLearner(Learner):
             log_sums = np.logaddexp(log_sums, _log_sum_exp(terms))
         return np.asarray(log_sums - 0.5 * np.square(points).sum(1))
 
-    def _fitted_rows(self) -> int:
+    def _centres(self) -> Part:
+        """All parts in one."""
+        rows, weights = zip(Part(np.empty((0, self._d)), np.empty(0)), *self._parts, strict=True)
+        return Part(np.concatenate(rows), np.concatenate(weights))
+
+    def _check_fitted(self) -> None:
         if not self._parts:
             raise PluginError("A kernel density that was not fitted has no rows.", "Fit it first.")
-        return self._centres.ends[self._parts]
 
 
-def _resized(old: FloatArray, rows: int) -> FloatArray:
-    """A copy with room for this many rows."""
-    new = np.empty((rows, *old.shape[1:]))
-    new[: len(old)] = old
-    return new
-
-
-def _weighted_rows(corpus: Corpus) -> tuple[FloatArray, FloatArray]:
-    """The rows of positive weight, float `[n, d]`, and their weights `[n]`."""
-    rows = corpus["x"].numpy()
-    if not len(rows):
-        raise PluginError("Cannot fit a density to a corpus without rows.", "Return at least one row from `curate`.")
+def _part(corpus: Corpus) -> Part:
+    """The rows of positive weight."""
+    rows, weights = corpus["x"].numpy(), checked_weights(corpus, "kernel density")
     if not math.isfinite(rows.sum()):
         raise Diverged("The rows of a kernel density are not finite.")
-    if corpus.weights is None:
-        return rows, np.ones(len(rows))
-    weights = corpus.weights.to(torch.float64).numpy()
-    if not weights.sum() > 0:
-        raise PluginError(
-            f"Cannot fit a density to rows of total weight {weights.sum()}.", "Give some rows a positive weight."
-        )
-    return rows[weights > 0], weights[weights > 0]
+    return Part(rows, np.ones(len(rows))) if weights is None else Part(rows[weights > 0], weights[weights > 0])
 
 
 def _merged(before: CoordinateMoments, rows: FloatArray, weights: FloatArray) -> CoordinateMoments:

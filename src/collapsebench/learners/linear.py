@@ -16,6 +16,7 @@ from scipy.linalg.lapack import dposv, dsyevd
 from ..core.corpus import Corpus
 from ..core.errors import Diverged, PluginError
 from ..core.learner import Decoding, FitConfig, FitReport, Learner, Sites
+from .rows import checked_weights
 
 FloatArray = NDArray[np.float64]
 
@@ -205,19 +206,11 @@ def projection(d: int, width: int, rng: torch.Generator) -> torch.Tensor | None:
 
 
 def _equations(corpus: Corpus) -> LinearEquations:
-    x, y, rows = corpus["x"].numpy(), corpus["y"].numpy(), len(corpus)
-    if not rows:
-        raise PluginError("Cannot fit a regression to a corpus without rows.", "Return at least one row from `curate`.")
-    if corpus.weights is None:
-        equations = LinearEquations(float(rows), x.T @ x, y @ x, float(y @ y))
+    x, y, w = corpus["x"].numpy(), corpus["y"].numpy(), checked_weights(corpus, "regression")
+    if w is None:
+        equations = LinearEquations(float(len(y)), x.T @ x, y @ x, float(y @ y))
     else:
-        w = corpus.weights.to(torch.float64).numpy()
         equations = LinearEquations(float(w.sum()), (x.T * w) @ x, (w * y) @ x, float(w @ y**2))
-        if not equations.total > 0:
-            raise PluginError(
-                f"Cannot fit a regression to rows of total weight {equations.total}.",
-                "Give some rows a positive weight.",
-            )
     if not math.isfinite(equations.square):
         raise _not_finite()
     return equations
