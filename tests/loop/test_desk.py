@@ -18,6 +18,7 @@ from collapsebench.loop.plugins import make_method, make_task
 from collapsebench.loop.protocol import single_task
 from collapsebench.loop.store import Store
 from collapsebench.testing import Toy
+from collapsebench.testing.toy import EditableMean
 
 N = 8
 
@@ -126,6 +127,48 @@ def test_what_was_kept_from_an_earlier_generation_is_known_by_content(shares):
         return Corpus.concat(held[:1] + held[2:3])
 
     assert shares(curate, t=3) == (0.5, 0.5)
+
+
+def test_rows_of_another_cell_are_not_real_here(shares, lineage):
+    """As they would be if a method handed D_0 of one seed on to another one by way of a module."""
+    held = []
+    list(islice(lineage(lambda arrivals, ctx: held.append(ctx.trusted) or arrivals).generations(), 2))
+
+    class Higher(Toy):
+        def real(self, n, rng):
+            return super().real(n, rng).with_columns(x=50.5 + torch.arange(n).double())
+
+    assert shares(lambda arrivals, ctx: held[0], task=Higher()) == (0, 0)
+    assert shares(lambda arrivals, ctx: Corpus.concat([held[0], ctx.trusted]), task=Higher()) == (0.5, 0)
+
+
+def test_a_ticket_of_no_row_is_none(shares):
+    def curate(arrivals, ctx):
+        tickets = [desk_of(ctx).tickets.made(source, torch.arange(N) + 10**6) for source in (0, 10**6)]
+        parts = [Block(rebuilt(arrivals, 0.5).columns, None, labels, N) for labels in tickets]
+        return Corpus.from_blocks([*parts, Block(rebuilt(ctx.trusted).columns, None, tickets[0], N)])
+
+    assert shares(curate) == (1 / 3, 0)
+
+
+def test_what_a_model_left_alone_is_no_memory_that_a_method_can_write_to(lineage):
+    class Lazy(EditableMean):
+        def resample(self, corpus, mask, rng, decoding):
+            return corpus
+
+    class LazyTask(Toy):
+        def learner(self, rng):
+            return Lazy(drift=100.0)
+
+    def curate(arrivals, ctx):
+        rows = ctx.pool.select(torch.arange(N))
+        edited = ctx.model.resample(rows, torch.zeros(N, 1, dtype=torch.bool))
+        before = rows["x"].clone()
+        rows["x"].numpy()[:] = ctx.trusted["x"].numpy()
+        assert torch.equal(edited["x"], before)
+        return edited
+
+    assert len(list(lineage(curate, task=LazyTask()).generations())) == 4
 
 
 def test_an_edited_row_stays_edited_and_a_synthetic_one_bears_its_generation(lineage):

@@ -346,7 +346,7 @@ class Desk:
         for at, source, places, known in self._ticketed(block):
             origins[at], unknown[at] = labels_of(known).numpy(), False
             if source.numbers is not None:
-                numbers[at], unnumbered[at] = source.numbers(places), False
+                numbers[at], unnumbered[at] = source.numbers(places.numpy().astype(np.int64)), False
         if unnumbered.any():
             rows, ledgers = np.flatnonzero(unnumbered), self._ledgers()
             for row, content in zip(rows.tolist(), contents(_rows_at(block, rows)), strict=True):
@@ -355,27 +355,25 @@ class Desk:
                     origins[row] = origin
         return origins, numbers
 
-    def _ticketed(self, block: Block) -> Iterator[tuple[NDArray[np.int64], Source, Numbers, Block]]:
+    def _ticketed(self, block: Block) -> Iterator[tuple[NDArray[np.int64] | slice, Source, torch.Tensor, Block]]:
         """For each source the rows that bear its tickets and its content: where, source, places there, and itself."""
         labels = block.labels
         if isinstance(labels, int) or labels.dtype != torch.int64 or not block.rows:
             return
-        if (given := self._given.get(id(labels))) is not None:  # as it was handed out, so that nothing is to be read
-            of, places = np.array([given[1]]), given[2].numpy().astype(np.int64)
-        else:
-            of, places = self.tickets.read(labels)
-        for number in of[:1] if len(of) == 1 or (of == of[0]).all() else np.unique(of):
-            if not 0 <= number < len(self.sources):
-                continue
+        if (given := self._given.get(id(labels))) is not None:  # as it was handed out: its tickets need no reading
+            known = self.sources[given[1]].rows.taken(given[2])
+            if _equal(block.columns, known.columns):
+                yield slice(None), self.sources[given[1]], given[2], known
+                return
+        of, places = self.tickets.read(labels)
+        for number in np.unique(of[of < len(self.sources)]):
             source = self.sources[number]
-            there = (of == number) & (places < len(source.rows))
-            at = np.flatnonzero(there)
-            asked = block if len(at) == block.rows else _rows_at(block, at)
+            at = np.flatnonzero((of == number) & (places < len(source.rows)))
+            if not len(at):
+                continue
             known = source.rows.taken(torch.from_numpy(places[at]))
-            if not _equal(asked.columns, known.columns):
-                same = np.flatnonzero(_equal_rows(asked.columns, known.columns))
-                at, known = at[same], _rows_at(known, same)
-            yield at, source, places[at], known
+            same = np.flatnonzero(_equal_rows(_rows_at(block, at).columns, known.columns))
+            yield at[same], source, torch.from_numpy(places[at][same]), _rows_at(known, same)
 
     def _ledgers(self) -> list[Ledger]:
         """What was handed out, by content: real rows and arrivals so far, and all else of this generation."""
