@@ -8,8 +8,6 @@ from collapsebench.core.task import TASKS
 
 METHOD = """
 import itertools
-from dataclasses import dataclass
-
 import numpy
 import torch
 
@@ -19,23 +17,22 @@ CALLS = itertools.count()
 
 
 @method("{name}")
-@dataclass(frozen=True)
 class Some(Method):
     '''What it does.'''
 
     card = MethodCard(title="Some"{card})
 
-    def curate(self, synthetic, ctx):
+    def curate(self, arrivals, ctx):
 {body}
 {hook}
 """
 
 TASK = """
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 
-from collapsebench import Corpus, Sites, Task, TaskCard, task
+from collapsebench import Corpus, FitReport, Sites, Task, TaskCard, task
 from collapsebench.testing import Toy
 from collapsebench.testing.toy import EditableMean, SteppedMean
 
@@ -45,7 +42,6 @@ class Own({base}):
 {learner}
 
 @task("{name}")
-@dataclass(frozen=True)
 class Some(Toy):
     '''What it is.'''
 

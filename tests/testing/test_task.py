@@ -11,13 +11,15 @@ def test_the_toy_task_passes_every_check_that_applies(failed, task_class, steppe
     results = task_results(task_class(stepped=stepped))
     assert failed(results) == []
     skipped = {result.name for result in results if result.outcome == "skipped"}
-    assert skipped == {"population", "pictures", "extended", "row_weights" if stepped else "site_weights"}
+    optional = {"population", "pictures", "extended", "learning_curve"}
+    assert skipped == optional | {"row_weights" if stepped else "site_weights"}
 
 
 REAL = "def real(self, n, rng):\n    "
 FIT = "def fit(self, corpus, training):\n    "
 SAMPLE = "def sample(self, n, rng, decoding, conditions=None):\n    "
 EVALUATE = "def evaluate(self, learner, start, rng):\n    "
+CURVE = "def learning_curve(self, sizes):\n    "
 PICTURES = "def pictures(self, corpus):\n    x = corpus['x'].view(-1, 1, 1)\n    return "
 STEPPED = {"stepped": True}
 BAD_TASKS = {
@@ -92,6 +94,15 @@ BAD_TASKS = {
     "pictures in floats": ("pictures", {"body": PICTURES + "x"}),
     "pictures as bright as the sum": ("pictures", {"body": PICTURES + "(2550 * x / x.sum()).to(torch.uint8)"}),
     "theory of another length": ("theory", {"body": "def theory(self, method, n, generations):\n    return [1.0]"}),
+    "a learning curve of another length": ("learning_curve", {"body": CURVE + "return [1.0]"}),
+    "a learning curve that is not measured": (
+        "learning_curve",
+        {"body": CURVE + "return [1.0, 0.5]\n" + EVALUATE + "return {'error': 1.0}"},
+    ),
+    "an outside model that is the same": (
+        "outside_generator",
+        {"learner": FIT + "super().fit(corpus, training)\n    self.mean *= 0\n    return FitReport(1)"},
+    ),
     "writes into D_0": (
         "inputs_unchanged",
         {"body": EVALUATE + "start.corpus['x'].add_(1)\n    return {'error': 0.5}"},
@@ -114,7 +125,26 @@ def test_a_broken_task_fails_the_check_that_is_about_it(failed, task_class, chec
 
 
 def test_every_check_has_a_task_that_fails_it():
-    assert {check for check, _ in BAD_TASKS.values()} == set(TASK_CHECKS.names)
+    assert {check for check, _ in BAD_TASKS.values()} == set(TASK_CHECKS.names) - {"more_rows_help"}
+
+
+def test_a_learning_curve_that_is_what_the_fits_measure_passes(task_class):
+    """The mean of n numbers drawn from a normal distribution is off by √(2/πn), by hand."""
+    body = f"""
+{REAL}return Corpus({{'x': torch.randn(n, generator=rng, dtype=torch.float64)}})
+{EVALUATE}return {{'error': learner.mean.abs().item()}}
+{CURVE}return [(2 / (torch.pi * size)) ** 0.5 for size in sizes]
+"""
+    for factor, outcome in (("", "passed"), ("1.5 * ", "failed")):
+        cls = task_class(body.replace("[(2", f"[{factor}(2"), name=f"normal_{outcome}")
+        outcomes = {result.name: result.outcome for result in task_results(cls)}
+        assert (outcomes["learning_curve"], outcomes["more_rows_help"]) == (outcome, "passed")
+
+
+def test_rows_that_do_not_help_are_a_warning(task_class):
+    results = task_results(task_class(EVALUATE + "return {'error': 1.0}"))
+    [warning] = [result for result in results if result.outcome == "warning"]
+    assert (warning.name, warning.detail) == ("more_rows_help", "The loss is 1 on 8 rows and 1 on 128.")
 
 
 def test_check_task_asserts(task_class):

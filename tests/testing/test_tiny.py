@@ -3,7 +3,7 @@ import pytest
 from collapsebench import PluginError
 from collapsebench.core.method import METHODS
 from collapsebench.testing import Toy, tiny_run
-from collapsebench.testing.tiny import tiny_cells
+from collapsebench.testing.tiny import has_data, tiny_cell, tiny_cells
 
 
 def numbers(corpora):
@@ -32,12 +32,35 @@ def test_the_world_is_the_callers():
 
 
 def test_a_method_is_tried_in_the_worlds_that_it_is_made_for():
-    tried = ("take_newest", "frozen")
-    worlds = {name: [cell.world_name for cell in tiny_cells(METHODS.get(name)(), ["gaussian"])] for name in tried}
-    assert worlds == {
-        "take_newest": ["purify", "purify"],
-        "frozen": ["preserve", "purify", "grow", "preserve"],  # the toy in each, then gaussian
-    }
+    def tried(name, tasks):
+        cells = tiny_cells(METHODS.get(name)(), tasks)
+        return [(cell.task.name, cell.world_name) for cell in cells]
+
+    kinds = ["preserve", "purify", "purify-outside", "grow"]
+    assert tried("frozen", ["gaussian"]) == [(task, kind) for task in ("toy", "toy", "gaussian") for kind in kinds]
+    assert tried("take_newest", [])[:2] == [("toy", "purify"), ("toy", "purify-outside")]
+
+
+def test_a_task_that_takes_seconds_is_tried_in_one_world_if_others_were_tried_in_all():
+    def worlds(name):
+        cells = tiny_cells(METHODS.get(name)(), ["arithmetic"])
+        return [cell.world_name for cell in cells if cell.task.name == "arithmetic"]
+
+    assert worlds("accumulate") == ["grow"]
+    assert worlds("importance_resampling") == ["preserve", "purify", "purify-outside", "grow"]  # it works on tokens
+
+
+def test_worlds_are_as_large_as_the_data_allow():
+    few = Toy(population=40)  # 32 + 4 * 16 do not fit
+    assert not has_data(tiny_cell(METHODS.get("take_newest")(), few, "purify"))
+    assert has_data(tiny_cell(METHODS.get("replace")(), few, "preserve"))
+    assert has_data(tiny_cell(METHODS.get("take_newest")(), Toy(population=112), "purify-outside"))
+    assert not has_data(tiny_cell(METHODS.get("take_newest")(), Toy(population=111), "purify-outside"))
+
+
+def test_an_outside_generator_is_sampled_at_a_temperature_only_where_there_is_one():
+    cells = [tiny_cell(METHODS.get("take_newest")(), Toy(bare=bare), "purify-outside") for bare in (False, True)]
+    assert [cell.world.temperature for cell in cells] == [0.8, 1.0]
 
 
 def test_the_log_is_that_of_the_last_generation():

@@ -26,45 +26,32 @@ class MethodTrial:
     def __init__(
         self, cls: type[Method], tasks: Sequence[str] | None = None, params: Mapping[str, Any] | None = None
     ) -> None:
-        self.cls, self._tasks, self._params = cls, tasks, params or {}
+        self.cls, self.tasks, self._params = cls, tasks, params or {}
 
     @cached_property
     def method(self) -> Method:
         """An instance with these hyper-parameters."""
-        return self.cls(**self._params)
+        return self.cls.make(self._params)
 
     @cached_property
-    def skipped(self) -> dict[str, str]:
-        """Tasks that the method does not support, with the reason."""
-        return {cell.task.name: reason for cell in self._all_cells if (reason := cell.skip_reason())}
-
-    @cached_property
-    def cells(self) -> list[Cell]:
-        """A tiny cell on each supported task."""
-        return [cell for cell in self._all_cells if cell.task.name not in self.skipped]
-
-    @cached_property
-    def observations(self) -> list[Observation]:
-        """What the method did in each cell."""
-        return [Observation(cell) for cell in self.cells]
+    def observed(self) -> list[tuple[Cell, Observation]]:
+        """A tiny cell on each supported task in each world that the method is made for, and what it did there."""
+        supported = [cell for cell in tiny_cells(self.method, self.tasks) if cell.skip_reason() is None]
+        return [(cell, Observation(cell)) for cell in supported]
 
     @cached_property
     def results(self) -> list[CellResult]:
         """Each cell, run as it would be run for a board."""
-        return [run_whole(cell) for cell in self.cells]
+        return [run_whole(cell) for cell, _ in self.observed]
 
     @cached_property
     def asked(self) -> set[str]:
         """Accesses that it used in some cell."""
-        return set[str]().union(*(observation.asked for observation in self.observations))
+        return {access for _, observation in self.observed for access in observation.asked}
 
     def problems(self, check: str) -> Iterator[str]:
         """What was observed that belongs to a check."""
-        return (problem for observation in self.observations for problem in observation.problems[check])
-
-    @cached_property
-    def _all_cells(self) -> list[Cell]:
-        return tiny_cells(self.method, self._tasks)
+        return (problem for _, observation in self.observed for problem in observation.problems[check])
 
 
 METHOD_CHECKS: Checklist[MethodTrial] = Checklist()
@@ -139,9 +126,10 @@ def declared_access(trial: MethodTrial) -> Iterator[str]:
 
 @METHOD_CHECKS.add("declaration", "declared_access")
 def runs(trial: MethodTrial) -> Iterator[str]:
-    """It curates every generation of each core task that it supports, on a CPU and at a tiny size."""
-    if not trial.cells:
-        yield "It supports none of them: " + "; ".join(f"{k}: {v}" for k, v in trial.skipped.items()) + "."
+    """It curates every generation of each core task that it supports in each world that it is made for."""
+    if not trial.observed:
+        reasons = {f"{cell.task.name}: {cell.skip_reason()}": None for cell in tiny_cells(trial.method, trial.tasks)}
+        yield f"It supports none of them: {'; '.join(reasons)}."
     yield from trial.problems("runs")
 
 
@@ -156,7 +144,7 @@ def used_access(trial: MethodTrial) -> Iterator[str]:
 def used_needs(trial: MethodTrial) -> Iterator[str]:
     """It uses all that it declares and some tasks lack; else it would keep those tasks out of its score for nothing."""
     method = trial.method
-    used = trial.asked.union(*(observation.touched for observation in trial.observations))
+    used = trial.asked.union(*(observation.touched for _, observation in trial.observed))
     used.update(*(method.decoding(t).features for t in range(1, GENERATIONS + 1)))
     used |= {"site_weights"} if method.weights_sites else set()
     narrowing = method.needs() | (method.access() & {"verifier", "reward", "prior"})
@@ -172,7 +160,7 @@ def valid_corpora(trial: MethodTrial) -> Iterator[str]:
 
 @METHOD_CHECKS.add("declaration")
 def inputs_unchanged(trial: MethodTrial) -> Iterator[str]:
-    """It leaves S_t, D_0, the pool and D_{t-1} as they were."""
+    """It leaves what arrived and the pool, D_0 included, as they were."""
     yield from trial.problems("inputs_unchanged")
 
 
@@ -188,16 +176,16 @@ _SOUND = ("declaration", "decoding", "declared_access", "runs", "valid_corpora",
 @METHOD_CHECKS.add(*_SOUND, "global_random_state_untouched")
 def deterministic(trial: MethodTrial) -> Iterator[str]:
     """The same cell run twice, in memory and through a store, gives the same records, timings aside."""
-    for cell, observation, result in zip(trial.cells, trial.observations, trial.results, strict=True):
+    for (cell, observation), result in zip(trial.observed, trial.results, strict=True):
         if result.cell.status == "failed":
             yield f"The run failed: {result.cell.reason}"
         elif differs := difference(result, CellResult(result.cell, tuple(observation.records))):
-            yield f"On {cell.task.name}: {differs}."
+            yield f"On {cell.task.name}/{cell.world_name}: {differs}."
 
 
 @METHOD_CHECKS.add(*_SOUND, "global_random_state_untouched", "deterministic")
 def resumable(trial: MethodTrial) -> Iterator[str]:
     """Four generations give the same records as two, an interruption, and two more."""
-    for cell, result in zip(trial.cells, trial.results, strict=True):
+    for (cell, _), result in zip(trial.observed, trial.results, strict=True):
         if differs := difference(result, run_interrupted(cell)):
-            yield f"On {cell.task.name}: {differs}."
+            yield f"On {cell.task.name}/{cell.world_name}: {differs}."

@@ -15,8 +15,8 @@ from ..core.task import MODALITIES, Task
 from ..loop.protocol import own_protocol
 from .checks import Checklist, CheckResult, NotApplicable
 from .source import declaration_problems, pickling
-from .tiny import GENERATIONS, difference, run_interrupted, run_whole, tiny_cell
-from .trial import Newest, TaskTrial
+from .tiny import GENERATIONS, difference, has_data, run_interrupted, run_whole
+from .trial import TaskTrial
 
 _DECODINGS = {"temperature": Decoding(temperature=0.5), "top_k": Decoding(top_k=1), "top_p": Decoding(top_p=0.5)}
 
@@ -218,6 +218,40 @@ def decoding(trial: TaskTrial) -> Iterator[str]:
             yield f"{name} is ignored."
 
 
+@TASK_CHECKS.add(*_FITTED, "sample", "decoding")
+def outside_generator(trial: TaskTrial) -> Iterator[str]:
+    """A model of half as many other real rows samples rows like real ones, and others than M_0 does."""
+    generator = trial.fit(trial.outside)
+    drawn = trial.sample(generator, Decoding(0.8 if "temperature" in trial.supports else 1.0))
+    if drawn.schema != trial.real.schema or len(drawn) != trial.n:
+        yield f"It gave {drawn!r}; real rows are {trial.real!r}."
+    if not _differ(generator.state(), trial.fitted.state()):
+        yield "It is the same model as that of D_0."
+
+
+@TASK_CHECKS.add(*_FITTED, "metrics")
+def learning_curve(trial: TaskTrial) -> Iterator[str]:
+    """`learning_curve` gives one value per size, the mean of the primary metric over fits, or nothing."""
+    sizes = (trial.n, 2 * trial.n)
+    if not (expected := trial.task.learning_curve(sizes)):
+        raise NotApplicable("it has no closed form")
+    if len(expected) != len(sizes):
+        yield f"{len(expected)} values for {len(sizes)} sizes."
+    for rows, value in zip(sizes, expected, strict=False):
+        found = trial.losses(rows, seeds=64)
+        if not abs(found.mean().item() - value) <= 5 * found.std().item() / 8 + 1e-9:
+            yield f"{value:g} for {rows} rows; the mean of {len(found)} fits is {found.mean().item():g}."
+
+
+@TASK_CHECKS.add(*_FITTED, "metrics", warns=True)
+def more_rows_help(trial: TaskTrial) -> Iterator[str]:
+    """More real rows make the model better: what a method is worth is read off this curve."""
+    rows = trial.n * 4 if trial.task.card.population is None else min(trial.n * 4, trial.task.card.population)
+    few, many = (trial.losses(size, seeds=8).mean().item() for size in (max(2, trial.n // 4), rows))
+    if not many < few:
+        yield f"The loss is {few:g} on {max(2, trial.n // 4)} rows and {many:g} on {rows}."
+
+
 @TASK_CHECKS.add(*_FITTED)
 def site_weights(trial: TaskTrial) -> Iterator[str]:
     """A fit asks the loss re-weighting about log-probabilities [rows, s] and heeds the answer."""
@@ -309,13 +343,14 @@ def global_random_state_untouched(trial: TaskTrial) -> Iterator[str]:
 
 @TASK_CHECKS.add(*_SOUND, "state", "inputs_unchanged", "global_random_state_untouched")
 def resumable(trial: TaskTrial) -> Iterator[str]:
-    """Four generations on the newest synthetic set give the same records as two, an interruption, and two more."""
-    cell = tiny_cell(Newest(), trial.task)
-    whole = run_whole(cell)
-    if whole.cell.status != "done":
-        yield f"{whole.cell.status}: {whole.cell.reason}"
-    elif differs := difference(whole, run_interrupted(cell)):
-        yield f"{differs}."
+    """Four generations give the same records as two, an interruption, and two more: in a closed loop, on a stream."""
+    cells = [trial.cell("replace", "preserve"), trial.cell("take_newest", "purify-outside")]
+    for cell in filter(has_data, cells):
+        whole, kind = run_whole(cell), cell.world_name
+        if whole.cell.status != "done":
+            yield f"In {kind}: {whole.cell.status}: {whole.cell.reason}"
+        elif differs := difference(whole, run_interrupted(cell)):
+            yield f"In {kind}: {differs}."
 
 
 def _require(trial: TaskTrial, capability: str) -> None:

@@ -1,24 +1,25 @@
-"""Tiny cells: core tasks at sizes at which a whole lineage takes moments."""
+"""Tiny cells: core tasks at sizes at which a whole lineage takes moments, in each world that a method is made for."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..core.corpus import Corpus
-from ..core.errors import PluginError
-from ..core.method import QUESTIONS, Method
+from ..core.errors import PluginError, ProtocolError
+from ..core.method import Method
 from ..core.records import CellResult, GenerationRecord
 from ..core.task import TASKS, Task
 from ..loop.cell import Cell
 from ..loop.lineage import Lineage
+from ..loop.plan import check_world
 from ..loop.protocol import single_task
 from ..loop.runner import run_cell
 from ..loop.store import Store
+from ..loop.world import QUESTIONS
 from .toy import Toy
 
 GENERATIONS = 4
@@ -36,6 +37,9 @@ _SIZES: Mapping[str, Mapping[str, Any]] = {
     "storyworld": {"n": 48, "budget": {"steps": 40, "batch": 8}, "params": {"heldout": 8, "samples": 16}},
 }
 _ANY_SIZE: Mapping[str, Any] = {"n": 32, "budget": {"steps": 8, "batch": 8}}
+_KINDS = ("preserve", "purify", "purify-outside", "grow")
+"""Worlds that methods are tried in; what a `mix` asks of them is what the first generation of `purify-outside` asks."""
+
 CORE_TASKS = ("gaussian", "categorical", "kde", "regression", "arithmetic", "digits")
 """What methods are tried on. `storyworld` is not among them: so few steps teach no story that a verifier keeps."""
 
@@ -45,28 +49,42 @@ def tiny_task(cls: type[Task]) -> Task:
     return cls(**_SIZES.get(cls.name, {}).get("params", {}))
 
 
-def tiny_cell(method: Method, task: Task, world: str | None = None) -> Cell:
-    """One cell of a few generations, seed 0, by default in the first world that the method is made for."""
-    world = worlds_for(method)[0] if world is None else world
-    entry = {**_ANY_SIZE, **_SIZES.get(task.name, {}), "params": task.params(), "worlds": {world: {}}}
-    entry["n"] = min(entry["n"], task.card.population or entry["n"])
-    return Cell(single_task(task.name, GENERATIONS, **entry), task, method, 0, world)
-
-
-def worlds_for(method: Method) -> list[str]:
-    """A world for each question that a method is made for; one for a method that is made for none."""
-    return [question for question in QUESTIONS if question in method.questions()] or [QUESTIONS[0]]
+def tiny_cell(method: Method, task: Task, kind: str = "preserve") -> Cell:
+    """One cell of a few generations in a world of a kind, seed 0."""
+    entry = {**_ANY_SIZE, **_SIZES.get(task.name, {}), "params": task.params()}
+    n = entry["n"] = min(entry["n"], task.card.population or entry["n"])
+    temperature = 0.8 if "temperature" in task.card.supports else 1.0
+    outside = {"generator": {"temperature": temperature}}
+    worlds = {kind: {"purify-outside": outside, "grow": {"m": 2 * n}}.get(kind, {})}
+    return Cell(single_task(task.name, GENERATIONS, worlds=worlds, **entry), task, method, 0, kind)
 
 
 def tiny_cells(method: Method, tasks: Sequence[str] | None) -> list[Cell]:
-    """Cells on the toy without extras, one per question, and on the named tasks, by default the installed core ones."""
+    """Cells on the toy, with stored stages and without extras, and on the named tasks, by default the core ones.
+
+    They are in each kind of world that the method is made for and that the data allow. Of a core task that takes
+    seconds it is the last kind alone, unless the method runs on none of the tasks before.
+    """
+    kinds = [kind for kind in _KINDS if QUESTIONS[kind].name in method.questions()]
     names = [name for name in CORE_TASKS if name in TASKS.names()] if tasks is None else tasks
-    toys = [tiny_cell(method, Toy(bare=True), world) for world in worlds_for(method)]
-    return [*toys, *(tiny_cell(method, tiny_task(TASKS.get(name))) for name in names)]
+    found: list[Cell] = []
+    for task in (Toy(bare=True), Toy(stepped=True, noise=1.0), *(tiny_task(TASKS.get(name)) for name in names)):
+        cells = [cell for kind in kinds if has_data(cell := tiny_cell(method, task, kind))]
+        tried = "budget" in _SIZES.get(task.name, {}) and any(cell.skip_reason() is None for cell in found)
+        found += cells[-1:] if tried else cells
+    return found
 
 
-@dataclass(frozen=True)
-class TinyRun:
+def has_data(cell: Cell) -> bool:
+    """Whether the task has as many real rows as arrive in the world."""
+    try:
+        check_world(cell.task, cell.rules.n, cell.world)
+    except ProtocolError:
+        return False
+    return True
+
+
+class TinyRun(NamedTuple):
     """What a cell gave.
 
     Args:
@@ -104,11 +122,9 @@ def tiny_run(
     if reason := cell.skip_reason():
         raise PluginError(f"Method '{method.name}' cannot run on task '{task.name}': {reason}.")
     method.check(cell.rules.n)
-    lineage, corpora, records = Lineage(cell, store=None), [], []
-    for record in lineage.generations():
-        records.append(record)
-        corpora.append(lineage.corpus.value)
-    return TinyRun(tuple(corpora), tuple(corpus.value for corpus in lineage.history), tuple(records))
+    lineage = Lineage(cell, store=None)
+    corpora, records = zip(*((lineage.corpus.value, record) for record in lineage.generations()), strict=True)
+    return TinyRun(corpora, tuple(corpus.value for corpus in lineage.history), records)
 
 
 def run_whole(cell: Cell) -> CellResult:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 
@@ -87,7 +87,6 @@ class SteppedMean(EditableMean):
         return FitReport(steps * training.batch, steps)
 
 
-@dataclass(frozen=True)
 class Toy(Task):
     """The numbers 1..n in random order; each generation's model drifts by one from the last.
 

@@ -3,32 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import torch
 
 from ..core.block import REAL
-from ..core.context import Context
 from ..core.corpus import Corpus
 from ..core.learner import PLAIN, Decoding, FitConfig, Learner
-from ..core.method import Method, MethodCard
+from ..core.method import METHODS
 from ..core.seeds import stream
 from ..core.task import Start, Task
+from ..loop.source import RealSource
 from .random_state import global_random_state
 from .tiny import tiny_cell, tiny_task
 
-
-@dataclass(frozen=True)
-class Newest(Method):
-    """Train on the newest synthetic set: the loop at its plainest."""
-
-    name = "newest"
-    card = MethodCard(title="Newest")
-
-    def curate(self, synthetic: Corpus, ctx: Context) -> Corpus:
-        """S_t."""
-        return synthetic
+if TYPE_CHECKING:
+    from ..loop.cell import Cell
 
 
 class TaskTrial:
@@ -37,10 +28,14 @@ class TaskTrial:
     def __init__(self, cls: type[Task]) -> None:
         self.cls = cls
 
+    def cell(self, method: str = "replace", kind: str = "preserve") -> Cell:
+        """A tiny cell on an instance at its size."""
+        return tiny_cell(METHODS.get(method).make({}), tiny_task(self.cls), kind)
+
     @cached_property
     def task(self) -> Task:
-        """An instance at its size."""
-        return (task := tiny_task(self.cls)).prepared(tiny_cell(Newest(), task).rules.n, self.stream("real"))
+        """An instance at its size, as seed 0 sees it."""
+        return self.cell().task.prepared(self.n, self.stream("real"))
 
     @property
     def supports(self) -> frozenset[str]:
@@ -50,7 +45,7 @@ class TaskTrial:
     @cached_property
     def n(self) -> int:
         """Rows of D_0."""
-        return tiny_cell(Newest(), self.task).rules.n
+        return self.cell().rules.n
 
     def stream(self, purpose: str, seed: int = 0) -> torch.Generator:
         """A fresh generator at the start of a named stream."""
@@ -69,7 +64,7 @@ class TaskTrial:
 
     def training(self, site_weights: Callable[[torch.Tensor], torch.Tensor] | None = None) -> FitConfig:
         """What a fit is told, the same each time."""
-        budget = tiny_cell(Newest(), self.task).rules.budget
+        budget = self.cell().rules.budget
         return FitConfig(self.stream("batches"), budget.steps, budget.epochs, budget.batch, site_weights)
 
     @cached_property
@@ -77,14 +72,27 @@ class TaskTrial:
         """M_0."""
         return self.fit(self.real)
 
+    @cached_property
+    def outside(self) -> Corpus:
+        """Half as many other real rows, for an outside generator."""
+        return RealSource(self.task, self.n, 0).outside(max(2, self.n // 2))
+
+    def losses(self, rows: int, seeds: int) -> torch.Tensor:
+        """The primary metric of a fit on so many real rows, by seed, float64 `[seeds]`."""
+        return torch.tensor([self._loss(rows, seed) for seed in range(seeds)], dtype=torch.float64)
+
+    def _loss(self, rows: int, seed: int) -> float:
+        model = self.fit(self.task.real(rows, self.stream("real", seed)))
+        return self.metrics(model, seed)[self.task.card.primary]
+
     def sample(self, learner: Learner, decoding: Decoding | None = None) -> Corpus:
         """As many examples of a learner as D_0 has, from the same stream each time."""
         conditions = self.task.conditions(self.n, self.stream("conditions"))
         return learner.sample(self.n, self.stream("sample"), decoding or Decoding(), conditions)
 
-    def metrics(self, learner: Learner) -> dict[str, float]:
+    def metrics(self, learner: Learner, seed: int = 0) -> dict[str, float]:
         """What `evaluate` says, from the same stream each time."""
-        return self.task.evaluate(learner, Start(self.real, lambda: self.fitted), self.stream("evaluate"))
+        return self.task.evaluate(learner, Start(self.real, lambda: self.fitted), self.stream("evaluate", seed))
 
     def mask(self) -> torch.Tensor:
         """About half of the editable sites, bool `[n, s]`."""

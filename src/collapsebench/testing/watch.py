@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING
 from ..core.context import desk_of
 from ..core.corpus import Corpus
 from ..core.errors import Diverged, PluginError
-from ..core.method import ACCESSES, Method
+from ..core.method import ACCESSES
 from ..core.records import GenerationRecord
 from ..loop.cell import Cell
-from ..loop.checks import check_corpus, check_values, check_weights
 from ..loop.lineage import Lineage
 from .checks import said
 from .random_state import global_random_state
@@ -36,23 +35,24 @@ class Observation:
         self.touched: set[str] = set()
         self.problems: dict[str, list[str]] = defaultdict(list)
         self.records: list[GenerationRecord] = []
-        self._cell = cell
-        self._last: Corpus | None = None
-        cls = type(self._cell.method)
+        self._cell, self._curated = cell, False
+        cls = type(cell.method)
         hooks = {"access": lambda _: frozenset(ACCESSES), "curate": lambda _, *given: self._curate(*given)}
-        watched: Method = type(cls.__name__, (cls,), hooks)(**self._cell.method.params())
+        watched = type(cls.__name__, (cls,), hooks).make(cell.method.params())
         try:
-            self.records.extend(Lineage(replace(self._cell, method=watched), store=None).generations())
+            self.records.extend(Lineage(replace(cell, method=watched), store=None).generations())
         except Diverged:
             pass  # a result, not a broken contract
         except Exception as error:
             if not self.problems:
-                self._note("runs", said(error))
+                self._note("valid_corpora" if self._curated and isinstance(error, PluginError) else "runs", said(error))
 
     def _curate(self, arrivals: Corpus, ctx: Context) -> Corpus:
-        inputs, state = self._inputs(arrivals, ctx), global_random_state()
+        inputs, state, self._curated = self._inputs(arrivals, ctx), global_random_state(), False
         try:
             corpus = self._cell.method.curate(arrivals, ctx)
+            self._curated = True
+            return corpus
         except Exception as error:
             self._note("runs", f"Generation {ctx.t}: {said(error)}")
             raise
@@ -64,19 +64,10 @@ class Observation:
                 self._note("inputs_unchanged", f"A corpus was written to in generation {ctx.t}.")
             if global_random_state() != state:
                 self._note("global_random_state_untouched", f"It moved in generation {ctx.t}; draw from ctx.rng.")
-        name = self._cell.method.name
-        try:
-            check_corpus(corpus, arrivals, self._cell.rules.limits.corpus_bytes, name)
-            check_values(corpus.blocks, name)
-            check_weights(corpus.blocks, name)
-            self._last = corpus
-        except PluginError as error:
-            self._note("valid_corpora", error.message)
-        return corpus
 
-    def _inputs(self, arrivals: Corpus, ctx: Context) -> list[str]:
-        """Digests of A_t, of everything so far (D_0 included) and of D_{t-1}."""
-        return [corpus.digest() for corpus in (arrivals, ctx.pool, self._last) if corpus is not None]
+    def _inputs(self, arrivals: Corpus, ctx: Context) -> tuple[str, str]:
+        """Digests of A_t, and of everything so far, D_0 included."""
+        return arrivals.digest(), ctx.pool.digest()
 
     def _note(self, check: str, problem: str) -> None:
-        self.problems[check].append(f"On {self._cell.task.name}: {problem}")
+        self.problems[check].append(f"On {self._cell.task.name}/{self._cell.world_name}: {problem}")
