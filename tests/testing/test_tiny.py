@@ -1,6 +1,6 @@
 import pytest
 
-from collapsebench import PluginError
+from collapsebench import MethodCard, PluginError
 from collapsebench.core.method import METHODS
 from collapsebench.testing import Toy, tiny_run
 from collapsebench.testing.tiny import has_data, tiny_cell, tiny_cells
@@ -41,13 +41,17 @@ def test_a_method_is_tried_in_the_worlds_that_it_is_made_for():
     assert tried("take_newest", [])[:2] == [("toy", "purify"), ("toy", "purify-outside")]
 
 
-def test_a_task_that_takes_seconds_is_tried_in_one_world_if_others_were_tried_in_all():
-    def worlds(name):
-        cells = tiny_cells(METHODS.get(name)(), ["arithmetic"])
+def test_a_task_that_takes_seconds_is_tried_in_one_world_if_others_were_tried_in_all(toy):
+    def worlds(method):
+        cells = tiny_cells(method, ["arithmetic"])
         return [cell.world_name for cell in cells if cell.task.name == "arithmetic"]
 
-    assert worlds("accumulate") == ["grow"]
-    assert worlds("importance_resampling") == ["preserve", "purify", "purify-outside", "grow"]  # it works on tokens
+    assert worlds(toy.Blend()) == ["grow"]
+
+    class OnTokens(toy.Blend):
+        card = MethodCard(title="On tokens", needs={"tokens"})
+
+    assert worlds(OnTokens()) == ["preserve", "purify", "purify-outside", "grow"]
 
 
 def test_worlds_are_as_large_as_the_data_allow():

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from ..core.context import desk_of
 from ..core.corpus import Corpus
 from ..core.errors import Diverged, PluginError
-from ..core.method import ACCESSES
+from ..core.method import ACCESSES, Method
 from ..core.records import GenerationRecord
 from ..loop.cell import Cell
 from ..loop.lineage import Lineage
@@ -38,9 +38,10 @@ class Observation:
         self._cell, self._curated = cell, False
         cls = type(cell.method)
         hooks = {"access": lambda _: frozenset(ACCESSES), "curate": lambda _, *given: self._curate(*given)}
-        watched = type(cls.__name__, (cls,), hooks).make(cell.method.params())
+        watched: type[Method] = type(cls.__name__, (cls,), hooks)
         try:
-            self.records.extend(Lineage(replace(cell, method=watched), store=None).generations())
+            method = watched.make(cell.method.params())
+            self.records.extend(Lineage(replace(cell, method=method), store=None).generations())
         except Diverged:
             pass  # a result, not a broken contract
         except Exception as error:
