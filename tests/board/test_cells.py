@@ -81,3 +81,12 @@ def test_pairing_across_machines_is_noticed(board_of):
     board = board_of(fabricate.cells("replace") + fabricate.cells("frozen") + elsewhere)
     assert board.across_machines(fabricate.entry(board, "accumulate"))
     assert not board.across_machines(fabricate.entry(board, "frozen"))
+
+
+def test_a_cell_that_never_ran_was_on_no_machine(board_of):
+    outside = [
+        replace(r, cell=r.cell.changed(environment={}))
+        for r in fabricate.unsupported("verify_filter", ["gaussian/preserve"], "verifier")
+    ]
+    board = board_of(fabricate.references(["gaussian/preserve"]) + outside)
+    assert not board.across_machines(fabricate.entry(board, "verify_filter"))

@@ -79,9 +79,10 @@ def test_the_first_page_answers_in_words(folder):
     assert preserve.startswith(
         "- **[To preserve:](preserve.md)** in theory [token_edit](#entry-token-edit) (track anchored)"
     )
-    assert "worse than `frozen`, told apart from all others; in language [verify_filter]" in preserve
+    assert "worse than `frozen`, told apart from all others (beside it `replace` 0.29); in language [ver" in preserve
     assert "better than `frozen`" in grow
-    assert purify.endswith("worse than `take_all`, told apart from all others.")
+    beside = "(beside it `take_newest` 0.90, `take_all` 1.87, `oracle` 2.88)"
+    assert purify.endswith(f"worse than `take_all`, told apart from all others {beside}.")
 
 
 def test_the_first_page_says_where_nothing_is_told_apart(tmp_path):
@@ -89,11 +90,11 @@ def test_the_first_page_says_where_nothing_is_told_apart(tmp_path):
     level = fabricate.cells("accumulate", settings) + fabricate.cells("accumulate_subsample", settings)
     write_board(fabricate.board(tmp_path, fabricate.references(settings) + level))
     answers = section(read(tmp_path), "Answers")
-    assert "worse than `frozen`, but nothing is told apart." in answers
+    assert "worse than `frozen`, but nothing is told apart (beside it `replace` 0.29)." in answers
     others = [cell for cell in level if cell.cell.method.name == "accumulate"]
     (tmp_path / "records" / "accumulate_subsample.jsonl").unlink()
     write_board(fabricate.board(tmp_path, others))
-    assert "and nobody else is ranked." in section(read(tmp_path), "Answers")
+    assert "and nobody else is ranked (beside" in section(read(tmp_path), "Answers")
     (tmp_path / "records" / "accumulate.jsonl").unlink()
     write_board(tmp_path)
     assert "in theory nobody is ranked yet." in section(read(tmp_path), "Answers")

@@ -212,7 +212,7 @@ class Cells:
             _machine(reference.cells[key]) != _machine(result)
             for key, result in entry.cells.items()
             for reference in self.references
-            if key in reference.cells
+            if key in reference.cells and result.generations and reference.cells[key].generations
         )
 
 

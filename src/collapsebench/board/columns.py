@@ -88,10 +88,9 @@ EXPLAINED = (
     "settings.",
     "A setting **counts** where doubling n moves the loss by more than four standard errors. Worth has no resolution "
     "in the others, and they are left out of every score.",
-    "A **verdict** between two entries is a test of the difference of their scores on the cells that both have: "
-    "swapping the two losses of a (setting, seed), or with fewer than six of them a Student-t interval. No third entry "
-    "changes it. A **rank** is one more than the entries of the track that are better. References, in *italics*, have "
-    "none.",
+    "A **verdict** between two entries is a test of the difference of their scores on the cells that both have: by "
+    "swapping the two losses of a (setting, seed), and by the interval of the difference. No third entry changes it. A "
+    "**rank** is one more than the entries of the track that are better. References, in *italics*, have none.",
     "**R** is (L_floor − L) / (L_floor − L_ceiling) of mean losses, with the floor and the ceiling of the setting's "
     "question.",
 )

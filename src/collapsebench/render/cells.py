@@ -46,9 +46,11 @@ def _finite(value: float) -> float | None:
 
 
 def _rank(track: str, rank: int | None) -> Cell:
-    """Sorted by track and rank, so that sorting brings back the order of the board."""
-    text = "" if not track or rank is None else str(rank)
-    return Cell(text, f"{TRACKS.index(track)}.{rank or 999:03}" if track else None)
+    """Sorted by track and rank, then what has a track only: sorting brings back the order of the board."""
+    if not track:
+        return Cell("")
+    place = TRACKS.index(track)
+    return Cell(str(rank), f"{place}.{rank:03}") if rank else Cell("", f"{len(TRACKS) + place}")
 
 
 def _worth(value: Worth, best: bool = False) -> Cell:

@@ -215,7 +215,8 @@ def _best(board: Board, group: Group) -> Text:
     score, verdict = board.scores.score(first, group), board.scores.against(first, group)
     against = AGAINST[group.question]
     stands = {"better": "better than", "level": "level with", "worse": "worse than"}
-    worths = f" (track {first.track}) is worth {worth(score.seeds.centre)} {span(score.seeds)}" if score else ""
+    known = f" (track {first.track}) is worth {worth(score.seeds.centre)} {span(score.seeds)}" if score else ""
+    worths = Span(known.rstrip(), "number")
     compared: Text = (", ", stands[verdict], " ", Span(against, "code")) if verdict else ""
     if len(ranked) == 1:
         alone: Text = ", and nobody else is ranked"
@@ -225,7 +226,19 @@ def _best(board: Board, group: Group) -> Text:
         alone = (", not told from ", joined(", ", [tables.linked(board, entry) for entry in others]))
     else:
         alone = ", told apart from all others"
-    return tables.linked(board, first), worths, compared, alone
+    return tables.linked(board, first), worths, compared, alone, _references(board, group)
+
+
+def _references(board: Board, group: Group) -> Text:
+    """What the references are worth that show where an entry stands: not caring, not looking, real data."""
+    world = group.settings[0].world
+    labels = dict.fromkeys((world.floor, AGAINST[group.question], world.ceiling))
+    found = [entry for label in labels if label != "frozen" and (entry := board.reference(label))]
+    scores = [(entry, score) for entry in found if (score := board.scores.score(entry, group))]
+    said = joined(
+        ", ", [(Span(entry.label, "code"), Span(f" {worth(score.seeds.centre)}", "number")) for entry, score in scores]
+    )
+    return (" (beside it ", said, ")") if scores else ""
 
 
 def _notes(view: View) -> Iterator[Text]:

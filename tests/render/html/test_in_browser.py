@@ -9,11 +9,11 @@ from collapsebench.board import load_board
 from collapsebench.board.stats import student_t_interval
 from collapsebench.render.html import page as render
 from collapsebench.render.numbers import measured
-from collapsebench.render.page import View, readme
+from collapsebench.render.page import View, whole
 
 pytestmark = pytest.mark.browser
 
-SCORES = "#quick table.scores"
+SCORES = "#quick-to-preserve-suite-language table.scores"
 GROUNDS = ("paper", "raised", "marked")
 INKS = ("ink", "quiet", "accent", "good")
 
@@ -45,22 +45,22 @@ def background(page):
 
 def test_a_header_sorts_both_ways_and_says_so(visit):
     page = visit()
-    header, before = page.locator(f"{SCORES} thead th", has_text="arithmetic"), rows(page)
+    header, before = page.locator(f"{SCORES} thead th", has_text="arithmetic/preserve"), column(page, "rank")
     assert header.get_attribute("aria-sort") is None
     header.locator("button").click()
     assert header.get_attribute("aria-sort") == "descending"
-    falling = values(column(page, "arithmetic"))
+    falling = values(column(page, "arithmetic/preserve"))
     assert falling == sorted(falling, reverse=True)
     header.locator("button").press("Enter")
     assert header.get_attribute("aria-sort") == "ascending"
-    rising = column(page, "arithmetic")
+    rising = column(page, "arithmetic/preserve")
     assert values(rising) == sorted(falling)
     assert values(rising[-1:]) == []  # what has no value is last, whichever way
     page.locator(f"{SCORES} thead button", has_text="entry").click()
     assert header.get_attribute("aria-sort") is None
     assert rows(page) == sorted(rows(page))
     page.locator(f"{SCORES} thead button", has_text="rank").click()
-    assert rows(page) == before  # by track and rank, as the board stands
+    assert column(page, "rank") == before  # by track and rank, as the board stands
 
 
 def test_tracks_are_filtered_in_tables_curves_and_descriptions(visit):
@@ -68,54 +68,56 @@ def test_tracks_are_filtered_in_tables_curves_and_descriptions(visit):
     everyone = rows(page)
     chip(page, "track", "anchored").click()
     assert chip(page, "track", "anchored").get_attribute("aria-pressed") == "true"
-    assert rows(page) == ["real_mix", "fresh_real", "frozen", "replace"]
-    assert page.locator("#quick .status").inner_text().startswith("2 of 8 methods")
-    lines = page.locator("#quick-task-gaussian .plot").first.locator("g.entry")
-    assert lines.count() == 5  # two methods and three references
+    assert rows(page) == ["real_mix", "replace", "frozen", "fresh_real"]
+    assert page.locator("#quick .status").inner_text().startswith("3 of 10 methods")
+    lines = page.locator("#quick-setting-gaussian-preserve .plot").first.locator("g.entry")
+    assert lines.count() == 6  # three methods and three references
     assert page.locator("#quick-entry-accumulate").is_hidden()
     chip(page, "track", "").click()
     assert rows(page) == everyone
 
 
-def test_tasks_are_filtered_and_the_overall_score_says_what_it_is_over(visit):
+def test_tasks_are_filtered_and_the_scores_say_what_they_are_over(visit):
     page = visit()
-    before = column(page, "overall R")
-    chip(page, "task", "gaussian").click()
-    assert page.locator(f"{SCORES} thead th[data-task]:visible").all_inner_texts() == ["gaussian"]
-    assert page.locator("#quick section.task:visible").count() == 1
-    assert column(page, "overall R") == before
-    assert "stay over all scored tasks" in page.locator("#quick .status").inner_text()
+    before = column(page, "score")
+    chip(page, "task", "arithmetic").click()
+    assert page.locator("#quick table.scores thead th[data-task]:visible").all_inner_texts() == [
+        *("arithmetic/preserve", "arithmetic/grow")
+    ]
+    assert page.locator("#quick section.setting:visible").count() == 2
+    assert column(page, "score") == before
+    assert "stay over all settings" in page.locator("#quick .status").inner_text()
 
 
 def test_hovering_a_curve_shows_the_value_of_the_records(visit, boards):
-    page, label = visit("#quick-task-gaussian"), "tempered(temperature=0.9, top_p=0.9)"
-    index, entry = next((i, e) for i, e in enumerate(boards[0].entries) if e.label == label)
-    page.locator("#quick-task-gaussian .plot").first.locator(f'g[data-entry="{index}"] .marker').nth(3).hover(
-        force=True
-    )
+    page, label = visit("#quick-setting-gaussian-preserve"), "tempered(temperature=0.9, top_p=0.9)"
+    board = boards[0]
+    index, entry = next((i, e) for i, e in enumerate(board.entries) if e.label == label)
+    plot = page.locator("#quick-setting-gaussian-preserve .plot").first
+    plot.locator(f'g[data-entry="{index}"] .marker').nth(3).hover(force=True)
     tip = page.locator("#tip").inner_text().splitlines()
-    expected = student_t_interval([r.generations[3].metrics["w2_squared"] for r in entry.results("gaussian")])
+    expected = student_t_interval([r.generations[3].metrics["w2_squared"] for r in entry.results(board.settings[0])])
     assert tip == [f"{label}, t = 3", f"{measured(expected)} squared W2"]
     page.mouse.move(2, 2)
     assert page.locator("#tip").is_hidden()
 
 
 def test_arrow_keys_read_a_chart_with_its_closed_form(visit):
-    page = visit("#quick-task-gaussian")
-    plot = page.locator("#quick-task-gaussian .plot").first
+    page = visit("#quick-setting-gaussian-preserve")
+    plot = page.locator("#quick-setting-gaussian-preserve .plot").first
     assert "arrow keys" in plot.get_attribute("aria-label")
     plot.focus()
     for key in ["ArrowRight"] * 5 + ["ArrowUp"] * 12:
         plot.press(key)
-    assert page.locator("#tip").inner_text().splitlines()[::2] == ["replace, t = 4", "closed form 2.60 squared W2"]
+    assert page.locator("#tip").inner_text().splitlines()[::2] == ["replace, t = 4", "closed form 0.600 squared W2"]
     plot.press("Escape")
     assert page.locator("#tip").is_hidden()
 
 
 def test_sheets_of_samples_are_drawn_and_go_with_their_track(visit):
     page = visit()
-    sheets = page.locator("#quick-task-arithmetic img")
-    page.locator("#quick-task-arithmetic summary", has_text="All of them").click()
+    sheets = page.locator("#quick-setting-arithmetic-preserve img")
+    page.locator("#quick-setting-arithmetic-preserve summary", has_text="All of them").click()
     widths = [
         sheets.nth(i).evaluate("async (img) => { await img.decode(); return img.naturalWidth; }") for i in (0, 1, 2)
     ]
@@ -125,22 +127,22 @@ def test_sheets_of_samples_are_drawn_and_go_with_their_track(visit):
 
 
 def test_an_entry_is_singled_out_on_all_charts_by_its_legend(visit):
-    page = visit("#quick-task-gaussian")
-    button = page.locator("#quick-task-gaussian .legend button", has_text="token_edit")
+    page = visit("#quick-setting-gaussian-preserve")
+    button = page.locator("#quick-setting-gaussian-preserve .legend button", has_text="token_edit")
     button.click()
     page.mouse.move(2, 2)
     assert button.get_attribute("aria-pressed") == "true"
-    other = page.locator("#quick-task-arithmetic .legend button", has_text="token_edit")
+    other = page.locator("#quick-setting-arithmetic-preserve .legend button", has_text="token_edit")
     assert other.get_attribute("aria-pressed") == "true"
-    assert page.locator("#quick-task-arithmetic .plot").first.locator("g.entry.strong").count() == 1
+    assert page.locator("#quick-setting-arithmetic-preserve .plot").first.locator("g.entry.strong").count() == 1
 
 
 def test_a_metric_beside_the_loss_and_a_cost_are_chosen(visit, boards):
     page = visit()
-    beside = page.locator("#quick-task-arithmetic figure").nth(1)
-    beside.locator("select").select_option(label="distinct_questions")
-    assert beside.locator(".plot").get_attribute("aria-label").startswith("distinct_questions over generations")
-    plot = page.locator("#quick .cost-plot")
+    beside = page.locator("#quick-setting-arithmetic-preserve figure").nth(1)
+    beside.locator("select").select_option(label="diversity_ratio")
+    assert beside.locator(".plot").get_attribute("aria-label").startswith("diversity_ratio over generations")
+    plot = page.locator("#quick .cost-plot").first
     plot.locator("select").select_option(label="real examples")
     index = [entry.label for entry in boards[0].entries].index("accumulate")
     plot.locator(f'g[data-entry="{index}"] .marker').hover(force=True)
@@ -155,7 +157,7 @@ def test_boards_are_switched_and_have_addresses(visit):
     assert page.locator(".boards [aria-current=page]").inner_text() == "standard"
     page.go_back()
     assert page.locator(".board:visible").get_attribute("id") == "quick"
-    assert visit("#standard-task-gaussian").locator(".board:visible").get_attribute("id") == "standard"
+    assert visit("#standard-setting-gaussian-preserve").locator(".board:visible").get_attribute("id") == "standard"
 
 
 def test_light_and_dark_follow_the_system_until_one_is_chosen_and_remembered(visit):
@@ -210,11 +212,11 @@ def test_on_a_phone_only_tables_scroll_sideways(visit):
 
 def test_endless_words_do_not_widen_a_phone(visit, tmp_path):
     long = {"params": {"a_parameter_with_quite_a_name": 0.123456789, "b" * 70: "c" * 70}}
-    results = [r for name in ("replace", "frozen") for r in fabricate.cells(name)] + fabricate.cells("tempered", **long)
+    results = fabricate.references() + fabricate.cells("tempered", **long)
     board = load_board(fabricate.board(tmp_path, results))
     entries = tuple(replace(e, method=e.method.changed(title="t" * 300, description="d" * 300)) for e in board.entries)
     protocol = board.protocol.changed(description="p" * 300, name="q" * 64)
-    page = visit(document=render([readme(View(replace(board, entries=entries, protocol=protocol)))]), **PHONE)
+    page = visit(document=render([whole(View(replace(board, entries=entries, protocol=protocol)))]), **PHONE)
     page.evaluate(OPEN_ALL)
     assert page.evaluate("document.documentElement.scrollWidth") == 360
 
@@ -222,7 +224,7 @@ def test_endless_words_do_not_widen_a_phone(visit, tmp_path):
 def test_without_script_every_board_is_a_plain_readable_table(visit):
     page = visit(java_script_enabled=False)
     assert page.locator(".board:visible").count() == 2
-    assert page.locator("table.scores:visible").count() == 2
+    assert page.locator("table.overview:visible").count() == 2
     assert page.locator(".controls:visible, #theme:visible").count() == 0
     assert "accumulate" in page.locator(SCORES).inner_text()
 
@@ -239,7 +241,7 @@ def test_tables_and_charts_have_names(visit):
 def test_an_attack_in_a_description_is_inert(visit, boards):
     attack = "</script><img src=x onerror=\"document.title='owned'\"><script>document.title='owned'</script>"
     entries = tuple(replace(e, method=e.method.changed(description=attack, title=attack)) for e in boards[0].entries)
-    page = visit(document=render([readme(View(replace(boards[0], entries=entries)))]))
+    page = visit(document=render([whole(View(replace(boards[0], entries=entries)))]))
     assert page.title() == "collapsebench: leaderboards"
     assert page.locator('img:not([src^="data:image/png;base64,"])').count() == 0
     assert attack in page.locator("#quick-entry-accumulate").inner_text()
