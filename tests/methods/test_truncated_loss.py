@@ -15,6 +15,11 @@ def test_the_surest_share_of_the_tokens_has_no_loss_however_unsure_the_model_is(
     assert weights_of([[0.1, 0.2, 0.3, 0.05], [0.4, 0.01, 0.15, 0.25]], gamma=0.75) == [[1, 1, 0, 1], [0, 1, 1, 1]]
 
 
+def test_gamma_is_the_share_of_the_tokens_that_keep_their_loss():
+    (weights,) = weights_of([[i / 1000 for i in range(1, 101)]])
+    assert weights == [1] * 90 + [0] * 10
+
+
 def test_padding_does_not_count_among_the_tokens():
     # Of the four tokens that are no padding, two keep their loss.
     assert weights_of([[0.1, 0.2, 1.0, 1.0], [0.3, 0.4, 1.0, 1.0]], gamma=0.5) == [[1, 1, 0, 0], [0, 0, 0, 0]]
