@@ -52,7 +52,14 @@ class Entry:
 
     def results(self, setting: Setting) -> list[CellResult]:
         """Cells in a setting, in order of seed."""
-        return [result for (name, _), result in self.cells.items() if name == setting.name]
+        return self._results.get(setting.name, [])
+
+    @cached_property
+    def _results(self) -> Mapping[str, list[CellResult]]:
+        found: dict[str, list[CellResult]] = {}
+        for (name, _), result in self.cells.items():
+            found.setdefault(name, []).append(result)
+        return found
 
     def done(self, setting: Setting) -> list[CellResult]:
         """Those of them that are done."""
@@ -172,10 +179,17 @@ class Cells:
         """A reference by its label; None where it has not run at all."""
         return next((entry for entry in self.references if entry.label == label), None)
 
-    def losses_of(self, entry: Entry | None, setting: Setting) -> dict[int, float]:
+    def losses_of(self, entry: Entry | None, setting: Setting) -> Mapping[int, float]:
         """The scored losses of an entry in a setting by seed."""
-        keys = [(entry.label, name, seed) for name, seed in entry.cells if name == setting.name] if entry else []
-        return {key[2]: self.losses[key] for key in keys if key in self.losses}
+        return self.losses_by_setting.get(entry.label, {}).get(setting.name, {}) if entry else {}
+
+    @cached_property
+    def losses_by_setting(self) -> Mapping[str, Mapping[str, Mapping[int, float]]]:
+        """Label -> setting -> seed -> scored loss."""
+        found: dict[str, dict[str, dict[int, float]]] = {}
+        for (label, name, seed), loss in self.losses.items():
+            found.setdefault(label, {}).setdefault(name, {})[seed] = loss
+        return found
 
     def metric(self, entry: Entry, setting: Setting, metric: str) -> Interval:
         """A metric at the last generation over the seeds that are done."""
@@ -208,11 +222,20 @@ class Cells:
 
     def across_machines(self, entry: Entry) -> bool:
         """Whether a cell ran on another machine than a reference of the same (setting, seed)."""
-        return any(
-            _machine(reference.cells[key]) != _machine(result)
+        return entry.label in self._across_machines
+
+    @cached_property
+    def _across_machines(self) -> frozenset[str]:
+        usual: dict[tuple[str, int], set[str]] = {}
+        for reference in self.references:
+            for key, result in reference.cells.items():
+                if result.generations:
+                    usual.setdefault(key, set()).add(_machine(result))
+        return frozenset(
+            entry.label
+            for entry in self.entries
             for key, result in entry.cells.items()
-            for reference in self.references
-            if key in reference.cells and result.generations and reference.cells[key].generations
+            if result.generations and usual.get(key, set()) - {_machine(result)}
         )
 
 

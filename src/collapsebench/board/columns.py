@@ -120,6 +120,7 @@ def worth_columns(board: Board, group: Group) -> tuple[Column, ...]:
         _score(group, "score"),
         Column("score and its intervals, drawn", "drawn", value=lambda b, entry: b.scores.score(entry, group)),
         Column("settings like these", "worth", "95 % interval of the mean over new settings", value=_over(group)),
+        Column("worst in", "words", "the setting in which it is worth least", value=_worst(group)),
         Column(f"against {against}", "words", value=lambda b, entry: b.scores.against(entry, group)),
         *(_worth(setting) for setting in group.counting),
     )
@@ -191,6 +192,14 @@ def _over(group: Group) -> Callable[[Board, Entry], Any]:
     def value(board: Board, entry: Entry) -> Any:
         score = board.scores.score(entry, group)
         return Worth(score.settings) if score else None
+
+    return value
+
+
+def _worst(group: Group) -> Callable[[Board, Entry], Any]:
+    def value(board: Board, entry: Entry) -> Any:
+        score = board.scores.score(entry, group)
+        return score.worst.name if score and len(score.of) > 1 else ""
 
     return value
 

@@ -62,29 +62,19 @@ class Ranks:
 
     def _same(self, entry: Entry, question: str) -> str:
         """The entry before this one that has all of its losses in a question: references first, then by date."""
-        own = self._losses[entry.label].get(question)
-        if not own:
+        losses, settings = self.cells.losses_of, self.cells.of(question)
+        if not any(losses(entry, setting) for setting in settings):
             return ""
         for other in self._in_order:
             if other is entry:
                 return ""
-            theirs = self._losses[other.label].get(question, {})
-            if all(theirs.get(cell) == loss for cell, loss in own.items()):
+            if all(losses(entry, setting).items() <= losses(other, setting).items() for setting in settings):
                 return other.label
         return ""
 
     @cached_property
     def _in_order(self) -> list[Entry]:
         return sorted(self.cells.entries, key=lambda entry: (not entry.reference, entry.since))
-
-    @cached_property
-    def _losses(self) -> Mapping[str, Mapping[str, Mapping[tuple[str, int], float]]]:
-        """Label -> question -> (setting, seed) -> loss."""
-        questions = {setting.name: setting.world.question for setting in self.cells.settings}
-        found: dict[str, dict[str, dict[tuple[str, int], float]]] = {entry.label: {} for entry in self.cells.entries}
-        for (label, name, seed), loss in self.cells.losses.items():
-            found[label].setdefault(questions[name], {})[name, seed] = loss
-        return found
 
     def _later(self, entry: Entry, question: str) -> list[GenerationRecord]:
         """All generations after the first of the cells of a question that are done."""
@@ -106,8 +96,11 @@ class Ranks:
 
     def changed_parameters(self, entry: Entry, question: str) -> bool:
         """Whether another entry of the same method stands for it: that of the defaults, or else the first that came."""
+        settings = self.cells.of(question)
         own = [
-            e for e in self.cells.entries if e.method.name == entry.method.name and self._losses[e.label].get(question)
+            e
+            for e in self.cells.entries
+            if e.method.name == entry.method.name and any(self.cells.losses_of(e, setting) for setting in settings)
         ]
         return min(own, key=lambda e: (e.label != e.method.name, e.since), default=entry) is not entry
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Verdict = Literal["better", "level", "worse"]
 
+OPPOSITE: Mapping[Verdict, Verdict] = {"better": "worse", "level": "level", "worse": "better"}
+
 DIVERSITY = "diversity_ratio"
 """The metric that sets the diversity of samples against that of as many real examples: 1 is real."""
 
@@ -99,6 +101,8 @@ class Scores:
 
     def verdict(self, entry: Entry, other: Entry, group: Group) -> Verdict:
         """How an entry stands to another on the cells of counting settings that both have, whoever else entered."""
+        if entry.label > other.label:
+            return OPPOSITE[self.verdict(other, entry, group)]
         known = (entry.label, other.label, group)
         if known not in self._verdicts:
             self._verdicts[known] = self._verdict(entry, other, group)
