@@ -83,10 +83,15 @@ class Gaussian(Task):
         distance: torch.Tensor = (corpus["x"] - centre).norm(dim=1)
         return -distance.clamp(max=self.reward_clip)
 
-    def learning_curve(self, sizes: Sequence[int]) -> list[float]:
-        """Expected `w2` in one dimension, exact: 2 − 2 E s, s² the variance of n rows, n s² distributed as χ² of n − 1.
+    def theory(self, method: str, n: int, generations: int) -> list[float]:
+        """Expected `w2` of methods that train on n real rows each time."""
+        return self.learning_curve([n]) * (generations + 1) if method in {"frozen", "fresh_real"} else []
 
-        In more dimensions no closed form of the mean root of a sample covariance is used.
+    def learning_curve(self, sizes: Sequence[int]) -> list[float]:
+        """Expected `w2`, exact: 2d − 2 E tr S^½ for the covariance S of n rows, n S a Wishart matrix of n − 1 degrees.
+
+        The trace of S and the squared norm of the mean add up to d on average.
         """
-        roots = [math.sqrt(2 / n) * math.exp(math.lgamma(n / 2) - math.lgamma((n - 1) / 2)) for n in sizes if n > 1]
-        return [2 - 2 * root for root in roots] if self.d == 1 and len(roots) == len(sizes) else []
+        from .wishart import mean_root_trace
+
+        return [2 * self.d - 2 * mean_root_trace(n - 1, self.d) / math.sqrt(n) for n in sizes]

@@ -36,13 +36,21 @@ def test_regression_by_hand():
 def test_gaussian_by_hand():
     """Two rows of N(0, 1) have s = |x − y|/2, whose mean is 1/√π."""
     assert task("gaussian", d=1).learning_curve([2]) == pytest.approx([2 - 2 / math.sqrt(math.pi)])
+    assert task("gaussian", d=3).learning_curve([1]) == [6.0]  # a point: all of d, and as much of the mean
+
+
+@pytest.mark.parametrize(("n", "d"), [(2, 1), (41, 1), (2, 6)])
+def test_a_single_singular_value_has_the_mean_of_a_chi_variable(n, d):
+    """G has one row or one column, whose norm is χ of the other dimension."""
+    k = max(n - 1, d)
+    chi = math.sqrt(2) * math.exp(math.lgamma((k + 1) / 2) - math.lgamma(k / 2))
+    assert task("gaussian", d=d).learning_curve([n]) == pytest.approx([2 * d - 2 * chi / math.sqrt(n)], rel=1e-12)
 
 
 @pytest.mark.parametrize(
     ("name", "sizes"),
     [
         ("kde", {}),
-        ("gaussian", {"d": 2}),
         ("regression", {"ridge": 0.1}),
         ("regression", {"width": 3}),
         ("regression", {"inputs": "signs"}),
@@ -57,6 +65,8 @@ def test_without_a_closed_form_there_is_no_curve(name, sizes):
     ("name", "sizes", "rows"),
     [
         ("gaussian", {"d": 1}, [2, 7, 40]),
+        ("gaussian", {"d": 4}, [2, 5, 40]),
+        ("gaussian", {"d": 7}, [9, 30]),
         ("regression", {"d": 5}, [2, 9, 40]),
         ("regression", {"d": 5, "decay": 1.0}, [9, 40]),
         ("shifted_regression", {"d": 5}, [2, 9]),
