@@ -26,10 +26,10 @@ def test_worlds_that_can_be_are_planned(told):
         "grow": {"m": 20, "phi": 0.9, "psi": 0.3},
         "mix": {"N": 40, "p_2": 0.2},
     }
-    ran = told({"worlds": worlds}, "--method", "accumulate", "--seeds", 1)
+    ran = told({"worlds": worlds}, "--method", "toy_blend", "--seeds", 1)
     assert ran.code == 0, ran.err
-    assert [line for line in ran.out.splitlines() if "accumulate" in line] == [
-        f"to run: accumulate on toy/{world}, seed 0" for world in sorted(worlds)
+    assert [line for line in ran.out.splitlines() if "toy_blend" in line] == [
+        f"to run: toy_blend on toy/{world}, seed 0" for world in sorted(worlds)
     ]
 
 
@@ -150,7 +150,7 @@ def test_an_unknown_world_ends_with_2_and_the_nearest_name(told, words, message,
 
 
 def test_worlds_can_be_chosen_and_learning_curves_come_along(told):
-    ran = told({"worlds": {"preserve": {}, "purify": {}}}, "--world", "purify", "--seeds", 1, "--method", "accumulate")
+    ran = told({"worlds": {"preserve": {}, "purify": {}}}, "--world", "purify", "--seeds", 1, "--method", "toy_blend")
     settings = {line.partition(" on ")[2] for line in ran.out.splitlines()[:-1]}
     assert settings == {"toy/curve, seed 0", "toy/purify, seed 0"}
     (first, *_) = ran.out.splitlines()

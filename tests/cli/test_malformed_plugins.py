@@ -87,6 +87,7 @@ def test_a_method_whose_declarations_fail_is_refused_before_anything_runs(odd, h
         ("raise GeneratorExit", 3, "odd.py cannot be imported: GeneratorExit"),
         ("raise KeyboardInterrupt", 130, "odd.py was imported."),
         (METHOD.format(body="", hook="") + "\nraise Unprintable", 3, "cannot be imported: Unprintable: (its text"),
+        ("from collapsebench import MethodCard\nMethodCard(title='x', access={'hist'})", 3, "unknown access: hist."),
         ("from collapsebench import MethodCard\nMethodCard(title=5)", 3, "Parameter title=5 of MethodCard: Input"),
     ],
 )  # fmt: skip
@@ -100,3 +101,22 @@ def test_a_file_that_cannot_be_imported_is_named_with_the_reason(odd, text, code
 def test_a_file_may_declare_another_encoding(odd):
     ran = odd(text=b"# -*- coding: latin-1 -*-\n# Na\xefve\n" + METHOD.format(body="pass", hook="").encode())
     assert ran.code == 0, ran.err
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("MethodCard(title='x', access={'hist'})", "Did you mean 'history'? Choose from: history, mark, "),
+        ("MethodCard(title='x', needs={'site'})", "Did you mean 'sites'? Choose from: sites, "),
+        ("MethodCard(title='x', reference={'preserved'})", "Did you mean 'preserve'? Choose from: preserve, "),
+        ("MethodCard(title='x', access={'zzz'})", "Choose from: history, mark, "),
+        (
+            "TaskCard(title='x', modality='vector', primary='e', unit='e', supports={'verify'})",
+            "Did you mean 'verifier'?",
+        ),
+    ],
+)
+def test_a_word_that_no_card_knows_gets_the_nearest_one(odd, text, hint):
+    ran = odd(text=f"from collapsebench import MethodCard, TaskCard\n{text}")
+    assert ran.code == 3
+    assert hint in ran.err

@@ -128,12 +128,12 @@ def test_a_new_protocol_has_every_kind_of_world_and_can_be_run(tmp_path, monkeyp
     monkeypatch.chdir(tmp_path)
     assert run(monkeypatch, "new", "protocol", "my-board") == 0
     printed = capsys.readouterr().out
-    assert "collapsebench run --method accumulate --protocol my-board.yaml --dry-run" in printed
+    assert "collapsebench run --method accumulate_subsample --protocol my-board.yaml --dry-run" in printed
     protocol = load_protocol("my-board.yaml")
     kinds = {protocol.world(task, world).kind for task in protocol.tasks for world in protocol.rules(task).worlds}
     assert (protocol.name, kinds | {"curve"}) == ("my-board", set(QUESTIONS))
-    assert run(monkeypatch, "run", "--protocol", "my-board.yaml", "--method", "accumulate", "--dry-run") == 0
-    assert "to run: accumulate on gaussian/purify-dirty, seed 2" in capsys.readouterr().out
+    assert run(monkeypatch, "run", "--protocol", "my-board.yaml", "--method", "accumulate_subsample", "--dry-run") == 0
+    assert "to run: accumulate_subsample on gaussian/purify-dirty, seed 2" in capsys.readouterr().out
     assert run(monkeypatch, "new", "protocol", "my-board") == 2
     assert "my-board.yaml exists already" in capsys.readouterr().err
 

@@ -37,14 +37,13 @@ def test_a_run_of_some_worlds_fills_their_columns(cli, run_toys, toys):
     rules = yaml.safe_load(toys.read_text())
     worlds = {"preserve": {}, "purify": {"k": 6}, "grow": {"m": 8}}
     toys.write_text(yaml.safe_dump({**rules, "tasks": {"toy": {**rules["tasks"]["toy"], "worlds": worlds}}}))
-    assert cli(*run_toys, "--method", "accumulate", "--world", "purify,grow").code == 0
+    assert cli(*run_toys, "--method", "toy_blend", "--world", "purify,grow").code == 0
     found = {r.place[2] for path in Path("boards/toys/records").glob("*.jsonl") for r in read_results(path)}
     assert found == {"curve", "purify", "grow"}
-    results = read_results(Path("boards/toys/records/accumulate.jsonl"))
-    assert {(r.place[2], r.cell.world.arrivals, r.generations[-1].rows) for r in results} == {
-        ("purify", 6, 4 + 2 * 6),
-        ("grow", 8, 4 + 2 * 8),
-    }
+    results = read_results(Path("boards/toys/records/toy_blend.jsonl"))
+    assert {(r.place[2], r.cell.world.arrivals) for r in results} == {("purify", 6), ("grow", 8)}
+    oracle = read_results(Path("boards/toys/records/oracle.jsonl"))
+    assert [r.generations[-1].rows for r in oracle] == [4 + 2 * 3] * 2  # D_0 and half of each arrival
 
 
 def test_a_second_run_reuses_everything_and_changes_no_byte(cli, run_toys, monkeypatch):
@@ -385,6 +384,30 @@ def test_a_task_of_ones_own_runs_by_its_own_rules_on_a_board_of_its_own(cli):
     results = read_results(Path("leaderboards/own-mine/records/replace.jsonl"))
     assert [(r.cell.seed, len(r.generations), r.generations[0].rows) for r in results] == [(0, 3, 6), (1, 3, 6)]
     assert "own-mine" in Path("leaderboards/own-mine/README.md").read_text()
+
+
+def test_a_board_of_ones_own_takes_submissions_and_is_verified(cli, console):
+    Path("t.py").write_text(OWN_TASK)
+    plugin = ("--plugin", "t.py", "--workers", "0")
+    cli("run", "--task", "mine", "--method", "accumulate", *plugin, "--seeds", "1")
+    submit = ("submit", "accumulate", "--task", "mine", "--plugin", "t.py", "--boards", "shared")
+    ran = console(*submit)
+    assert ran.code == 3
+    command = "collapsebench run --method accumulate --task mine --plugin t.py"
+    assert ran.err.splitlines()[1] == f"Hint: These cells are run by: {command}"
+    assert cli("run", "--task", "mine", "--method", "accumulate", *plugin).code == 0
+    assert "accumulate: 2 cells are complete." in cli(*submit).out
+    ran = cli("verify", "shared/own-mine/records/accumulate.jsonl", *plugin)
+    assert "run again: accumulate on mine/preserve, seed" in ran.out
+
+
+def test_a_submission_has_all_tasks_of_a_shipped_protocol(console):
+    ran = console("submit", "accumulate", "--task", "gaussian")
+    assert ran.code == 2
+    assert ran.err.splitlines() == [
+        "Error: An entry of protocol 'quick' has all of its tasks.",
+        "Hint: Leave --task out.",
+    ]
 
 
 def test_a_task_without_rules_takes_the_defaults(cli, lineup):

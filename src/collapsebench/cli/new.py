@@ -48,8 +48,8 @@ def protocol(
         raise UsageError(f"The protocol '{name}' exists already.", "Choose another name.")
     path = shlex.quote(str(_written(folder / f"{name}.yaml", "protocol.yaml", name)))
     typer.echo(f"Wrote {path}. Next:")
-    typer.echo(f"  collapsebench run --method accumulate --protocol {path} --dry-run")
-    typer.echo(f"  collapsebench run --method accumulate --protocol {path}")
+    typer.echo(f"  collapsebench run --method accumulate_subsample --protocol {path} --dry-run")
+    typer.echo(f"  collapsebench run --method accumulate_subsample --protocol {path}")
 
 
 def _write_and_say(name: str, folder: Path, kind: Literal["method", "task"]) -> None:

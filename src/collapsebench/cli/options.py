@@ -16,6 +16,7 @@ from ..core.plugin import split_label, split_labels
 
 if TYPE_CHECKING:
     from ..core.method import Method
+    from ..loop.protocol import Protocol
 
 StoreOption = Annotated[
     Path,
@@ -102,3 +103,36 @@ def _give(setting: str, near: Sequence[_Wanted], lineup: Sequence[_Wanted]) -> N
         raise UsageError(f"--set {setting} may belong to any of {names}.", hint)
     if found[0].texts.setdefault(name, text) != text:
         raise UsageError(f"Parameter {name} of method '{found[0].name}' is set twice.", "Leave one of them out.")
+
+
+def split_names(option: str, text: str) -> list[str]:
+    """The names in a comma-separated option.
+
+    Raises:
+        UsageError: there is none.
+    """
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise UsageError(f"{option} names nothing.", "Leave it out, or write names with commas between them.")
+    return names
+
+
+def chosen_protocol(wanted: str | None, tasks: Sequence[str]) -> Protocol:
+    """The protocol that is asked for; without one quick, or the own rules of a task that no shipped protocol scores."""
+    from ..core.task import TASKS
+    from ..loop.protocol import load_protocol, own_protocol, shipped_protocols
+
+    quick = load_protocol(wanted or "quick")
+    own = [name for name in tasks if name not in quick.tasks]
+    if wanted is not None or not own:
+        return quick
+    for name in own:
+        TASKS.get(name)
+        if scoring := [other for other in shipped_protocols() if name in load_protocol(other).tasks]:
+            raise UsageError(f"Protocol 'quick' does not score '{name}'.", f"Add --protocol {scoring[0]}.")
+    if other := [name for name in tasks if name not in own]:
+        raise UsageError(
+            f"{', '.join(own)} runs by its own rules and {other[0]} by those of protocol 'quick'.",
+            "Run them by two commands, or write a protocol file that scores both.",
+        )
+    return own_protocol({name: TASKS.get(name).rules for name in own})

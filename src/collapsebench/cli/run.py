@@ -13,7 +13,17 @@ import typer
 
 from ..core import processes
 from ..core.errors import UsageError
-from .options import DEFAULT_BOARDS, DEFAULT_STORE, BoardsOption, InOrder, PluginOption, StoreOption, parse_methods
+from .options import (
+    DEFAULT_BOARDS,
+    DEFAULT_STORE,
+    BoardsOption,
+    InOrder,
+    PluginOption,
+    StoreOption,
+    chosen_protocol,
+    parse_methods,
+    split_names,
+)
 
 if TYPE_CHECKING:
     from ..core.records import CellResult
@@ -83,11 +93,11 @@ def run(
 
     load_plugins(plugin or [])
     plugins = [str(path.resolve()) for path in plugin or []]
-    tasks = None if task is None else _names("--task", [task])
-    rules = _protocol(protocol, tasks or [])
-    rules = _with_lm_eval(rules, tasks, [] if lm_eval is None else _names("--lm-eval", [lm_eval]), lm_eval_limit)
+    tasks = None if task is None else split_names("--task", task)
+    rules = chosen_protocol(protocol, tasks or [])
+    rules = _with_lm_eval(rules, tasks, [] if lm_eval is None else split_names("--lm-eval", lm_eval), lm_eval_limit)
     methods = parse_methods(InOrder.pairs(ctx, method=method, settings=settings))
-    worlds = None if world is None else _names("--world", [world])
+    worlds = None if world is None else split_names("--world", world)
     cells = enumerate_cells(rules, methods, tasks, seeds, plugins, worlds)
     folder = boards / rules.name
     taken = verified_references(folder, cells)
@@ -106,40 +116,11 @@ def run(
         raise typer.Exit(1)
 
 
-def _protocol(wanted: str | None, tasks: Sequence[str]) -> Protocol:
-    """The protocol that is asked for; without one quick, or the own rules of a task that no shipped protocol scores."""
-    from ..core.task import TASKS
-    from ..loop.protocol import load_protocol, own_protocol, shipped_protocols
-
-    quick = load_protocol(wanted or "quick")
-    own = [name for name in tasks if name not in quick.tasks]
-    if wanted is not None or not own:
-        return quick
-    for name in own:
-        TASKS.get(name)
-        if scoring := [other for other in shipped_protocols() if name in load_protocol(other).tasks]:
-            raise UsageError(f"Protocol 'quick' does not score '{name}'.", f"Add --protocol {scoring[0]}.")
-    if other := [name for name in tasks if name not in own]:
-        raise UsageError(
-            f"{', '.join(own)} runs by its own rules and {other[0]} by those of protocol 'quick'.",
-            "Run them by two commands, or write a protocol file that scores both.",
-        )
-    return own_protocol({name: TASKS.get(name).rules for name in own})
-
-
 def _workers(wanted: int | None) -> int:
     """Worker processes; none when a launcher already started several, which then work on one cell together."""
     if processes.count() > 1:
         return 0
     return (os.cpu_count() or 1) if wanted is None else wanted
-
-
-def _names(option: str, values: Sequence[str]) -> list[str]:
-    """The names in a comma-separated, perhaps repeated option."""
-    names = [name.strip() for value in values for name in value.split(",") if name.strip()]
-    if not names:
-        raise UsageError(f"{option} names nothing.", "Leave it out, or write names with commas between them.")
-    return names
 
 
 def _with_lm_eval(rules: Protocol, tasks: Sequence[str] | None, names: Sequence[str], limit: int | None) -> Protocol:

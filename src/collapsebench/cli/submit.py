@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..core.errors import UsageError
-from .options import DEFAULT_BOARDS, DEFAULT_STORE, BoardsOption, PluginOption, StoreOption, parse_methods
+from .options import (
+    DEFAULT_BOARDS,
+    DEFAULT_STORE,
+    BoardsOption,
+    PluginOption,
+    StoreOption,
+    chosen_protocol,
+    parse_methods,
+    split_names,
+)
 
 if TYPE_CHECKING:
     from ..results.collect import Submission
@@ -17,7 +26,12 @@ if TYPE_CHECKING:
 
 def submit(
     name: Annotated[str, typer.Argument(help="The method, e.g. real_mix or 'real_mix(alpha=0.2)'.")],
-    protocol: Annotated[str, typer.Option("--protocol", help="A shipped protocol or a YAML file.")] = "quick",
+    protocol: Annotated[
+        str | None, typer.Option("--protocol", help="A shipped protocol or a YAML file; default: quick.")
+    ] = None,
+    task: Annotated[
+        str | None, typer.Option("--task", help="Tasks that ran by their own rules, as they were given to run.")
+    ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", help="Hyper-parameter, as it was given to run; repeatable.")
     ] = None,
@@ -34,7 +48,6 @@ def submit(
     command that completes them. Records of other methods on the board stay.
     """
     from ..core.registry import load_plugins
-    from ..loop.protocol import load_protocol
     from ..loop.store import Store
     from ..render.files import write_board
     from ..results.collect import collect
@@ -45,8 +58,13 @@ def submit(
     if len(methods := parse_methods(given)) != 1:
         raise UsageError(f"{name} names {len(methods)} methods.", "Submit one at a time.")
     (method,) = methods
-    folder = boards / load_protocol(protocol).name
-    entry = collect(protocol, method, plugin or [], Store(store), folder)
+    tasks = [] if task is None else split_names("--task", task)
+    rules = chosen_protocol(protocol, tasks)
+    if tasks and set(tasks) != set(rules.tasks):
+        raise UsageError(f"An entry of protocol '{rules.name}' has all of its tasks.", "Leave --task out.")
+    folder = boards / rules.name
+    named = protocol or ("" if tasks else rules.name)
+    entry = collect(rules, named, method, plugin or [], Store(store), folder)
     target = _place_of_plugin(type(method), copies)
     with board_lock(folder):
         merge_records([*entry.own, *entry.references], folder)

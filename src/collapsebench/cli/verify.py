@@ -12,7 +12,7 @@ from ..core.errors import RecordError, UsageError
 from .options import PluginOption
 
 if TYPE_CHECKING:
-    from ..core.records import CellResult
+    from ..core.records import CellResult, ProtocolRecord
     from ..loop.protocol import Protocol
     from ..results.signature import Rerun
 
@@ -91,7 +91,7 @@ def _paths(paths: Sequence[Path]) -> Iterator[Path]:
 def _checked(path: Path, protocol: str | None, partial: bool) -> _File:
     """A file, once its format, its source and its completeness are in order."""
     from ..core.method import METHODS
-    from ..loop.protocol import load_protocol, shipped_protocols
+    from ..loop.protocol import load_protocol
     from ..results.audit import check_source
     from ..results.collect import commands, in_words, missing_places
     from ..results.reader import read_located
@@ -99,24 +99,42 @@ def _checked(path: Path, protocol: str | None, partial: bool) -> _File:
 
     located = read_located(path)
     line, first = located[0]
-    name = first.cell.protocol.name
-    if protocol is None and name not in shipped_protocols():
-        raise RecordError(
-            f"{path}:{line}: protocol.name: {name!r} is not shipped.", "Pass its file with --protocol path.yaml."
-        )
-    rules = load_protocol(protocol or name)
+    if protocol is None:
+        rules, named = _known_rules(f"{path}:{line}", first.cell.protocol)
+    else:
+        rules, named = load_protocol(protocol), protocol
     check_source(path, located, rules)
     if said := next(hidden_reads(METHODS.get(path.stem)), ""):
         hint = "`collapsebench check FILE` names every place."
         raise RecordError(f"{path}: method: its source reads what is hidden from methods. {said}", hint)
     results = [result for _, result in located]
     if (missing := missing_places(results, rules)) and not partial:
-        completed_by = "; ".join(commands(missing, rules, protocol or name))
+        completed_by = "; ".join(commands(missing, rules, named))
         raise RecordError(
             f"{path} is not complete: {in_words(missing)}.", f"{completed_by}; or accept it with --partial."
         )
     typer.echo(f"{path}: {len(results)} cells, as the installed source writes them.")
     return _File(path, rules, results)
+
+
+def _known_rules(where: str, record: ProtocolRecord) -> tuple[Protocol, str]:
+    """The shipped protocol of a record, or the rules of its tasks' own; and how a command names them.
+
+    Raises:
+        RecordError: it is neither.
+    """
+    from ..core.task import TASKS
+    from ..loop.protocol import load_protocol, own_protocol, shipped_protocols
+
+    if record.name in shipped_protocols():
+        return load_protocol(record.name), record.name
+    if set(record.tasks) <= set(TASKS.names()):
+        own = own_protocol({name: TASKS.get(name).rules for name in record.tasks})
+        if own.name == record.name:
+            return own, ""
+    raise RecordError(
+        f"{where}: protocol.name: {record.name!r} is not shipped.", "Pass its file with --protocol path.yaml."
+    )
 
 
 def _rerun(file: _File, cells: int, plugins: list[str], tolerance: float, workers: int) -> Iterator[Rerun]:

@@ -19,12 +19,13 @@ def run_command(
     Args:
         method: name, or label with hyper-parameters.
         tasks: in their order; one that is named twice counts once.
-        protocol: name, or the path of its file.
+        protocol: name, or the path of its file; "" where the tasks run by their own rules.
         plugins: files to load first.
         worlds: in their order, each once; none for all of each task.
     """
     words = ["collapsebench", "run", "--method", method, "--task", ",".join(dict.fromkeys(tasks))]
     if named := ",".join(dict.fromkeys(worlds)):
         words += ["--world", named]
-    words += ["--protocol", protocol]
+    if protocol:
+        words += ["--protocol", protocol]
     return shlex.join([*words, *(word for path in plugins for word in ("--plugin", str(path)))])

@@ -97,6 +97,12 @@ def describe(error: BaseException) -> str:
     return text if isinstance(error, CollapsebenchError) else f"{type(error).__name__}: {text}".removesuffix(": ")
 
 
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The question whether another name was meant; "" where none is near."""
+    near = difflib.get_close_matches(name, list(known), n=1, cutoff=0.5)
+    return f"Did you mean '{near[0]}'?" if near else ""
+
+
 def unknown_name(kind: str, name: str, known: Iterable[str], owner: str = "") -> UsageError:
     """The error for a name that nobody registered, with the nearest name as its hint.
 
@@ -107,7 +113,6 @@ def unknown_name(kind: str, name: str, known: Iterable[str], owner: str = "") ->
         owner: what the name was looked up in, if that needs saying.
     """
     names = sorted(known)
-    near = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
-    hint = f"Did you mean '{near[0]}'?" if near else f"Known: {', '.join(names) or 'none'}."
+    hint = nearest(name, names) or f"Known: {', '.join(names) or 'none'}."
     where = f" of {owner}" if owner else ""
     return UsageError(f"Unknown {kind} '{name}'{where}.", hint)

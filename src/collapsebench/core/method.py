@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from .checked import Checked
 from .corpus import Corpus
-from .errors import PluginError
+from .errors import PluginError, nearest
 from .learner import PLAIN, Decoding
 from .plugin import Plugin
 from .registry import Registry
@@ -57,7 +57,7 @@ class MethodCard(Checked):
             if unknown := declared - set(known):
                 raise PluginError(
                     f"MethodCard of '{self.title}' declares unknown {name}: {', '.join(sorted(unknown))}.",
-                    f"Choose from: {', '.join(known)}.",
+                    f"{nearest(min(unknown), known)} Choose from: {', '.join(known)}.".lstrip(),
                 )
             object.__setattr__(self, name, declared)
 

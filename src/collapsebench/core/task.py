@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from .checked import Checked, Count
 from .corpus import Corpus
-from .errors import PluginError
+from .errors import PluginError, nearest
 from .plugin import Plugin
 from .registry import Registry
 
@@ -75,7 +75,7 @@ class TaskCard(Checked):
         if unknown := declared - set(SUPPORTS):
             raise PluginError(
                 f"TaskCard of '{self.title}' declares unknown support: {', '.join(sorted(unknown))}.",
-                f"Choose from: {', '.join(SUPPORTS)}.",
+                f"{nearest(min(unknown), SUPPORTS)} Choose from: {', '.join(SUPPORTS)}.".lstrip(),
             )
         if self.suite not in SUITES:
             raise PluginError(

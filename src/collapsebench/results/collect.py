@@ -13,7 +13,7 @@ from ..core.records import CellResult, Place
 from ..loop.cell import Cell
 from ..loop.plan import enumerate_cells
 from ..loop.plugins import make_method
-from ..loop.protocol import Protocol, load_protocol
+from ..loop.protocol import Protocol
 from ..loop.runner import finished
 from ..loop.store import Store
 from ..loop.world import CURVE
@@ -37,11 +37,14 @@ class Submission:
     references: tuple[CellResult, ...]
 
 
-def collect(protocol: str, method: Method, plugins: Sequence[Path], store: Store, board: Path) -> Submission:
+def collect(
+    rules: Protocol, protocol: str, method: Method, plugins: Sequence[Path], store: Store, board: Path
+) -> Submission:
     """The finished cells of one method, with what its plug-in says of it now.
 
     Args:
-        protocol: shipped, or the path of a file; all its tasks, worlds and seeds have to be there.
+        rules: all tasks, worlds and seeds of the protocol have to be there.
+        protocol: its name or the path of its file, as a command names it; "" for rules of the tasks' own.
         method: with its hyper-parameters.
         plugins: plug-in files.
         store: where `run` left the cells.
@@ -52,7 +55,7 @@ def collect(protocol: str, method: Method, plugins: Sequence[Path], store: Store
         RecordError: cells are missing, with the command that completes them; or the board holds records of another
             version of the protocol, of a task or of the method.
     """
-    rules, label = load_protocol(protocol), method.label
+    label = method.label
     cells = enumerate_cells(rules, [method], plugins=[str(path.resolve()) for path in plugins])
     there = {place: result.cell.cell for place, result in check_board(board, cells).items()}
     found: list[CellResult] = []
@@ -125,7 +128,7 @@ def in_words(places: Iterable[Place]) -> str:
 
 
 def commands(places: Sequence[Place], rules: Protocol, protocol: str) -> list[str]:
-    """The command line for each entry of a file that lacks cells; `protocol` names the rules, or their file."""
+    """The command line for each entry of a file that lacks cells; `protocol` as for `collect`."""
     lacking: dict[str, list[Place]] = {}
     for place in places:
         lacking.setdefault(place[0], []).append(place)
@@ -136,7 +139,7 @@ def _completing(
     label: str, missing: Sequence[Place], rules: Protocol, protocol: str, plugins: Sequence[Path] = ()
 ) -> str:
     """The command that runs the missing cells of a method, and learning curves, which come by themselves."""
-    tasks = [task for _, task, _, _ in missing]
+    tasks = [task for _, task, _, _ in missing] if protocol else list(rules.tasks)
     worlds = {world for _, _, world, _ in missing} - {CURVE}
     every = dict.fromkeys(world for task in tasks for world in rules.rules(task).worlds)
     named = [] if worlds == set(every) else [world for world in every if world in worlds]

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+if TYPE_CHECKING:  # a list of tasks imports these functions and must not wait for numpy
+    import numpy as np
+    from numpy.typing import NDArray
+
+    FloatArray: TypeAlias = NDArray[np.float64]
 
 
 def w2_to_standard_normal(mean_sq: float, variances: FloatArray) -> float:
@@ -18,7 +21,7 @@ def w2_to_standard_normal(mean_sq: float, variances: FloatArray) -> float:
         mean_sq: squared norm of its mean.
         variances: eigenvalues of its covariance, zero allowed.
     """
-    shrunk = np.sqrt(variances) - 1.0
+    shrunk = variances**0.5 - 1.0
     return mean_sq + float(shrunk.dot(shrunk))
 
 
@@ -33,6 +36,8 @@ def kl_from_standard_normal(distance_sq: float, variances: FloatArray) -> float:
     """
     if variances[0] <= 4 * len(variances) * 2.0**-52 * variances[-1]:
         return math.inf
+    import numpy as np
+
     return 0.5 * (distance_sq + float(np.add.reduce(1.0 / variances - 1.0 + np.log(variances))))
 
 

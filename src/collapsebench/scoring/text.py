@@ -12,14 +12,14 @@ from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from ..core.seeds import generator
-from .entropy_rate import running_match_lengths
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ..core.corpus import Corpus
     from ..core.learner import Learner
     from ..core.task import Start
@@ -186,6 +186,8 @@ def variety(corpus: Corpus, pad: int, most: int | None = None) -> Variety:
         pad: the padding token.
         most: tokens that matches are looked for among, from the first on; None for all.
     """
+    from .entropy_rate import running_match_lengths  # a list of tasks reads `STATISTICS` and needs no numpy
+
     tokens = answers(corpus, pad)
     return Variety(running_match_lengths(tokens[tokens != pad][:most].numpy()), ngram_counts(tokens, 4, pad))
 
