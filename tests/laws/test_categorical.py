@@ -55,3 +55,28 @@ def test_bad_schedules():
         laws.categorical_error(COIN, [10, 0], [0.5])
     with pytest.raises(ValueError, match="one alpha"):
         laws.categorical_error(COIN, [10], [0.5])
+
+
+@pytest.mark.parametrize(("alpha", "error"), [(0.1, 0.00781), (0.3, 0.00228), (0.5, 0.00078), (0.8, 0.00025)])
+def test_a_pool_with_fresh_draws(alpha, error):
+    assert laws.categorical_accumulate(laws.zipf(50), 100, alpha, 59)[-1] == pytest.approx(error, abs=5e-6)
+
+
+def test_a_pool_without_fresh_draws_is_the_law_of_accumulate():
+    p = laws.zipf(50)
+    spread = 1 - np.sum(p**2)
+    expected = spread * (1 - laws.gaussian_accumulate(100, 20))  # the Gini–Simpson index falls like a normal's spread
+    np.testing.assert_allclose(laws.categorical_accumulate(p, 100, 0.0, 20), expected)
+    np.testing.assert_allclose(laws.categorical_accumulate(p, 100, 1.0, 20), spread / (100 * np.arange(1, 22)))
+
+
+def test_forgetting_by_hand():
+    once, twice = np.exp(-1), np.exp(np.exp(-1) - 1)
+    np.testing.assert_allclose(laws.forgotten(1, 2), [0, once, twice])
+    np.testing.assert_allclose(laws.forgotten(3, 2), [0, once**3, twice**3])
+
+
+def test_the_time_until_an_outcome_is_forgotten_is_proportional_to_its_count():
+    half = [int(np.argmax(laws.forgotten(count, 20 * count) > 0.5)) for count in (20, 40, 80)]
+    assert half[1] == pytest.approx(2 * half[0], rel=0.05)
+    assert half[2] == pytest.approx(80 * 2 / np.log(2), rel=0.05)

@@ -35,3 +35,27 @@ def test_one_example_has_no_spread():
     assert laws.gaussian_accumulate_subsample(1, 2).tolist() == [0, 0, 0]
     with pytest.raises(ValueError, match="at least 1"):
         laws.gaussian_replace(0, 1)
+
+
+def test_a_first_teacher_is_two_fits():
+    assert laws.gaussian_first_teacher(4, 3).tolist() == [0.75, 0.75**2, 0.75**2, 0.75**2]
+
+
+def test_negative_extrapolation_by_hand():
+    # n = 4, w = 2: each step multiplies the spread by 1 + 2/4 and adds 4 s/4 to the mean's error.
+    assert laws.gaussian_extrapolated_spread(4, 2.0, 2).tolist() == [0.75, 1.125, 1.6875]
+    assert laws.gaussian_extrapolated_error(4, 2.0, 2).tolist() == [0.25, 1.0, 2.125]
+
+
+def test_negative_extrapolation_by_simulation():
+    rng, n, w = np.random.default_rng(0), 30, 0.5
+    spreads, errors = [], []
+    for _ in range(20_000):
+        mean, variance = rng.normal(0, n**-0.5), rng.chisquare(n - 1) / n
+        for _ in range(3):
+            own = mean + variance**0.5 * rng.standard_normal(n)
+            mean, variance = (1 + w) * mean - w * own.mean(), (1 + w) * variance - w * own.var()
+        spreads.append(variance)
+        errors.append(mean**2)
+    assert np.mean(spreads) == pytest.approx(laws.gaussian_extrapolated_spread(n, w, 3)[-1], rel=0.02)
+    assert np.mean(errors) == pytest.approx(laws.gaussian_extrapolated_error(n, w, 3)[-1], rel=0.04)

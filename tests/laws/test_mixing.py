@@ -34,3 +34,20 @@ def test_reusing_the_first_data_makes_all_real_weight_best():
 def test_bad_weights():
     with pytest.raises(ValueError, match="r > 0"):
         laws.golden_weight(0)
+
+
+def test_what_mixed_sources_are_worth():
+    assert laws.effective_sample_size([100, 40], [0.5, 1.0]) == pytest.approx(25 + 40)
+    assert laws.effective_sample_size([100, 40], [0.5, 1.0], 0.0, 0.0) == pytest.approx(50 + 40)  # marks never err
+    assert laws.effective_sample_size([100], [0.5], 0.7, 0.3) == pytest.approx(25)  # a mark that says nothing
+    # missed .2, false alarm 0, alpha .5: of unmarked rows .5/.6 are real, and 60 rows are unmarked.
+    assert laws.effective_sample_size([100], [0.5], 0.2, 0.0) == pytest.approx(60 * (0.5 / 0.6) ** 2)
+
+
+def test_what_a_mark_is_worth_is_one_more_chi_square():
+    alpha, missed, false_alarm = 0.3, 0.1, 0.2
+    real, synthetic = np.array([false_alarm, 1 - false_alarm]), np.array([1 - missed, missed])
+    mixed = alpha * real + (1 - alpha) * synthetic
+    chi_square = np.sum((real - mixed) ** 2 / mixed)
+    expected = 50 * alpha**2 * (1 + chi_square)
+    assert laws.effective_sample_size([50], [alpha], missed, false_alarm) == pytest.approx(expected)

@@ -42,3 +42,27 @@ def test_effective_ridge_solves_its_equation():
     assert laws.effective_ridge(HARMONIC, 200, 0.0) == 0
     with pytest.raises(ValueError, match="infinite"):
         laws.effective_ridge(HARMONIC, 100, 0.0)
+
+
+def test_the_law_given_the_rows_by_simulation():
+    rng, n, d, c2, sigma2, ridge = np.random.default_rng(0), 8, 4, 2.0, 0.5, 0.1
+    x, into, spectrum = rng.standard_normal((n, d)), rng.standard_normal((d, 3)), np.arange(1.0, d + 1) ** -1
+    truth, shifted = np.ones(d) / 2, np.arange(n) >= 5
+    errors = []
+    for _ in range(20_000):
+        y = x @ truth + shifted * (x @ rng.normal(0, (c2 / d) ** 0.5, d)) + rng.normal(0, sigma2**0.5, n)
+        features = x @ into
+        fitted = into @ np.linalg.solve(features.T @ features + ridge * n * np.eye(3), features.T @ y)
+        errors.append(np.sum(spectrum * (fitted - truth) ** 2))
+    keys = {"c2": c2, "sigma2": sigma2, "ridge": ridge, "projection": into}
+    assert laws.shifted_given_design(x, shifted, spectrum, truth, **keys) == pytest.approx(np.mean(errors), rel=0.02)
+
+
+def test_the_law_given_the_rows_is_the_limit_on_average():
+    rng, n, d = np.random.default_rng(0), 200, 50
+    keys, shifted = {"c2": 0.4, "sigma2": 0.1}, np.arange(n) < 60
+    given = [
+        laws.shifted_given_design(rng.standard_normal((n, d)), shifted, np.ones(d), np.zeros(d), **keys)
+        for _ in range(50)
+    ]
+    assert np.mean(given) == pytest.approx(laws.shifted_isotropic_error(d / n, 0.3, 0.4, 0.1), rel=0.05)

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -32,7 +34,25 @@ def test_a_generator_of_finite_training_acts_as_a_cut():
     assert laws.effective_cut(2, 10_000) == pytest.approx(100)
     # The loss of a cut at T_0^(1/beta) scales like the generator's own error T_0^-c, with c = 1/2 here.
     assert laws.effective_cut(2, 10_000) ** -1 == pytest.approx(10_000 ** -laws.tail_exponent(2))
-    assert laws.tail_generations(2, 10_000, 10_000, 3) == pytest.approx(4 * 0.01)
+
+
+@pytest.mark.parametrize(
+    ("beta", "after"), [(1.5, (1.165, 1.388, 1.849)), (2, (1.258, 1.635, 2.514)), (3, (1.358, 1.926, 3.418))]
+)
+def test_generations_at_one_size_shrink_the_sample(beta, after):
+    curve = laws.tail_generations(beta, 1000)
+    np.testing.assert_allclose(curve[[0, 1, 3, 10]], [1, *after], atol=5e-4)
+    assert curve[1000] == pytest.approx(500 ** laws.tail_exponent(beta), rel=0.02)
+
+
+def test_a_branching_process_loses_what_the_law_of_generations_says():
+    # Counts of one outcome with mean 3 in D_0, each generation Poisson about the last.
+    rng = np.random.default_rng(0)
+    counts = rng.poisson(3.0, 200_000)
+    for g in range(4):
+        shrunk = laws.tail_generations(2, g)[-1] ** -2
+        assert (counts == 0).mean() == pytest.approx(math.exp(-3 * shrunk), abs=0.004)
+        counts = rng.poisson(counts)
 
 
 def test_bad_arguments():

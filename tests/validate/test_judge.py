@@ -59,3 +59,40 @@ def test_what_is_not_a_number_never_passes(claim):
     samples = np.array([[math.nan, 1.0], [1.0, 1.0]])
     for gate in ("exact", "asymptotic", "at_most", "at_least", "rising", "falling"):
         assert not judge(claim([1.0, 1.0], gate=gate), samples).passed
+
+
+def test_what_an_exact_law_detects_is_six_standard_errors_at_the_best_judged_generation(claim):
+    # Standard errors 1 and .1, of theories 2 and 5; generation 0 does not count, as no method has run.
+    samples = np.array([[0.001, 1.0, 4.9], [0.001, 3.0, 5.1]])
+    assert judge(claim([0.001, 2.0, 5.0]), samples).detects == pytest.approx(6 * 0.1 / 5)
+    assert judge(claim([0.001, 2.0, 5.0], judged=(0, 1)), samples).detects == pytest.approx(6 / 2)
+
+
+def test_what_a_limit_detects_is_its_tolerance_and_how_far_it_is_away(claim):
+    samples = np.array([[1.0, 100.0], [1.0, 102.0]])
+    keys = {"gate": "asymptotic", "judged": (1,), "tolerance": 0.02}
+    assert judge(claim([1.0, 100.0], **keys), samples).detects == pytest.approx((2 + 1 + 2) / 101)
+
+
+def test_a_fault_of_what_is_detected_is_refused_up_and_down(claim):
+    rng, theory = np.random.default_rng(0), [1.0, 5.0]
+    for gate in ("exact", "asymptotic"):
+        keys = {"gate": gate, "tolerance": 0.02, "judged": (1,)}
+        detects = judge(claim(theory, **keys), np.array(theory) + 0.05 * rng.standard_normal((400, 2))).detects
+        for sign in (1, -1):
+            faulty = [
+                judge(claim(theory, **keys), np.array(theory) * (1 + sign * detects) + 0.05 * noise)
+                for noise in rng.standard_normal((100, 400, 2))
+            ]
+            assert sum(verdict.passed for verdict in faulty) <= 8
+
+
+def test_what_an_inequality_detects_is_its_slack_and_noise(claim):
+    samples = np.array([[1.0, 4.0], [1.0, 4.2]])
+    verdict = judge(claim([9.0, 5.0], gate="at_most", judged=(1,)), samples)
+    assert verdict.detects == pytest.approx((0.9 + 6 * 0.1) / 4.1)
+
+
+def test_a_direction_detects_no_number(claim):
+    samples = np.array([[1.0, 2.0], [1.2, 2.4]])
+    assert judge(claim([math.nan] * 2, gate="rising"), samples).detects == math.inf

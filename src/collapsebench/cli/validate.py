@@ -42,7 +42,7 @@ def validate(
         )
     Console().print(report.table(verdicts))
     failed = [verdict for verdict in verdicts if not verdict.passed]
-    typer.echo(f"{len(verdicts) - len(failed)} of {len(verdicts)} claims hold.")
+    typer.echo(report.summary(verdicts))
     if not fast and not laws:
         typer.echo(f"Page: {report.write(verdicts, boards / 'validation')[0]}")
     if failed:

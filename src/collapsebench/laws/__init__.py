@@ -1,14 +1,17 @@
 """Closed forms of the theory papers, one module per family; `LAWS` lists them with kind, source and range.
 
-Pure functions over floats and numpy arrays. `docs/token-editing-bound.md` derives those of `editing`.
+Pure functions over floats and numpy arrays. `docs/token-editing-bound.md` derives those of `editing`,
+`docs/tail-generations.md` those of generations on a tail.
 """
 
 from .categorical import Draws as Draws
+from .categorical import categorical_accumulate as categorical_accumulate
 from .categorical import categorical_diversity as categorical_diversity
 from .categorical import categorical_error as categorical_error
 from .categorical import categorical_error_limit as categorical_error_limit
 from .categorical import categorical_size_to_improve as categorical_size_to_improve
 from .categorical import entropy as entropy
+from .categorical import forgotten as forgotten
 from .categorical import tempered as tempered
 from .categorical import zipf as zipf
 from .curation import curated as curated
@@ -27,6 +30,9 @@ from .editing import edit_random_self as edit_random_self
 from .gaussian import gaussian_accumulate as gaussian_accumulate
 from .gaussian import gaussian_accumulate_limit as gaussian_accumulate_limit
 from .gaussian import gaussian_accumulate_subsample as gaussian_accumulate_subsample
+from .gaussian import gaussian_extrapolated_error as gaussian_extrapolated_error
+from .gaussian import gaussian_extrapolated_spread as gaussian_extrapolated_spread
+from .gaussian import gaussian_first_teacher as gaussian_first_teacher
 from .gaussian import gaussian_mean_error as gaussian_mean_error
 from .gaussian import gaussian_replace as gaussian_replace
 from .kde import kde_accumulate as kde_accumulate
@@ -35,6 +41,7 @@ from .law import LAWS as LAWS
 from .law import Array as Array
 from .law import Kind as Kind
 from .law import Law as Law
+from .mixing import effective_sample_size as effective_sample_size
 from .mixing import golden_weight as golden_weight
 from .mixing import weighted_variance as weighted_variance
 from .mixing import weighted_variance_limit as weighted_variance_limit
@@ -49,6 +56,7 @@ from .regular import regular_accumulate as regular_accumulate
 from .regular import regular_accumulate_subsample as regular_accumulate_subsample
 from .regular import regular_replace as regular_replace
 from .shifted import effective_ridge as effective_ridge
+from .shifted import shifted_given_design as shifted_given_design
 from .shifted import shifted_isotropic_error as shifted_isotropic_error
 from .shifted import shifted_ridge_error as shifted_ridge_error
 from .tails import effective_cut as effective_cut

@@ -46,6 +46,36 @@ def categorical_error_limit(p: npt.ArrayLike, n: int, alpha: float, draws: Draws
     return _spread(p) / n / (1 - _kept(n, alpha, draws))
 
 
+@law("exact", source="derived: variance of a pool's mean", valid="any m >= 1 and alpha in [0, 1]; counts fixed")
+def categorical_accumulate(p: npt.ArrayLike, m: int, alpha: float, generations: int) -> Array:
+    """R_g when everything is kept and m draws are added a generation, alpha m of them real, float `[G + 1]`.
+
+    With t = g + 1 blocks, R_g+1 = (1 - alpha/(t + 1))^2 R_g + [(1 - ||p||^2) - (1 - alpha) R_g]/(m (t + 1)^2) from
+    R_0 = (1 - ||p||^2)/m. It falls like t^-min(2 alpha, 1).
+    """
+    require(m >= 1 and 0 <= alpha <= 1, f"needs m >= 1 and alpha in [0, 1], got {m}, {alpha}")
+    spread = _spread(p)
+    errors = [spread / m]
+    for t in range(2, generations + 2):
+        noise = (spread - (1 - alpha) * errors[-1]) / (m * t * t)
+        errors.append((1 - alpha / t) ** 2 * errors[-1] + noise)
+    return np.array(errors)
+
+
+@law("asymptotic", source="arXiv:2412.17646 (docs/tail-generations.md)", valid="count << n, constant n, alpha = 0")
+def forgotten(count: int, generations: int) -> Array:
+    """P(an outcome that D_0 shows `count` times is missing from M_g), float `[G + 1]`: q_g^count.
+
+    q_0 = 0 and q_{g+1} = e^{q_g - 1}: each copy leaves a Poisson number of copies, one on average. As q_g tends to
+    1 - 2/g, it is e^{-2 count/g}: the time until it is forgotten is proportional to the first count.
+    """
+    require(count >= 1, f"count must be at least 1, got {count}")
+    lost = [0.0]
+    for _ in range(generations):
+        lost.append(math.exp(lost[-1] - 1))
+    return np.asarray(np.array(lost) ** count)
+
+
 @law("exact", source="arXiv:2602.10531", valid="draws from the mixture")
 def categorical_size_to_improve(p: npt.ArrayLike, alpha: float, previous: float) -> float:
     """The n_g above which R_g falls below R_{g-1} = `previous`; infinite where no size is enough.

@@ -43,7 +43,7 @@ def edit_once_exact(n: int, d: int, edited: int) -> float:
     return 1 + 2 * k / n - square
 
 
-@law("asymptotic", source=_DERIVED, valid="n >> d; no row edited twice", tolerance=0.05)
+@law("asymptotic", source=_DERIVED, valid="n >> d; no row edited twice")
 def edit_disjoint_self(shares: Sequence[float]) -> Array:
     """Disjoint edits by the current model, float `[T + 1]`: bounded by `edit_disjoint_self_limit`, not by 2.
 
@@ -64,21 +64,21 @@ def edit_disjoint_self_limit(total: float = 1.0) -> float:
     return 2 * math.exp(total) - 1
 
 
-@law("asymptotic", source=_DERIVED, valid="n >> d; no row edited twice", tolerance=0.05)
+@law("asymptotic", source=_DERIVED, valid="n >> d; no row edited twice")
 def edit_disjoint_fixed(shares: Sequence[float]) -> Array:
     """Disjoint edits by M_0, float `[T + 1]`: 1 + 2q - q^2 with q the share edited so far; 2 when all are."""
     edited = np.concatenate(([0.0], np.cumsum(_shares(shares))))
     return np.asarray(1 + 2 * edited - edited**2)
 
 
-@law("asymptotic", source=_DERIVED, valid="n >> d; rows drawn anew each generation", tolerance=0.05)
+@law("asymptotic", source=_DERIVED, valid="n >> d; rows drawn anew each generation")
 def edit_random_self(share: float, generations: int) -> Array:
     """Re-editing a random share by the current model, float `[G + 1]`: 1 + (t - 1) share (2 - share), unbounded."""
     _shares([share])
     return 1 + share * (2 - share) * (fits(generations) - 1)
 
 
-@law("asymptotic", source=_DERIVED, valid="n >> d; rows drawn anew each generation", tolerance=0.05)
+@law("asymptotic", source=_DERIVED, valid="n >> d; rows drawn anew each generation")
 def edit_random_fixed(share: float, generations: int) -> Array:
     """Re-editing a random share by M_0, float `[G + 1]`: 1 + 2q - q^2, q = 1 - (1 - share)^(t-1); tends to 2."""
     _shares([share])

@@ -1,7 +1,7 @@
 """Gaussian with maximum-likelihood covariance (divisor n), every generation of n examples.
 
 Symbols: s = E tr(covariance of M_g) and m = E ||mean of M_g - true mean||^2, both in units of d sigma^2
-for real data N(mu, sigma^2 I_d). All four laws hold for any d.
+for real data N(mu, sigma^2 I_d). The laws hold for any d.
 """
 
 from __future__ import annotations
@@ -45,6 +45,28 @@ def gaussian_accumulate_subsample(n: int, generations: int) -> Array:
     shrink = 1 - (offset + (1 - offset) / n) / (t + 1) ** 2
     pool = (1 - 1 / n) * np.concatenate(([1.0], np.cumprod(shrink[:-1])))
     return np.asarray(pool * (1 - offset))
+
+
+@law("exact", source="derived: every fit is a second one", valid="any n >= 1")
+def gaussian_first_teacher(n: int, generations: int) -> Array:
+    """Spread s when each generation is fitted to n new examples of M_0, float `[G + 1]`: that of two fits, for ever."""
+    return (1 - 1 / _size(n)) ** np.minimum(fits(generations), 2)
+
+
+@law("exact", source="derived: the fit on own samples has (1 - 1/n) of the spread", valid="n >= d; small w")
+def gaussian_extrapolated_spread(n: int, w: float, generations: int) -> Array:
+    """Spread s under negative extrapolation, float `[G + 1]`: (1 - 1/n)(1 + w/n)^g.
+
+    Mean and covariance become 1 + w times those of M_{g-1} less w times those fitted to n of its samples.
+    """
+    return np.asarray((1 - 1 / _size(n)) * (1 + w / n) ** (fits(generations) - 1))
+
+
+@law("exact", source="derived: the step is w times a sampling error", valid="n >= d; small w")
+def gaussian_extrapolated_error(n: int, w: float, generations: int) -> Array:
+    """Error m of the mean under negative extrapolation, float `[G + 1]`: it grows by w^2 s/n a generation from 1/n."""
+    steps = w * w * gaussian_extrapolated_spread(n, w, generations)[:-1] / n
+    return np.asarray(1 / n + np.concatenate(([0.0], np.cumsum(steps))))
 
 
 @law("exact", source="derived: E of the second moment about the truth stays 1", valid="any n >= 1")

@@ -8,6 +8,7 @@ the mean of data of known spread the asymptotic laws are exact.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -46,6 +47,32 @@ def weighted_variance_reused_limit(r: float, w: float) -> float:
     """1 + (1 - w)^2/r / [1 - (1 - w)^2] when D_0 is the real part each time: least at w = 1, never at w*."""
     _check(r, w)
     return 1 + (1 - w) ** 2 / r / (1 - (1 - w) ** 2) if w > 0 else math.inf
+
+
+@law("asymptotic", source="derived: Fisher information of a mixture near the truth", valid="n >> 1; models near P*")
+def effective_sample_size(
+    sizes: Sequence[int], alphas: Sequence[float], missed: float = 1.0, false_alarm: float = 0.0
+) -> float:
+    """Real examples that mixed sources are worth, sum_i n_i alpha_i^2 (1 + chi^2(Q_1 || Q_alpha_i)).
+
+    Q_1 is the law of the mark of a real example, Q_alpha that of any example. Without marks (or with one that says
+    nothing, missed + false_alarm = 1) it is sum n_i alpha_i^2; with marks that never err, sum n_i alpha_i.
+
+    Args:
+        sizes: n_i.
+        alphas: share alpha_i of real examples in each source.
+        missed: P(no mark | synthetic).
+        false_alarm: P(mark | real).
+    """
+    require(len(sizes) == len(alphas), f"needs one alpha per size, got {len(alphas)} for {len(sizes)}")
+    require(all(0 < a <= 1 for a in alphas), "alphas must lie in (0, 1]")
+    require(0 <= missed <= 1 and 0 <= false_alarm <= 1, "rates of marks must lie in [0, 1]")
+    total = 0.0
+    for n, alpha in zip(sizes, alphas, strict=True):
+        for real, synthetic in ((false_alarm, 1 - missed), (1 - false_alarm, missed)):
+            if real > 0:
+                total += n * (alpha * real) ** 2 / (alpha * real + (1 - alpha) * synthetic)
+    return total
 
 
 def _check(r: float, w: float) -> None:

@@ -18,19 +18,19 @@ ACCUMULATE_SUBSAMPLE_LIMIT = math.pi**2 / 2 - 2
 """Limit of `regular_accumulate_subsample`, 2.935."""
 
 
-@law("asymptotic", source="arXiv:2410.22812", valid="n to infinity", tolerance=0.05)
+@law("asymptotic", source="arXiv:2410.22812", valid="n to infinity")
 def regular_replace(generations: int) -> Array:
     """Relative error t when each generation is fitted to the last synthetic set, float `[G + 1]`."""
     return fits(generations)
 
 
-@law("asymptotic", source="arXiv:2410.22812", valid="n to infinity", tolerance=0.05)
+@law("asymptotic", source="arXiv:2410.22812", valid="n to infinity")
 def regular_accumulate(generations: int) -> Array:
     """Relative error sum_{i <= t} 1/i^2 when each generation is fitted to everything so far, float `[G + 1]`."""
     return np.cumsum(1 / fits(generations) ** 2)
 
 
-@law("asymptotic", source="derived: pool mean plus draw without replacement", valid="n to infinity", tolerance=0.05)
+@law("asymptotic", source="derived: pool mean plus draw without replacement", valid="n to infinity")
 def regular_accumulate_subsample(generations: int) -> Array:
     """Relative error when each generation is fitted to n rows of the pool, float `[G + 1]`.
 

@@ -59,6 +59,45 @@ def shifted_isotropic_error(phi: float, synthetic_share: float, shift: float, si
     return sigma2 * u + (p2**2 + p2 * (1 - p2) * u) * shift
 
 
+@law("exact", source="derived: ridge is linear in its labels", valid="any design, projection and lambda >= 0")
+def shifted_given_design(
+    design: npt.ArrayLike,
+    shifted: npt.ArrayLike,
+    spectrum: npt.ArrayLike,
+    truth: npt.ArrayLike,
+    *,
+    c2: float,
+    sigma2: float,
+    ridge: float = 0.0,
+    projection: npt.ArrayLike | None = None,
+) -> float:
+    """E ||w_hat - w_1||^2_Sigma over noise and shift, given the rows, for Delta = c2/d I.
+
+    Args:
+        design: rows x `[n, d]`.
+        shifted: which labels come from w_2, bool `[n]`.
+        spectrum: diagonal of Sigma `[d]`.
+        truth: w_1 `[d]`.
+        c2: tr Delta.
+        sigma2: variance of the label noise.
+        ridge: lambda.
+        projection: S `[d, m]` of a fit on x S, w_hat = S v; None for a fit on x.
+    """
+    x, s = np.asarray(design, dtype=np.float64), np.asarray(spectrum, dtype=np.float64)
+    n, d = x.shape
+    into = np.eye(d) if projection is None else np.asarray(projection, dtype=np.float64)
+    features = x @ into
+    if ridge:
+        fit = np.linalg.solve(features.T @ features + ridge * n * np.eye(into.shape[1]), features.T)
+    else:
+        fit = np.linalg.pinv(features)
+    fit = into @ fit
+    off = (fit @ x - np.eye(d)) @ np.asarray(truth, dtype=np.float64)
+    confused = fit @ (x * np.asarray(shifted)[:, None])
+    noise = sigma2 * np.sum(s[:, None] * fit**2) + c2 / d * np.sum(s[:, None] * confused**2)
+    return float(np.sum(s * off**2) + noise)
+
+
 def effective_ridge(spectrum: npt.ArrayLike, n: int, ridge: float) -> float:
     """Effective ridge: kappa >= 0 with kappa - lambda = kappa df_1(kappa)/n, df_m(t) = tr Sigma^m (Sigma + t)^-m."""
     from scipy.optimize import brentq

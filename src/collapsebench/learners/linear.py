@@ -120,6 +120,11 @@ class LinearLearner(Learner):
         return torch.from_numpy(self._weights)
 
     @property
+    def projection(self) -> torch.Tensor | None:
+        """S, float `[d, m]`, or None."""
+        return self._projection
+
+    @property
     def train_mse(self) -> float:
         """Mean squared residual of the rows of the fit; 0 up to rounding where they are interpolated."""
         total, gram, moment, square = self._equations

@@ -10,17 +10,20 @@ from ..laws import LAWS, Array, Law
 from ..loop.protocol import single_task
 
 if TYPE_CHECKING:
+    from ..core.method import Method
     from ..core.records import GenerationRecord
+    from ..core.task import Task
     from ..loop.cell import Cell
     from ..loop.lineage import Lineage
 
 
 @dataclass(frozen=True)
 class Seen:
-    """What a probe sees of a cell at a generation: its lineage, and its records so far."""
+    """What a probe sees of a cell at a generation: its lineage, its records and its models M_0, M_1, ... so far."""
 
     lineage: Lineage
     records: list[GenerationRecord]
+    models: list[Any]
 
     @property
     def task(self) -> Any:
@@ -30,7 +33,7 @@ class Seen:
     @property
     def model(self) -> Any:
         """The newest model, whose parts depend on its class."""
-        return self.lineage.model.value
+        return self.models[-1]
 
 
 Probe: TypeAlias = Callable[[Seen], float]
@@ -56,22 +59,24 @@ def known() -> dict[str, Law]:
 
 @dataclass(frozen=True)
 class Setting:
-    """The cells of one claim: a protocol with one task, and a method. One cell per seed.
+    """The cells of one claim: a protocol with one task in one world, and a method. One cell per seed.
 
     Args:
+        task: name of a task, or the class of one that is no plug-in.
         n: real examples in D_0.
         generations: G.
-        synthetic: examples per synthetic set; n if None.
+        method: name of a method, or the class of one that is no plug-in.
+        world: what arrives, as a protocol file writes it; its `kind` is `preserve` unless it says another.
         limits: the protocol's limits, where the method needs more than the usual.
     """
 
-    task: str
+    task: str | type[Task]
     n: int
     generations: int
-    method: str = "replace"
+    method: str | type[Method] = "replace"
     task_params: Mapping[str, Any] = field(default_factory=dict)
     method_params: Mapping[str, Any] = field(default_factory=dict)
-    synthetic: int | None = None
+    world: Mapping[str, Any] = field(default_factory=dict)
     limits: Mapping[str, float] = field(default_factory=dict)
 
     def cell(self, seed: int = 0) -> Cell:
@@ -79,10 +84,16 @@ class Setting:
         from ..loop.cell import Cell
         from ..loop.plugins import make_method, make_task
 
-        rules = {"n": self.n, "synthetic": self.synthetic, "limits": dict(self.limits) or None}
         params = dict(self.task_params)
-        protocol = single_task(self.task, self.generations, name="validate", params=params, **rules)
-        return Cell(protocol, make_task(self.task, params), make_method(self.method, self.method_params), seed)
+        task = make_task(self.task, params) if isinstance(self.task, str) else self.task.make(params)
+        method = (
+            make_method(self.method, self.method_params)
+            if isinstance(self.method, str)
+            else self.method.make(self.method_params)
+        )
+        world = {"kind": "preserve", **self.world}
+        rules = {"n": self.n, "params": params, "worlds": {"held": world}, "limits": dict(self.limits) or None}
+        return Cell(single_task(task.name, self.generations, name="validate", **rules), task, method, seed, "held")
 
 
 @dataclass(frozen=True)
@@ -133,9 +144,12 @@ class Claim:
     def setting(self) -> str:
         """The cells in words: all that its settings share. What differs between them is on the axis."""
         first = self.settings[0]
-        sizes = [{"n": s.n, **({"m": s.synthetic} if s.synthetic else {}), **s.task_params} for s in self.settings]
+        sizes = [{"n": s.n, **s.task_params} for s in self.settings]
         method = _shared([setting.method_params for setting in self.settings])
-        return f"{first.task} {_shared(sizes)}; {first.method}{f'({method})' if method else ''}"
+        world = _shared([setting.world for setting in self.settings])
+        task, name = (part if isinstance(part, str) else part.__name__ for part in (first.task, first.method))
+        words = f"{task} {_shared(sizes)}; {name}{f'({method})' if method else ''}"
+        return f"{words}; {world}" if world else words
 
 
 @dataclass(frozen=True)

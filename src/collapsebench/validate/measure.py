@@ -15,7 +15,6 @@ from ..loop.executors.threads import one_thread
 from .claim import Claim, Probe, Seen, Setting
 
 if TYPE_CHECKING:
-    from ..core.records import GenerationRecord
     from ..loop.cell import Cell
 
 _BATCH = 25
@@ -99,11 +98,12 @@ def _follow(cell: Cell, probes: Sequence[Probe]) -> Array:
     from ..loop.lineage import Lineage
 
     lineage = Lineage(cell, store=None)
-    records: list[GenerationRecord] = []
+    seen = Seen(lineage, [], [])
     numbers = []
     for record in lineage.generations():
-        records.append(record)
-        numbers.append([probe(Seen(lineage, records)) for probe in probes])
+        seen.records.append(record)
+        seen.models.append(lineage.model.value)
+        numbers.append([probe(seen) for probe in probes])
     return np.array(numbers).T
 
 

@@ -4,50 +4,89 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
+import torch
+from pydantic import Field
 
 from ... import laws
+from ...core.checked import Count
+from ...core.context import Context
+from ...core.corpus import Corpus
+from ...core.method import Method, MethodCard
 from ..claim import Claim, Metric, Seen, Setting
 from .categorical import ONE
 
 RARE = float(laws.zipf(50)[25:].sum())
 """Probability of the rewarded half."""
 
+STEEP = 2.5
+"""Exponent of a Zipf law whose rarer half is rare indeed."""
+
+SCARCE = float(laws.zipf(50, STEEP)[25:].sum())
+"""Its probability."""
+
 N = 20_000
-"""Large enough for the population map: the mean of a generation is off it by less than a tenth of its error."""
+"""An eighth of it is enough for the population map: the mean of a generation is off it by a tenth of its error."""
+
+
+class Choice(Method):
+    """The choices of `reward_curate` with nothing else: its log of a divergence takes longer than many candidates.
+
+    Args:
+        k: candidates per choice.
+        lam: ratio of chosen to real examples.
+    """
+
+    k: Count = 2
+    lam: Annotated[float, Field(gt=0)] = math.inf
+
+    name = "Choice"
+    card = MethodCard(title="Bradley–Terry choice", paper="arXiv:2407.09499", access={"reward", "history"})
+
+    def curate(self, arrivals: Corpus, ctx: Context) -> Corpus:
+        """N rows, real ones drawn anew among them."""
+        real = round(ctx.n / (1 + self.lam))
+        picks = ctx.n - real
+        pool = ctx.candidates(self.k * picks).sample(self.k * picks, ctx.rng)
+        best = torch.multinomial(ctx.reward(pool).view(picks, self.k).softmax(1), 1, generator=ctx.rng).squeeze(1)
+        chosen = pool.select(best + self.k * torch.arange(picks))
+        return Corpus.concat([ctx.trusted.sample(real, ctx.rng), chosen]) if real else chosen
 
 
 def claims() -> list[Claim]:
-    """One step, the loop with and without real data, and the two inequalities.
-
-    The bound of the divergence is that of a model with all mass where a large reward doubles it.
-    """
-    gain, divergent = (_setting(2, math.inf, 6),), (_setting(2, 0.5, 10, reward=4.0),)
-    bound = np.full(11, laws.curated_divergence(2, 0.5))
-    judged = tuple(range(1, 7))
+    """One step, the loop with and without real data, and the two inequalities."""
     return [
         *map(_step, (2, 4)),
         *(_loop(k, mix) for k, mix in ((2, math.inf), (2, 0.5), (4, 0.25))),
-        Claim(
-            "curated_gain", "rise of E[e^r] beyond the bound", gain, Surplus(2), np.zeros(7), 200, 0, "at_least", judged
+        _gain(2, "rise over the bound", {**ONE, "rare_reward": 1.0}),
+        _gain(
+            48, "rise over the bound, which many candidates nearly reach", {**ONE, "rare_reward": -1.0, "exponent": 2.0}
         ),
-        Claim("curated_divergence", "KL(model ‖ P*)", divergent, divergence, bound, 50, 20, "at_most"),
+        *_divergence(),
     ]
 
 
 @dataclass(frozen=True)
-class Surplus:
-    """A probe: by how much E[e^r] rose in this generation beyond the law's least rise; 0 at t = 0."""
+class Rise:
+    """A probe: by how much E[e^r] rose in the first generation, relative to the law's least rise; 1 at t = 0.
+
+    Args:
+        k: candidates per choice.
+        reward: of the rarer half; the other half has 0.
+    """
 
     k: int
+    reward: float
 
     def __call__(self, seen: Seen) -> float:
-        """From the rewarded mass of the newest two generations."""
+        """From the mass of the rarer half before and after; the bound is that of the model before."""
         if len(seen.records) < 2:
-            return 0.0
+            return 1.0
         before, after = (record.metrics["tail_mass"] for record in seen.records[-2:])
-        return (after - before) * (math.e - 1) - laws.curated_gain([1 - before, before], [0.0, 1.0], self.k)
+        least = laws.curated_gain([1 - before, before], [0.0, self.reward], self.k)
+        return (after - before) * math.expm1(self.reward) / least
 
 
 def divergence(seen: Seen) -> float:
@@ -56,7 +95,33 @@ def divergence(seen: Seen) -> float:
 
 
 def _setting(k: int, mix: float, generations: int, reward: float = 1.0) -> Setting:
-    return Setting("categorical", N, generations, "reward_curate", {**ONE, "rare_reward": reward}, {"k": k, "lam": mix})
+    method = {"memory": "replace", "k": k, "lam": mix}
+    return Setting("categorical", N // 8, generations, "reward_curate", {**ONE, "rare_reward": reward}, method)
+
+
+def _gain(k: int, what: str, task: dict[str, float]) -> Claim:
+    """The bound is nearly reached where nearly every example has the largest reward and many compete."""
+    limits, method = {"candidates": float(k)}, {"k": k, "lam": math.inf}
+    settings = (Setting("categorical", N // 2, 1, Choice, task, method, limits=limits),)
+    probe = Rise(k, task["rare_reward"])
+    return Claim("curated_gain", what, settings, probe, np.ones(2), 600, 0, "at_least", judged=(1,))
+
+
+def _divergence() -> list[Claim]:
+    """Of two levels the whole divergence is far below the bound; a rare outcome's log ratio, which bounds it, is not.
+
+    With 1 in 250 examples rewarded by 8, all choices that can be theirs are.
+    """
+    law, bound = "curated_divergence", np.full(11, laws.curated_divergence(2, 0.5))
+    whole = (_setting(2, 0.5, 10, reward=4.0),)
+    steep = {**ONE, "exponent": STEEP, "rare_reward": 8.0}
+    rare = (Setting("categorical", N, 10, Choice, steep, {"k": 2, "lam": 0.5}),)
+    ratio = np.full(11, math.exp(bound[0]))
+    what, judged = "rewarded mass / P*'s", (10,)
+    return [
+        Claim(law, "KL(model ‖ P*)", whole, divergence, bound, 50, 20, "at_most"),
+        Claim(law, what, rare, Metric("tail_mass", SCARCE), ratio, 1000, 0, "asymptotic", judged),
+    ]
 
 
 def _step(k: int) -> Claim:
