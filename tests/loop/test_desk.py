@@ -144,7 +144,7 @@ def test_rows_of_another_cell_are_not_real_here(shares, lineage):
 
 def test_a_ticket_of_no_row_is_none(shares):
     def curate(arrivals, ctx):
-        tickets = [desk_of(ctx).tickets.made(source, torch.arange(N) + 10**6) for source in (0, 10**6)]
+        tickets = [desk_of(ctx).handed.tickets.made(source, torch.arange(N) + 10**6) for source in (0, 10**6)]
         parts = [Block(rebuilt(arrivals, 0.5).columns, None, labels, N) for labels in tickets]
         return Corpus.from_blocks([*parts, Block(rebuilt(ctx.trusted).columns, None, tickets[0], N)])
 

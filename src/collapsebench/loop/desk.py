@@ -2,45 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
-from functools import partial
-from typing import NamedTuple, Protocol, TypeAlias, TypeVar, get_args
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from ..core.access import Access
-from ..core.block import EDITED, REAL, Block, gathered, labels_of
+from ..core.block import EDITED, REAL, Block
 from ..core.context import Memory, ModelName, check_decoding
 from ..core.corpus import Corpus
 from ..core.costs import Costs
 from ..core.errors import LimitExceeded, PluginError
 from ..core.features import features
 from ..core.learner import Decoding, Learner, Sites
-from ..core.sealed import recipe_of, sealed
 from ..core.seeds import stream, stream_seed
-from .checks import check_corpus, check_size, check_values, check_weights
-from .ledger import Ledger, contents, found
+from .checks import check_corpus, check_size, check_weights
+from .handed import Handed, Held, Numbers, Source, equal_rows
+from .ledger import Ledger
 from .source import RealSource
-from .tickets import Tickets
 from .training_set import TrainingSet, kept_in
-
-T_co = TypeVar("T_co", covariant=True)
-Numbers: TypeAlias = NDArray[np.int64]
-"""What tells a row from all others of its cell, whatever ticket it bears."""
-
-_GENERATED = 1 << 62
-_ROW_BITS = 32
-_SOURCE_BITS = 12
-
-
-class Held(Protocol[T_co]):
-    """Something that is read when it is asked for."""
-
-    @property
-    def value(self) -> T_co:
-        """What it is."""
 
 
 class Sizes(NamedTuple):
@@ -97,45 +79,6 @@ class Stand(NamedTuple):
     initial_model: Held[Learner]
 
 
-class Source(NamedTuple):
-    """Rows with origins that were handed out.
-
-    Args:
-        rows: these.
-        numbers: the numbers of the rows at some places of the block order, or None: they go by content.
-        arrived: whether they are of D_0, A_1, ..., A_t.
-    """
-
-    rows: Corpus
-    numbers: Callable[[Numbers], Numbers] | None
-    arrived: bool
-
-
-class Handout:
-    """The recipe of a sealed corpus.
-
-    Args:
-        desk: whose it is.
-        source: the place of its rows among the desk's sources.
-        corpus: the same rows, as the harness trains on them when the method returns what it got as it is.
-    """
-
-    __slots__ = ("corpus", "desk", "source")
-
-    def __init__(self, desk: Desk, source: int, corpus: Corpus) -> None:
-        self.desk, self.source, self.corpus = desk, source, corpus
-
-    def block(self, rows: torch.Tensor | None) -> Block:
-        """The rows at an index, or all, copied, with tickets for labels."""
-        whole = self.desk.sources[self.source].rows
-        places = whole.places(rows)
-        tickets = self.desk.ticketed(self.source, places)
-        block = whole.taken(places)._replace(labels=tickets)
-        if rows is None:
-            self.desk.opened(block, self.corpus)
-        return block
-
-
 class Desk:
     """The harness's side of one context. It must hold nothing that holds it: a cell makes one in every generation.
 
@@ -150,8 +93,7 @@ class Desk:
 
     Attributes:
         logged: what the method recorded.
-        sources: rows that were handed out.
-        tickets: the secret of this desk.
+        handed: the rows that were handed out.
         calls: questions to each model, naming the random streams of its draws.
     """
 
@@ -167,17 +109,11 @@ class Desk:
     ) -> None:
         self.t, self.n, self.extends = stand.t, sizes.n, world.extends
         self.access, self.costs, self.task = access, costs, source.task
-        self._stand, self._sizes, self._real, self._world, self._ledger = stand, sizes, source, world, ledger
+        self._stand, self._sizes, self._real, self._world = stand, sizes, source, world
+        self.handed = Handed(stand.history, stand.t, ledger)
         self._fresh_used = self._generated = 0
         self.logged: dict[str, float] = {}
         self.calls: dict[str, int] = {}
-        self.sources: list[Source] = []
-        self._keys: dict[Hashable, int] = {}
-        self._given: dict[int, tuple[torch.Tensor, int, torch.Tensor]] = {}
-        self._opened: dict[int, tuple[Block, Corpus]] = {}
-        self._versions: list[tuple[torch.Tensor, int]] = []
-        self._others, self._listed = Ledger(), 0
-        self._tickets: Tickets | None = None
         self._rng: torch.Generator | None = None
         self._prior: Learner | None = None
         self._kept: Corpus | None = None
@@ -196,33 +132,32 @@ class Desk:
 
     def arrivals(self) -> Corpus:
         """A_t."""
-        return self._arrived(len(self._stand.history) - 1)
+        return self.handed.arrived(len(self._stand.history) - 1)
 
     def trusted(self) -> Corpus:
         """D_0."""
-        return self._arrived(0)
+        return self.handed.arrived(0)
 
     def history(self) -> tuple[Corpus, ...]:
         """D_0, A_1, ..., A_t."""
-        return tuple([self._arrived(i) for i in range(len(self._stand.history))])
+        return tuple([self.handed.arrived(i) for i in range(len(self._stand.history))])
 
     def pool(self) -> Corpus:
         """D_0 and A_1..A_t, shuffled."""
         shuffled = self._stand.pool().shuffled(self._seed("pool", self.t))
-        numbers = partial(_pool_numbers, self._stand.history)
-        return self._hand_out("pool", Source(shuffled, numbers, arrived=True), shuffled)
+        return self.handed.pool(shuffled)
 
     def previous(self) -> Corpus:
         """D_{t-1}."""
         previous = self._stand.previous.value
-        return self._hand_out("previous", Source(previous, None, arrived=False), previous)
+        return self.handed.hand_out("previous", Source(previous, None, arrived=False), previous)
 
     def fresh_real(self, k: int) -> Corpus:
         """`k` new real examples."""
         limit = self._sizes.fresh
         self._fresh_used += self._within(k, self._fresh_used, limit, "fresh real examples")
         self.costs.real_examples += k
-        return self.hand_out_new(self._real.fresh(self.t, self._fresh_used - k, k, limit))
+        return self.handed.new(self._real.fresh(self.t, self._fresh_used - k, k, limit))
 
     def remember(self, kept: Corpus, memory: Memory) -> Corpus:
         """Rows that were kept with those that the memory adds, in an order drawn at random."""
@@ -240,12 +175,12 @@ class Desk:
         if memory == "subsample":
             rows = rows.sample(self.n, self.stream("memory"))
         remembered = rows.shuffled(self._seed("memory", self.t))
-        return self._hand_out(None, Source(remembered, None, arrived=False), remembered)
+        return self.handed.hand_out(None, Source(remembered, None, arrived=False), remembered)
 
     def mark(self, corpus: Corpus) -> torch.Tensor:
         """Whether each row bears the mark of a model, at the world's rates of error."""
         self.costs.mark_calls += len(corpus)
-        origins, numbers = self._recognised(corpus.table)
+        origins, numbers = self.handed.recognised(corpus.table)
         coins = self._coins("mark", numbers)
         marked = np.where(origins == REAL, coins < self._world.false_alarm, coins >= self._world.missed)
         return torch.from_numpy(marked)
@@ -257,7 +192,7 @@ class Desk:
         phi, psi = self._world.phi, self._world.psi
         if (phi, psi) == (1.0, 0.0):
             return right
-        _, numbers = self._recognised(corpus.table)
+        _, numbers = self.handed.recognised(corpus.table)
         return torch.from_numpy(self._coins("verify", numbers)) < torch.where(right, phi, psi)
 
     def reward(self, corpus: Corpus) -> torch.Tensor:
@@ -287,15 +222,15 @@ class Desk:
         self.costs.synthetic_examples += k
         first = self._stand.history[0].value if self.extends else None  # else inputs would tell which rows are of D_0
         conditions = self.task.conditions(k, rng, first)
-        return self.hand_out_new(learner.sample(k, rng, decoding, conditions).with_origin(self.t))
+        return self.handed.new(learner.sample(k, rng, decoding, conditions).with_origin(self.t))
 
     def edited(self, before: Block, after: Corpus) -> Corpus:
         """Rows of which a model drew parts anew; those that changed are no longer what they were."""
-        origins, _ = self._recognised(before)
-        origins[~_equal_rows(before.columns, after.columns)] = EDITED
+        origins, _ = self.handed.recognised(before)
+        origins[~equal_rows(before.columns, after.columns)] = EDITED
         columns = {name: column.clone() for name, column in after.columns.items()}  # some may be the method's own
         rows = Corpus.from_blocks((Block(columns, after.weights, torch.from_numpy(origins), len(after)),))
-        return self._hand_out(None, Source(rows, None, arrived=False), rows)
+        return self.handed.hand_out(None, Source(rows, None, arrived=False), rows)
 
     def stream(self, purpose: str) -> torch.Generator:
         """A random stream of this generation."""
@@ -310,7 +245,7 @@ class Desk:
             PluginError: the method wrote into its input, or returned what no model can be trained on.
             LimitExceeded: more rows than memory allows.
         """
-        if any(column._version != version for column, version in self._versions):
+        if self.handed.written_to:
             raise PluginError(f"Method '{self.access.method}' changed its input in place.", "Make new tensors.")
         made = self._own(corpus)
         kept = kept_in(self._stand.previous.value) if self._kept is None else [self._kept]
@@ -319,114 +254,13 @@ class Desk:
     def _own(self, corpus: object, empty: bool = False) -> Corpus:
         """The rows of a corpus that the method has, with their origins."""
         like, most, method = self._stand.history[0].value, self._sizes.corpus_bytes, self.access.method
-        recipe = recipe_of(corpus)
-        if isinstance(recipe, Handout) and recipe.desk is self:
-            check_size(recipe.corpus, most, method, empty)
-            return recipe.corpus
+        if (own := self.handed.unchanged(corpus)) is not None:
+            check_size(own, most, method, empty)
+            return own
         blocks = check_corpus(corpus, like, most, method, empty).blocks
         if any(block.weights is not None for block in blocks):
             check_weights(blocks, method)
-        return Corpus.concat([self._known(block) for block in blocks])
-
-    def _known(self, block: Block) -> Corpus:
-        """Rows with their origins: the harness's own if the method joined them as it got them."""
-        if (opened := self._opened.get(id(block))) is not None:
-            return opened[1]
-        for _, _, places, known in self._ticketed(block):
-            if len(places) == block.rows:
-                return Corpus.from_blocks((block._replace(labels=known.labels),))
-        check_values((block,), self.access.method)
-        return Corpus.from_blocks((block._replace(labels=torch.from_numpy(self._recognised(block)[0])),))
-
-    def _recognised(self, block: Block) -> tuple[NDArray[np.int16], Numbers]:
-        """Origin and number of each row: by its ticket if its content is that of the ticket's row, else by content."""
-        origins, numbers = np.full(block.rows, EDITED, np.int16), np.zeros(block.rows, np.int64)
-        unknown = np.ones(block.rows, bool)
-        unnumbered = unknown.copy()
-        for at, source, places, known in self._ticketed(block):
-            origins[at], unknown[at] = labels_of(known).numpy(), False
-            if source.numbers is not None:
-                numbers[at], unnumbered[at] = source.numbers(places.numpy().astype(np.int64)), False
-        if unnumbered.any():
-            rows, ledgers = np.flatnonzero(unnumbered), self._ledgers()
-            for row, content in zip(rows.tolist(), contents(_rows_at(block, rows)), strict=True):
-                origin, numbers[row] = found(content, ledgers)
-                if unknown[row]:
-                    origins[row] = origin
-        return origins, numbers
-
-    def _ticketed(self, block: Block) -> Iterator[tuple[NDArray[np.int64] | slice, Source, torch.Tensor, Block]]:
-        """For each source the rows that bear its tickets and its content: where, source, places there, and itself."""
-        labels = block.labels
-        if isinstance(labels, int) or labels.dtype != torch.int64 or not block.rows:
-            return
-        if (given := self._given.get(id(labels))) is not None:  # as it was handed out: its tickets need no reading
-            known = self.sources[given[1]].rows.taken(given[2])
-            if _equal(block.columns, known.columns):
-                yield slice(None), self.sources[given[1]], given[2], known
-                return
-        of, places = self.tickets.read(labels)
-        for number in np.unique(of[of < len(self.sources)]):
-            source = self.sources[number]
-            at = np.flatnonzero((of == number) & (places < len(source.rows)))
-            if not len(at):
-                continue
-            known = source.rows.taken(torch.from_numpy(places[at]))
-            same = np.flatnonzero(_equal_rows(_rows_at(block, at).columns, known.columns))
-            yield at[same], source, torch.from_numpy(places[at][same]), _rows_at(known, same)
-
-    def _ledgers(self) -> list[Ledger]:
-        """What was handed out, by content: real rows and arrivals so far, and all else of this generation."""
-        history = self._stand.history
-        arrived = self._ledger if self._ledger.covered <= len(history) else Ledger()
-        for i in range(arrived.covered, len(history)):
-            rows = history[i].value
-            arrived.add(rows.table, range(i << _ROW_BITS, (i << _ROW_BITS) + len(rows)))
-        for source in self.sources[self._listed :]:
-            if not source.arrived:
-                places = source.rows.places().numpy().astype(np.int64)
-                numbers = None if source.numbers is None else source.numbers(places).tolist()
-                self._others.add(source.rows.table, numbers)
-        self._listed = len(self.sources)
-        return [arrived, self._others]
-
-    # -- handing out -----------------------------------------------------------------------------
-
-    @property
-    def tickets(self) -> Tickets:
-        """The secret of this desk."""
-        if self._tickets is None:
-            self._tickets = Tickets()
-        return self._tickets
-
-    def ticketed(self, source: int, places: torch.Tensor) -> torch.Tensor:
-        """Tickets for the rows at these places of a source."""
-        tickets = self.tickets.made(source, places)
-        self._given[id(tickets)] = tickets, source, places
-        return tickets
-
-    def opened(self, block: Block, corpus: Corpus) -> None:
-        """Note what a method reads, how often its tensors were written to before, and whose rows it is."""
-        self._opened[id(block)] = block, corpus
-        self._versions += [(column, column._version) for column in block.columns.values()]
-
-    def hand_out_new(self, rows: Corpus) -> Corpus:
-        """Rows that nobody had before."""
-        first = _GENERATED | (self.t << _SOURCE_BITS | len(self.sources)) << _ROW_BITS
-        return self._hand_out(None, Source(rows, lambda places: first + places, arrived=False), rows)
-
-    def _arrived(self, i: int) -> Corpus:
-        """D_0 or an A_i, its rows numbered in their order."""
-        corpus = self._stand.history[i].value
-        rows = corpus if corpus.ordered else Corpus.from_blocks(corpus.blocks)
-        return self._hand_out(i, Source(rows, lambda places: (i << _ROW_BITS) + places, arrived=True), corpus)
-
-    def _hand_out(self, key: Hashable, source: Source, corpus: Corpus) -> Corpus:
-        """A sealed corpus; what has a key is one source however often it is asked for."""
-        if key is None or key not in self._keys:
-            self._keys[key] = len(self.sources)
-            self.sources.append(source)
-        return sealed(len(corpus), Handout(self, self._keys[key], corpus))
+        return Corpus.concat([self.handed.known(block, method) for block in blocks])
 
     # -- inside ----------------------------------------------------------------------------------
 
@@ -504,25 +338,3 @@ class ModelAtDesk:
     def _rng(self, purpose: str) -> torch.Generator:
         calls = self._desk.calls[self._name] = self._desk.calls.get(self._name, 0) + 1
         return self._desk.stream(f"{purpose}/{self._name}/{calls}")
-
-
-def _pool_numbers(history: Sequence[Held[Corpus]], places: Numbers) -> Numbers:
-    """The numbers of rows at places of the pool, before it is shuffled."""
-    ends = np.cumsum([len(corpus.value) for corpus in history])
-    of = np.searchsorted(ends, places, side="right")
-    numbers: Numbers = (of << _ROW_BITS) + places - np.concatenate([[0], ends])[of]
-    return numbers
-
-
-def _equal(given: Mapping[str, torch.Tensor], known: Mapping[str, torch.Tensor]) -> bool:
-    return all(torch.equal(given[name], column) for name, column in known.items())
-
-
-def _equal_rows(given: Mapping[str, torch.Tensor], known: Mapping[str, torch.Tensor]) -> NDArray[np.bool_]:
-    """Where all columns are equal, `[n]`."""
-    same = [(given[name] == column).reshape(len(column), -1).all(1) for name, column in known.items()]
-    return torch.stack(same).all(0).numpy()
-
-
-def _rows_at(block: Block, rows: NDArray[np.int64]) -> Block:
-    return gathered(block, torch.from_numpy(rows))
