@@ -28,7 +28,7 @@ def walked(cli):
 
 def digits_aside(text):
     """Lines as far as machines and loads agree: without numbers, widths of columns, and which cell is run again."""
-    text = re.sub(r"(run again: \w+ on )\w+", r"\1#", text)
+    text = re.sub(r"(run again: \w+ on )[\w/]+", r"\1#", text)
     lines = (re.sub(r"[─\s]+", " ", re.sub(r"[\d.−-]+( ?[%k])?", "#", line)).strip() for line in text.splitlines())
     return [line for line in lines if line]
 

@@ -1,6 +1,7 @@
 import pytest
 import yaml
 
+from collapsebench.core.method import references
 from collapsebench.render.files import stale_pages
 
 WORLDS = {"preserve": {}}
@@ -41,13 +42,14 @@ def test_a_run_leaves_a_sheet_of_every_entry_beside_its_board(cli, ran):
     from PIL import Image
 
     samples = ran / "boards" / "small" / "samples"
-    references = [f"digits-{name}.png" for name in ("fresh_real", "frozen", "replace")]
-    assert sorted(path.name for path in samples.iterdir()) == references
-    page = (samples.parent / "README.md").read_text(encoding="utf-8")
-    assert all(f"](samples/{name})" in page for name in references)
+    sheets = [f"digits-preserve-{name}.png" for name in references("preserve")]
+    assert sorted(path.name for path in samples.iterdir()) == sheets
+    pages = "".join(path.read_text(encoding="utf-8") for path in samples.parent.glob("*.md"))
+    assert [name for name in sheets if f"](samples/{name})" not in pages] == []
     cli("show", "digits/replace/0", "--sheet", "sheet.png", "--store", "store")
-    assert (samples / "digits-replace.png").read_bytes() == (ran / "sheet.png").read_bytes()
-    with Image.open(samples / "digits-frozen.png") as frozen, Image.open(samples / "digits-replace.png") as replace:
+    assert (samples / "digits-preserve-replace.png").read_bytes() == (ran / "sheet.png").read_bytes()
+    kept, replaced = (samples / f"digits-preserve-{name}.png" for name in ("frozen", "replace"))
+    with Image.open(kept) as frozen, Image.open(replaced) as replace:
         top = (0, 0, frozen.width, 2 * 34 + 2)  # D_0 and S_1 are the same data
         assert frozen.crop(top).tobytes() == replace.crop(top).tobytes()
         assert frozen.tobytes() != replace.tobytes()
@@ -75,4 +77,4 @@ def test_pictures_that_cannot_be_drawn_cost_nothing_but_the_sheet(cli, ran, monk
     monkeypatch.setattr(ImageTask, "pictures", fail)
     again = cli(*RUN)
     assert again.code == 0
-    assert "No sheet of samples of replace on digits, seed 0: ValueError: too dark" in again.err
+    assert "No sheet of samples of replace on digits/preserve, seed 0: ValueError: too dark" in again.err

@@ -90,13 +90,17 @@ def write_sheet(folder: CellFolder, store: Store, count: int, path: Path) -> Non
 
 
 def draw_sheets(cells: Iterable[Cell], store: Store) -> Iterator[Sheet]:
-    """Sheets for a board, of finished cells; a message names each that a plug-in fails to draw."""
+    """Sheets for a board, of finished cells; a message names each that a plug-in fails to draw.
+
+    A learning curve has none: it holds real data alone.
+    """
     from ..loop.lineage import Lineage
     from ..loop.runner import finished
+    from ..loop.world import CURVE
     from ..render.samples import SEED, Sheet
     from ..render.sheet import pictured
 
-    for cell in (cell for cell in cells if cell.seed == SEED):
+    for cell in (cell for cell in cells if cell.seed == SEED and cell.world_name != CURVE):
         done = finished(cell, store) if pictured(cell.task) else None
         if done is None or done.cell.status != "done":
             continue
