@@ -10,7 +10,9 @@ from typer.main import get_command
 import collapsebench
 from collapsebench.cli import app
 from collapsebench.core.context import Context, MeteredModel
-from collapsebench.core.method import ACCESSES, NEEDS
+from collapsebench.core.method import ACCESSES, NEEDS, references
+from collapsebench.loop.protocol import parse_protocol, single_task
+from collapsebench.loop.world import CURVE, QUESTIONS
 
 ROOT = Path(__file__).parents[1]
 _RANGE = type(collapsebench.Share)
@@ -91,3 +93,21 @@ def test_the_page_on_the_api_names_all_that_a_plugin_may_use():
     missing += [name for name in vars(MeteredModel) if not name.startswith("_") and f"| `{name}(" not in page]
     missing += [name for name, value in vars(collapsebench).items() if isinstance(value, _RANGE) and name not in page]
     assert missing == []
+
+
+def test_the_page_on_worlds_writes_every_default_of_every_kind():
+    page = (ROOT / "docs" / "worlds.md").read_text(encoding="utf-8")
+    written, common = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    told = parse_protocol(written + common, "docs/worlds.md")
+    names = [*told.tasks["gaussian"].worlds, CURVE]
+    kinds = dict.fromkeys(names, "purify-outside") | {kind: kind for kind in QUESTIONS}
+    assert {"web", *QUESTIONS} == set(names)
+    plain = parse_protocol(written[: written.index("      preserve:")] + "      preserve: {}\n", "plain")
+    for name in names[:-1]:
+        usual = single_task("gaussian", plain.generations, n=100, worlds={name: {"kind": kinds[name]}})
+        assert told.world("gaussian", name) == usual.world("gaussian", name), name
+    for question in set(QUESTIONS.values()) - {QUESTIONS[CURVE]}:
+        (row,) = re.findall(rf"^\| {question.name} \| `(\w+)`.*?\| `(\w+)`.*$", page, re.MULTILINE)
+        assert row == (question.floor, question.ceiling)
+        (line,) = re.findall(rf"^\| {question.name} \| `.*$", page, re.MULTILINE)
+        assert set(references(question.name)) == set(re.findall(r"`(\w+)`", line))
