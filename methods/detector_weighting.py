@@ -113,10 +113,12 @@ def detector() -> LogisticRegression:
     """A classifier of rows, not yet fitted."""
     from sklearn.linear_model import LogisticRegression
 
-    return LogisticRegression(C=0.1, class_weight="balanced", max_iter=1000)
+    return LogisticRegression(C=0.01, class_weight="balanced", max_iter=1000)
 
 
 def described(features: torch.Tensor) -> Numbers:
-    """Features and their squares, which show a loss of spread, `[n, 2 f]`."""
-    both: Numbers = torch.cat([features, features.square()], 1).numpy()
-    return both
+    """Features and their squares, which show a loss of spread, `[n, 2 f]`, each of mean 0 and variance 1."""
+    both = torch.cat([features, features.square()], 1)
+    both -= both.mean(0)
+    scaled: Numbers = (both / both.square().mean(0).sqrt().clamp(min=1e-12)).numpy()
+    return scaled
