@@ -26,11 +26,13 @@ def test_the_learning_curve_is_no_setting_and_its_lineage_no_entry(board_of):
 
 
 def test_the_curve_goes_through_what_frozen_scored_in_the_setting(board_of):
-    board = board_of(fabricate.references(["gaussian/preserve"]))
+    others = [r for r in fabricate.references(["gaussian/preserve"]) if r.cell.method.name != "frozen"]
+    board = board_of(others + fabricate.cells("frozen", ["gaussian/preserve"], worth=0.9))
     setting = board.settings[0]
     frozen = board.losses_of(board.reference("frozen"), setting)
     assert setting.curve.multiples == (0.25, 0.5, 1, 2, 4)
     assert list(setting.curve.losses[:, 2]) == [frozen[seed] for seed in setting.seeds]
+    assert frozen[0] != fabricate.curves(["gaussian/preserve"])[0].generations[0].metrics["w2_squared"]
     halves = [r.generations[2].metrics["w2_squared"] for r in fabricate.curves(["gaussian/preserve"])]
     assert list(setting.curve.losses[:, 1]) == halves
 

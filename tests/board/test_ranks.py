@@ -103,8 +103,9 @@ def test_the_best_are_those_that_nothing_tells_from_the_first(board_of):
 
 
 def test_only_the_defaults_of_a_method_are_ranked_while_they_are_there(board_of):
+    early = {"environment": {"date": "2025-01-01"}}
     sweep = fabricate.cells("accumulate", LOOP, params={"most": 5}, worth=0.9)
-    sweep += fabricate.cells("accumulate", LOOP, params={"most": 7}, worth=0.95)
+    sweep += fabricate.cells("accumulate", LOOP, params={"most": 7}, worth=0.95, **early)
     with_default = board_of(fabricate.references(LOOP) + fabricate.cells("accumulate", LOOP) + sweep)
     assert ranks(with_default)["preserve", "theory"] == {"accumulate": 1}
     assert [e.label for e in with_default.ranks.placed(with_default.groups[0], "sweep")] == [
@@ -161,6 +162,19 @@ def test_finding_the_real_rows_of_a_stream_is_what_purify_asks_for(board_of):
     keen = fabricate.cells("detector", ["gaussian/purify"], worth=2.0, real=1.0, made=0.0)
     board, _ = only(board_of, keen)
     assert board.ranks.called(fabricate.entry(board, "detector"), "purify") == ""
+
+
+def test_a_copy_of_a_reference_is_one_whenever_it_came(board_of):
+    early = [replace(r, cell=r.cell.changed(environment={"date": "2000-01-01"})) for r in fabricate.thaw()]
+    board, _ = only(board_of, early)
+    assert_unranked(board, "thaw", "the same losses as frozen, to the last bit")
+
+
+def test_some_equal_cells_make_no_copy(board_of):
+    cells = fabricate.cells("accumulate", name="second", seeds=[0])
+    cells += fabricate.cells("accumulate", name="second", seeds=[1, 2], worth=0.7)
+    board, _ = only(board_of, cells)
+    assert [board.ranks.called(fabricate.entry(board, "second"), question) for question in board.questions] == [""] * 3
 
 
 def test_two_hundred_copies_are_copies_and_change_nothing(board_of):

@@ -23,6 +23,13 @@ def test_how_entries_stand(board):
     assert standing(board, "token_edit", "grow", "language") == "absent"  # it was never run there
 
 
+def test_a_failed_cell_is_waited_for(board_of):
+    settings = ["gaussian/preserve"]
+    cells = fabricate.cells("accumulate", settings, seeds=[0, 1])
+    cells += fabricate.cells("accumulate", settings, seeds=[2], status="failed", reason="ValueError", finished=2)
+    assert standing(board_of(fabricate.references(settings) + cells), "accumulate", "preserve", "theory") == "waits"
+
+
 def test_what_a_setting_lacks_is_said_and_not_needed(board):
     verify, theory = fabricate.entry(board, "verify_filter"), fabricate.group(board, "preserve", "theory")
     gaussian = fabricate.setting(board, "gaussian/preserve")

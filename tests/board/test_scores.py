@@ -36,6 +36,16 @@ def test_worth_and_r_by_hand(board_of):
     assert board.scores.worth(board.reference("replace"), setting).log2.centre == -2
 
 
+@pytest.mark.parametrize(
+    ("setting", "floor", "ceiling"),
+    [("gaussian/purify", "take_newest", "oracle"), ("arithmetic/grow", "frozen", "more_real")],
+)
+def test_r_has_the_floor_and_the_ceiling_of_its_question(board_of, setting, floor, ceiling):
+    losses = {floor: 5.0, ceiling: 1.0, "detector": 2.0}
+    board = board_of([result for name, loss in losses.items() for result in steady(name, loss, setting)])
+    assert board.scores.recovered(fabricate.entry(board, "detector"), board.settings[0]).centre == (5 - 2) / (5 - 1)
+
+
 def test_a_score_is_the_mean_of_log2_v_and_names_the_worst_setting(board_of):
     settings = ["gaussian/preserve", "kde/preserve"]
     results = [*halving(settings[0]), *halving(settings[1])]

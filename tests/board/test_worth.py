@@ -154,6 +154,16 @@ def test_many_small_advantages_are_told_by_swaps_and_a_large_one_by_its_interval
     assert ahead([three] * 5, list(once), [np.ones(3)] * 5) == pytest.approx(-2 / 5)
 
 
+def test_each_of_two_tests_has_half_the_level():
+    nine, theirs = curve(*[ONE_OVER_N] * 9), np.ones(9)
+    ours = theirs - np.array([0.23, 0.23, 0.13, 0.13, 0.13, 0.08, 0.08, -0.07, -0.09])
+    assert swap_p_value([ours], [theirs], [nine.log2]) == pytest.approx(0.047, abs=1e-3)
+    difference = mean_log2([nine], [ours], [theirs])
+    assert difference.low > 0  # though only by a little
+    assert ahead([nine], [ours], [theirs]) == 0
+    assert ahead([nine], [ours - 0.02], [theirs]) > 0
+
+
 @pytest.mark.parametrize(("settings", "seeds"), [(1, 5), (3, 3)])
 def test_a_wild_seed_tells_no_entry_apart_and_hides_no_difference(settings, seeds):
     curves, ones = [curve(*[ONE_OVER_N] * seeds)] * settings, np.ones((settings, seeds))
