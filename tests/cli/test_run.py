@@ -23,7 +23,7 @@ def test_a_run_fills_a_board_with_the_method_and_the_references(cli, run_toys, l
     ran = cli(*run_toys, "--method", "toy_blend")
 
     assert ran.code == 0
-    assert ran.out.rstrip().endswith("Board: boards/toys/README.md")
+    assert "Board: boards/toys/README.md" in ran.out.splitlines()
     page = Path("boards/toys/README.md").read_text()
     for name in ("toy_blend", "replace", "frozen", "fresh_real"):
         assert name in page
@@ -148,6 +148,28 @@ def test_a_dry_run_says_what_is_done_and_what_is_skipped(cli, run_toys):
     assert ran.out.splitlines()[0] == "done: take_newest on toy/curve, seed 0"
     assert "done: replace on toy/preserve, seed 0" in ran.out
     assert "unsupported (needs site_weights, which toy does not have): toy_picky on toy/preserve, seed 0" in ran.out
+
+
+def test_the_terminal_says_what_an_entry_lacks_and_why_there_is_no_worth(cli, run_toys, toys, toy_file):
+    out = cli(*run_toys, "--method", "toy_blend,toy_fail", "--seeds", "1", "--task", "toy").out.splitlines()
+    (said,) = [i for i, line in enumerate(out) if line.startswith("Incomplete: ")]
+    assert out[said] == "Incomplete: toy_blend lacks seed 1 on toy/preserve; toy_fail lacks seeds 0, 1 on toy/preserve."
+    words = f"--task toy --protocol {toys} --plugin {toy_file}"
+    assert [line.split(" --method ")[1] for line in out[said + 1 :]] == [f"toy_blend {words}", f"toy_fail {words}"]
+    assert not [line for line in cli(*run_toys, "--method", "toy_blend").out.splitlines() if "Incomplete" in line]
+
+
+def test_the_terminal_says_where_there_is_no_worth(cli, run_toys, toys):
+    rules = yaml.safe_load(toys.read_text())
+    worlds = {"preserve": {}, "purify": {"k": 400}}
+    gaussian = {"n": 100, "worlds": {"preserve": {}}}
+    tasks = {"toy": {**rules["tasks"]["toy"], "worlds": worlds}, "gaussian": gaussian}
+    toys.write_text(yaml.safe_dump({**rules, "tasks": tasks}))
+    out = cli(*run_toys, "--method", "toy_blend").out.splitlines()
+    assert [line for line in out if line.startswith("No worth")] == [
+        "No worth in preserve, own, as no setting counts: toy/preserve (no resolution).",
+        "No worth in purify, own, as no setting counts: toy/purify (no resolution).",
+    ]  # of the learning curve of `gaussian` there is no doubt
 
 
 def test_references_that_are_verified_on_the_board_are_not_run_again(cli, run_toys, toys, toy_file):

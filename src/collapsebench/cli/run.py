@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -26,6 +26,7 @@ from .options import (
 )
 
 if TYPE_CHECKING:
+    from ..board import Board
     from ..core.records import CellResult
     from ..loop.cell import Cell
     from ..loop.protocol import Protocol
@@ -86,6 +87,7 @@ def run(
     """
     from ..core.registry import load_plugins
     from ..loop.plan import enumerate_cells
+    from ..loop.protocol import shipped_protocols
     from ..loop.store import Store
     from ..results.collect import verified_references
     from ..results.merge import check_board
@@ -109,7 +111,9 @@ def run(
     sheets = list(draw_sheets(cells, Store(store)))
     if not processes.is_main():
         return
-    _publish(rules, results, sheets, boards)
+    board = _publish(rules, results, sheets, boards)
+    named = protocol or (rules.name if rules.name in shipped_protocols() else "")
+    _say_what_is_missing(board, rules, named, plugin or [], {method.label for method in methods})
     failed = [result for result in results if result.cell.status == "failed"]
     if failed:
         _report_failures(failed, store)
@@ -180,7 +184,8 @@ def _say_how_to_resume(done: int, total: int) -> None:
     typer.echo(f"Interrupted: {done} of {total} cells are finished and kept. Resume with:\n  {command}", err=True)
 
 
-def _publish(protocol: Protocol, results: Sequence[CellResult], sheets: Sequence[Sheet], boards: Path) -> None:
+def _publish(protocol: Protocol, results: Sequence[CellResult], sheets: Sequence[Sheet], boards: Path) -> Board:
+    """Merge the results into the board, write its pages and print its table."""
     from rich.console import Console
     from rich.measure import Measurement
 
@@ -202,6 +207,32 @@ def _publish(protocol: Protocol, results: Sequence[CellResult], sheets: Sequence
     typer.echo(f"Board: {folder / 'README.md'}")
     if beyond := sorted({r.cell.seed for r in results if r.cell.seed >= protocol.seeds}):
         typer.echo(f"Seeds beyond the protocol's {protocol.seeds} are in the store, not on the board: {beyond}.")
+    return view.board
+
+
+def _say_what_is_missing(
+    board: Board, rules: Protocol, protocol: str, plugins: Sequence[Path], labels: Collection[str]
+) -> None:
+    """Why entries of this run are incomplete, with the command that completes them, and why a column has no worth."""
+    from ..results.collect import commands, in_words
+
+    for group in board.groups:
+        if not group.counting:
+            told = ", ".join(f"{setting.name} ({setting.verdict})" for setting in group.settings)
+            typer.echo(f"No worth in {group.question}, {group.suite}, as no setting counts: {told}.")
+    missing = [
+        (entry.label, setting.task.name, setting.world.name, seed)
+        for entry in board.entries
+        if entry.label in labels and not entry.reference
+        for setting in board.scope.waiting(entry)
+        for seed in sorted(
+            {*board.scope.seeds(entry, "missing", setting), *board.scope.seeds(entry, "failed", setting)}
+        )
+    ]
+    if missing:
+        typer.echo(f"Incomplete: {in_words(missing)}.")
+        for command in commands(missing, rules, protocol, plugins):
+            typer.echo(f"  {command}")
 
 
 def _report_failures(failed: Sequence[CellResult], store: Path) -> None:

@@ -127,12 +127,12 @@ def in_words(places: Iterable[Place]) -> str:
     )
 
 
-def commands(places: Sequence[Place], rules: Protocol, protocol: str) -> list[str]:
+def commands(places: Sequence[Place], rules: Protocol, protocol: str, plugins: Sequence[Path] = ()) -> list[str]:
     """The command line for each entry of a file that lacks cells; `protocol` as for `collect`."""
     lacking: dict[str, list[Place]] = {}
     for place in places:
         lacking.setdefault(place[0], []).append(place)
-    return [_completing(label, own, rules, protocol) for label, own in lacking.items()]
+    return [_completing(label, own, rules, protocol, plugins) for label, own in lacking.items()]
 
 
 def _completing(
