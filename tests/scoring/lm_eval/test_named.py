@@ -50,7 +50,8 @@ def make(toy_text):
 
     def cell(method="replace", **rules):
         protocol = single_task("toy_text", 2, n=4, budget={"steps": 2, "batch": 2}, **rules)
-        return build_cell(CellSpec(protocol.model_dump_json(), "toy_text", method, {}, 0, (str(TOY_TEXT),)))
+        text, plugins = protocol.model_dump_json(), (str(TOY_TEXT),)
+        return build_cell(CellSpec(text, "toy_text", "preserve", method, {}, 0, plugins))
 
     return cell
 
