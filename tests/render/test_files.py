@@ -119,7 +119,18 @@ def test_the_one_table_has_a_column_for_each_question_and_suite_and_marks_the_be
     assert re.fullmatch(r"\*\*0\.6\d\*\* \[0\.\d\d, 0\.\d\d\]", row(methods, "accumulate")[2])
     assert row(methods, "token_edit")[3] == "incomplete"
     assert row(methods, "token_edit")[6] == "×1.03"
-    assert "thaw" not in methods and "most=5" not in methods  # shown on the pages of the questions
+    table, _, below = methods.partition("A **bold** worth")
+    assert "thaw" not in table and "most=5" not in table  # shown on the pages of the questions
+    assert "what they are: [thaw](#entry-thaw), in preserve: the same losses as frozen, to the last bit." in below
+
+
+def test_of_two_hundred_copies_ten_are_named_on_the_first_page(tmp_path):
+    settings = ["gaussian/preserve"]
+    copies = [r for i in range(30) for r in fabricate.cells("frozen", settings, name=f"a_copy_{i:02}")]
+    write_board(fabricate.board(tmp_path, fabricate.references(settings) + copies))
+    methods = section(read(tmp_path), "Methods")
+    assert methods.count("](#entry-a-copy") == 10
+    assert "; and 20 more." in methods
 
 
 def test_in_part_named_and_swept_entries_stand_apart_with_their_numbers(folder):

@@ -74,6 +74,9 @@ NAMED = (
     "no rank and change nobody else's."
 )
 
+MOST_NAMED = 10
+"""So many entries without a rank are named under the first table; two hundred copies of one method are not."""
+
 CURVES, COSTS = "curves", "cost"
 """Folders of figures: of settings, in which a task and a world may have any name, and of groups."""
 
@@ -251,6 +254,10 @@ def _notes(view: View) -> Iterator[Text]:
     )
     if view.verified:
         yield "✓ verified: a maintainer ran a sample of exactly these records again. Without a mark: self-reported."
+    if named := [(entry, words) for entry in board.competitors(*TRACKS) if (words := _called(board, entry))]:
+        few = joined("; ", [(tables.linked(board, entry), f", {words}") for entry, words in named[:MOST_NAMED]])
+        more = f"; and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+        yield "Not ranked, but called what they are: ", few, more, "."
     if board.not_run:
         yield f"Not run yet: {', '.join(board.not_run)}."
     if not any(group.counting for group in board.groups):
@@ -282,16 +289,21 @@ def _description(view: View, entry: Entry) -> Text:
     """Title, description, paper and parameters of an entry, and what it is called where it is not ranked."""
     method, board = entry.method, view.board
     standing = "verified" if entry.label in view.verified else "self-reported"
-    called = [] if entry.reference else [(q, board.ranks.called(entry, q)) for q in board.questions]
     facts: list[Text] = [
         (Span(method.label, "emphasis" if method.reference else "strong"), f" ({standing}):"),
         f"{method.title}.",
         method.description,
         papers(method.paper),
         joined("; ", [Span(f"{key} = {value}", "code") for key, value in method.params.items()]),
-        *(f"In {question}: {words}." for question, words in called if words),
+        f"Not ranked, {called}." if (called := "" if entry.reference else _called(board, entry)) else "",
     ]
     return joined(" ", facts)
+
+
+def _called(board: Board, entry: Entry) -> str:
+    """`in preserve: changed nothing`, for each question in which an entry is called what it is; "" for others."""
+    words = [(question, board.ranks.called(entry, question)) for question in board.questions]
+    return "; ".join(f"in {question}: {said}" for question, said in words if said)
 
 
 # -- a question --------------------------------------------------------------------------------------
