@@ -77,9 +77,9 @@ def test_a_page_with_a_wrong_option_is_noticed():
 def test_the_scores_of_the_readme_are_those_of_the_board():
     board = (ROOT / "leaderboards" / "quick" / "README.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\|.*README\.md#(entry-[\w-]+)\)(.*)\|$", (ROOT / "README.md").read_text(), re.MULTILINE)
-    assert len(rows) >= 17
+    assert len(rows) >= 10
     for entry, cells in rows:
-        (line,) = [line for line in board.splitlines() if f"(#{entry})" in line and "/7" in line][:1]
+        line = next(line for line in board.splitlines() if line.startswith("|") and f"(#{entry})" in line)
         shown = [cell.strip() for cell in cells.strip("|* ").split("|")]
         on_board = [cell.strip() for cell in line.split("|")]
         assert set(filter(None, shown)) <= set(on_board), entry
