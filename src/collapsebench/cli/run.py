@@ -153,8 +153,8 @@ def _execute(
 ) -> list[CellResult]:
     """The results of cells: those that are taken from the board or finished in the store, and the others run."""
     from ..loop.executors.local import Options, run_here, run_pool
-    from ..loop.lineage import prepared_task
     from ..loop.runner import finished
+    from ..loop.stage import prepared_task
     from ..loop.store import Store
     from .progress import LiveProgress
 

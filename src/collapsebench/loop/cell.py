@@ -144,7 +144,6 @@ class Cell:
         rules = self.rules
         own: dict[str, list[Any]] = {
             "outside": [rules.n, rules.budget.model_dump_json()],  # a tokenizer may be made of D_0
-            "sample": [rules.n, self.world.extends],  # whether conditions are those of D_0, and which D_0
             "curate": [self.method_key, rules.n, rules.limits.model_dump_json(), self.world.digest()],
             "fit": [rules.budget.model_dump_json()],
             "evaluate": [self.extra_key],
