@@ -158,6 +158,22 @@ def test_the_real_data_and_one_synthetic_row_are_real_rows_alone(board_of):
     assert_nothing_changed(board, without)
 
 
+def test_one_synthetic_row_beside_fifty_real_ones_makes_no_entry(board_of):
+    one_row = fabricate.cells("frozen", name="seasoned", exact=False, real=0.98, made=0.02)
+    board, without = only(board_of, one_row)
+    entry = fabricate.entry(board, "seasoned")
+    called = {question: board.ranks.called(entry, question) for question in board.questions}
+    assert called.pop("preserve").startswith("trains on few model-made rows")
+    assert set(called.values()) == {"trains on real rows almost alone"}
+    assert_nothing_changed(board, without)
+
+
+def test_few_generated_rows_that_help_are_ranked(board_of):
+    keen = fabricate.cells("detector", ["gaussian/purify"], worth=2.0, real=0.96, made=0.04)
+    board, _ = only(board_of, keen)
+    assert board.ranks.called(fabricate.entry(board, "detector"), "purify") == ""
+
+
 def test_finding_the_real_rows_of_a_stream_is_what_purify_asks_for(board_of):
     keen = fabricate.cells("detector", ["gaussian/purify"], worth=2.0, real=1.0, made=0.0)
     board, _ = only(board_of, keen)

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
+from collapsebench.board import load_board
 from collapsebench.core.method import references
 from collapsebench.results.reader import read_results
 
@@ -208,3 +210,80 @@ def test_records_of_a_method_that_reads_what_is_hidden_are_not_verified(run_one,
     line = 1 + source[: source.index("return ")].count("\n")
     said = f"prying.jsonl: method: its source reads what is hidden from methods. Line {line}: reads ctx._arrivals."
     assert ran.err.splitlines()[0].endswith(said)
+
+
+# -- on a board ----------------------------------------------------------------------------------------
+
+
+COPIES = f"""{HEAD}
+def copy(i):
+    class Copy(Method):
+        \"\"\"Half real rows, half newest ones, under another name.\"\"\"
+
+        card = MethodCard(title="Copy", access={{"history"}})
+
+        def curate(self, arrivals, ctx):
+            half = ctx.n // 2
+            return Corpus.concat([ctx.trusted.sample(half, ctx.rng), arrivals.sample(ctx.n - half, ctx.rng)])
+
+    method(f"z_copy_{{i:02}}")(Copy)
+
+for i in range(12):
+    copy(i)
+"""
+
+HONEST = COPIES.replace("z_copy_{i:02}", "half_real").replace("range(12)", "range(1)")
+
+
+@pytest.fixture
+def rules():
+    """A protocol in which worth has resolution, in seconds."""
+    keys = {"name": "fair", "version": 1, "description": "Fair.", "generations": 4, "seeds": 3, "average_last": 2}
+    worlds = {"preserve": {}, "purify": {"k": 200}}
+    Path("fair.yaml").write_text(yaml.safe_dump({**keys, "tasks": {"gaussian": {"n": 100, "worlds": worlds}}}))
+    return ("--protocol", "fair.yaml", "--workers", "0", "--store", "store", "--boards", "boards")
+
+
+def told(board):
+    """Everything that a board says of two honest entries: scores, ranks and the verdict between them."""
+    half, subsample = (
+        next(e for e in board.entries if e.label == name) for name in ("half_real", "accumulate_subsample")
+    )
+    return [
+        (
+            group.question,
+            board.scores.verdict(half, subsample, group),
+            *((board.scores.score(e, group).seeds, board.ranks.rank(e, group)) for e in (half, subsample)),
+        )
+        for group in board.groups
+    ]
+
+
+def test_no_dishonest_method_is_first_or_changes_another_entry(cli, rules):
+    Path("half_real.py").write_text(HONEST)
+    honest = ("--plugin", "half_real.py", "--method", "half_real,accumulate_subsample")
+    assert cli("run", *rules, *honest).code == 0
+    before = told(load_board(Path("boards/fair")))
+    assert [rank for _, _, (_, one), (_, other) in before for rank in (one, other)] == [1, 1, 1, 1]
+
+    Path("copies.py").write_text(COPIES)
+    names = [f"z_copy_{i:02}" for i in range(12)]
+    plugins = ["--plugin", "half_real.py", "--plugin", "copies.py"]
+    for name in ("first_rows", "one_more_row", "relabelled"):
+        card, returned, _ = HONEST_RECORDS[name]
+        Path(f"{name}.py").write_text(plug_in(name, card, returned))
+        plugins += ["--plugin", f"{name}.py"]
+        names.append(name)
+    ran = cli("run", *rules, *plugins, "--method", ",".join(names))
+    assert ran.code == 0
+
+    board = load_board(Path("boards/fair"))
+    assert told(board) == before
+    entries = {entry.label: entry for entry in board.entries}
+    assert {board.ranks.rank(entries[name], group) for name in names for group in board.groups} == {None}
+    called = {name: [board.ranks.called(entries[name], question) for question in board.questions] for name in names}
+    assert called.pop("first_rows") == ["the same losses as frozen, to the last bit"] * 2
+    assert called.pop("one_more_row") == ["trains on few model-made rows (1%)", "trains on real rows almost alone"]
+    same = [f"the same losses as {reference}, to the last bit" for reference in ("replace", "take_newest")]
+    assert called.pop("relabelled") == same
+    assert called == dict.fromkeys(called, ["the same losses as half_real, to the last bit"] * 2)

@@ -24,6 +24,10 @@ Where = Literal["ranked", "part", "named", "sweep", "incomplete", "reference", "
 REAL = 0.999
 """From this share of real rows on, in all settings, an entry trains on real rows alone."""
 
+ALMOST = 0.95
+"""From this share on, in all settings, an entry that is not better than `frozen` is `frozen` with something added: one
+generated row among the fifty of D_0 is 2 %."""
+
 MODEL_MADE = 0.5
 """An entry of `preserve` trains on rows that models made: on no lower share of them, as a mean."""
 
@@ -51,8 +55,11 @@ class Ranks:
         generations = self._later(entry, question)
         if not generations:
             return ""
-        if self._all_real(entry, question) and not (question == "purify" and self._better_than_frozen(entry, question)):
+        better = question != "preserve" and self._better_than_frozen(entry, question)
+        if self._real(entry, question, REAL) and not (question == "purify" and better):
             return "trains on real rows alone"
+        if question != "preserve" and self._real(entry, question, ALMOST) and not better:
+            return "trains on real rows almost alone"
         if all(generation.log.get("changed") == 0 for generation in generations):
             return "changed nothing"
         made = float(np.mean([generation.synthetic_share for generation in generations]))
@@ -81,10 +88,11 @@ class Ranks:
         results = (result for setting in self.cells.of(question) for result in entry.done(setting))
         return [generation for result in results for generation in result.generations[1:]]
 
-    def _all_real(self, entry: Entry, question: str) -> bool:
+    def _real(self, entry: Entry, question: str, share: float) -> bool:
+        """Whether an entry trains on this share of real rows, or more, in every setting of a question."""
         settings = [setting for setting in self.cells.of(question) if entry.done(setting)]
         return all(
-            np.mean([g.real_share for result in entry.done(setting) for g in result.generations[1:]]) >= REAL
+            np.mean([g.real_share for result in entry.done(setting) for g in result.generations[1:]]) >= share
             for setting in settings
         )
 
