@@ -9,7 +9,6 @@ Exits 1 if one is not.
 from __future__ import annotations
 
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
@@ -154,7 +153,7 @@ def fewer(setting: Setting) -> Setting:
     return replace(setting, method=Fewer)
 
 
-def scaled(where: str, factor: float = 1.05, **only: Any) -> Change:
+def scaled(where: str, factor: float = 1.05) -> Change:
     """One number of a setting times a factor: `task.c2`, `method.share`, `world.alpha`."""
     part, _, name = where.partition(".")
     field = {"task": "task_params", "method": "method_params", "world": "world"}[part]
@@ -171,6 +170,11 @@ def with_task(cls: type) -> Change:
     return lambda setting: replace(setting, task=cls)
 
 
+def of_task(**params: Any) -> Change:
+    """The same task with other parameters."""
+    return lambda setting: replace(setting, task_params={**setting.task_params, **params})
+
+
 @dataclass(frozen=True)
 class Mutation:
     """One fault.
@@ -181,6 +185,7 @@ class Mutation:
         change: puts it into a setting.
         seeds: cells per setting; the claim's own if 0.
         claims: which of the law's claims are asked, counted from 0; all if empty.
+        heavy: takes too long for the tests.
     """
 
     law: str
@@ -188,6 +193,7 @@ class Mutation:
     change: Change
     seeds: int = 0
     claims: tuple[int, ...] = ()
+    heavy: bool = False
 
     def asked(self) -> list[Claim]:
         """The claims that should notice."""
@@ -195,67 +201,68 @@ class Mutation:
         return [found[i] for i in self.claims] if self.claims else found
 
 
+_ANEW = {"prior": "self", "schedule": "random", "share": 0.3}
+_NOISE = {"sigma2": 1.05**2}
+_WARM, _FEW = "sampled at T = 1.05", "trained on 95 % of the rows"
+_REAL, _SHIFT = "real share × .95", "variance of the shift × 1.05"
+
 MUTATIONS = (
-    Mutation("gaussian_replace", "trained on 95 % of the rows", fewer, 0, (2,)),
-    Mutation("gaussian_accumulate", "sampled at T = 1.05", warmer, 0, (2,)),
-    Mutation("gaussian_accumulate_subsample", "sampled at T = 1.05", warmer, 0, (0,)),
-    Mutation("gaussian_mean_error", "sampled at T = 1.05", warmer, 0, (0,)),
-    Mutation("gaussian_accumulate_limit", "sampled at T = 1.05", warmer),
-    Mutation("gaussian_first_teacher", "teacher sampled at T = 1.05", method(WarmTeacher), 0, (0,)),
-    Mutation("gaussian_extrapolated_spread", "sampled at T = 1.05", method(WarmExtrapolation)),
-    Mutation("gaussian_extrapolated_error", "w × 1.05", scaled("method.w")),
-    Mutation("regular_replace", "trained on 95 % of the rows", fewer, 0, (1,)),
-    Mutation("regular_accumulate", "sampled at T = 1.05", warmer, 0, (0,)),
-    Mutation("regular_accumulate_subsample", "sampled at T = 1.05", warmer, 0, (0,)),
-    Mutation("kde_replace", "bandwidth × 1.05", scaled("task.bandwidth")),
-    Mutation("kde_accumulate", "bandwidth × 1.05", scaled("task.bandwidth"), 0, (0,)),
-    Mutation(
-        "regression_error", "label noise × 1.05", lambda s: replace(s, task_params={**s.task_params, "sigma2": 1.05**2})
-    ),
-    Mutation("regression_replace", "label noise of models × 1.05", with_task(NoisyLabels), 0, (0,)),
-    Mutation("regression_accumulate", "sampled at T = 1.3", warmer, 0, (0,)),
-    Mutation("regression_accumulate_fresh", "sampled at T = 1.3", warmer, 0, (0,)),
-    Mutation("edit_once", "edited share × .95", scaled("method.share", 0.95), 0, (1,)),
-    Mutation("edit_once_exact", "edited share × .95", scaled("method.share", 0.95), 0, (3,)),
-    Mutation("edit_disjoint_self", "5 % of edits left out", method(SparingEdit), 0, (1,)),
-    Mutation("edit_disjoint_fixed", "5 % of edits left out", method(SparingEdit), 0, (1,)),
-    Mutation(
-        "edit_disjoint_self_limit",
-        "rows drawn anew each time",
-        method("token_edit", prior="self", schedule="random", share=0.3),
-    ),
-    Mutation("edit_random_self", "edited share × .95", scaled("method.share", 0.95), 0, (2,)),
-    Mutation("edit_random_fixed", "edited share × .95", scaled("method.share", 0.95), 0, (1,)),
-    Mutation("edit_given_design", "label noise of models × 1.05", with_task(NoisyLabels), 0, (0,)),
-    Mutation("shifted_ridge_error", "variance of the shift × 1.05", scaled("task.c2"), 0, (3,)),
-    Mutation("shifted_isotropic_error", "variance of the shift × 1.05", scaled("task.c2"), 0, (2,)),
-    Mutation("shifted_given_design", "shift × 1.05", with_task(LargerShift), 0, (1,)),
-    Mutation("double_descent", "labels not shifted", with_task(NoShift), 40),
-    Mutation("width_floor", "labels not shifted", with_task(NoShift), 40),
-    Mutation("golden_weight", "weight on real rows × 1.05", method(HeavyRatio), 0, (3,)),
-    Mutation("weighted_variance", "weights left out", method(UnweightedRatio), 0, (2,)),
-    Mutation("weighted_variance_limit", "real share × .95", scaled("world.alpha", 0.95)),
-    Mutation("weighted_variance_reused_limit", "weights left out", method(UnweightedRatio)),
-    Mutation("effective_sample_size", "real share × .95", scaled("world.alpha", 0.95)),
-    Mutation("categorical_error", "trained on 95 % of the rows", fewer, 0, (0,)),
-    Mutation("categorical_diversity", "trained on 95 % of the rows", fewer),
-    Mutation("categorical_error_limit", "real share × .95", scaled("world.alpha", 0.95), 0, (1,)),
-    Mutation("categorical_accumulate", "real share × .95", scaled("world.alpha", 0.95), 0, (0,)),
-    Mutation("categorical_size_to_improve", "size × .95", scaled("method.size", 0.95), 0, (0,)),
-    Mutation("forgotten", "trained on 95 % of the rows", fewer),
-    Mutation("tempered", "temperature × 1.05", scaled("method.temperature")),
-    Mutation("memorising_error", "exponent × 1.05", scaled("task.exponent")),
-    Mutation("tail_scaling", "exponent × 1.05", scaled("task.exponent")),
-    Mutation("effective_cut", "exponent × 1.05", scaled("task.exponent")),
-    Mutation("tail_generations", "replace returns D_0", method("frozen")),
-    Mutation("kept_precision", "P(keep | wrong) × 1.05", scaled("world.psi")),
-    Mutation("keep_rate", "P(keep | right) × .95", scaled("world.phi", 0.95)),
-    Mutation("breakdown_point", "P(keep | wrong) × 1.05", scaled("world.psi")),
-    Mutation("verified_mean", "verifier's shift × 1.05", scaled("task.verifier_shift")),
-    Mutation("curated", "reward × 1.05", scaled("task.rare_reward")),
-    Mutation("curated_loop", "reward × 1.05", scaled("task.rare_reward"), 0, (0,)),
-    Mutation("curated_gain", "5 % of choices at random", method(CarelessChoice), 0, (1,)),
-    Mutation("curated_divergence", "real share halved", method(Choice, k=2, lam=2.0), 0, (1,)),
+    Mutation("gaussian_replace", _WARM, warmer, 60, (0,)),
+    Mutation("gaussian_accumulate", _WARM, warmer, 60, (0,)),
+    Mutation("gaussian_accumulate_subsample", _WARM, warmer, 60, (0,)),
+    Mutation("gaussian_mean_error", _WARM, warmer, 60, (0,)),
+    Mutation("gaussian_accumulate_limit", _WARM, warmer, 0, (0,), heavy=True),
+    Mutation("gaussian_first_teacher", "teacher sampled at T = 1.05", method(WarmTeacher), 80, (0,)),
+    Mutation("gaussian_extrapolated_spread", _WARM, method(WarmExtrapolation), 4),
+    Mutation("gaussian_extrapolated_error", "w × 1.05", scaled("method.w"), 120, (1,), heavy=True),
+    Mutation("regular_replace", _FEW, fewer, 0, (1,), heavy=True),
+    Mutation("regular_replace", _WARM, warmer, 40, (0,)),
+    Mutation("regular_accumulate", _WARM, warmer, 40, (0,)),
+    Mutation("regular_accumulate_subsample", _WARM, warmer, 15, (0,)),
+    Mutation("kde_replace", "bandwidth × 1.05", scaled("task.bandwidth"), 5),
+    Mutation("kde_accumulate", "bandwidth × 1.05", scaled("task.bandwidth"), 5),
+    Mutation("regression_error", "label noise × 1.05", of_task(**_NOISE), 150),
+    Mutation("regression_replace", "label noise × 1.05", with_task(NoisyLabels), 60, (1,)),
+    Mutation("regression_accumulate", "label noise × 1.05", with_task(NoisyLabels), 90, (1,)),
+    Mutation("regression_accumulate_fresh", "label noise × 1.05", with_task(NoisyLabels), 70, (1,)),
+    Mutation("edit_once", "edited share × .95", scaled("method.share", 0.95), 0, (1,), heavy=True),
+    Mutation("edit_once_exact", "edited share × .95", scaled("method.share", 0.95), 1500, (3,)),
+    Mutation("edit_disjoint_self", "5 % of edits left out", method(SparingEdit), 0, (1,), heavy=True),
+    Mutation("edit_disjoint_fixed", "label noise × 1.05", with_task(NoisyLabels), 0, (1,), heavy=True),
+    Mutation("edit_disjoint_self_limit", "rows drawn anew each time", method("token_edit", **_ANEW), 4),
+    Mutation("edit_random_self", "edited share × .95", scaled("method.share", 0.95), 0, (2,), heavy=True),
+    Mutation("edit_random_fixed", "label noise × 1.05", with_task(NoisyLabels), 0, (2,), heavy=True),
+    Mutation("edit_given_design", "label noise × 1.05", with_task(NoisyLabels), 0, (0,), heavy=True),
+    Mutation("shifted_ridge_error", _SHIFT, scaled("task.c2"), 0, (3,), heavy=True),
+    Mutation("shifted_isotropic_error", _SHIFT, scaled("task.c2"), 0, (2,), heavy=True),
+    Mutation("shifted_given_design", "shift × 1.05", with_task(LargerShift), 0, (1,), heavy=True),
+    Mutation("double_descent", "labels not shifted", with_task(NoShift), 30),
+    Mutation("width_floor", "labels not shifted", with_task(NoShift), 15),
+    Mutation("golden_weight", "weight on real rows × 1.05", method(HeavyRatio), 30, (3,)),
+    Mutation("weighted_variance", "weights left out", method(UnweightedRatio), 12, (2,)),
+    Mutation("weighted_variance_limit", _REAL, scaled("world.alpha", 0.95), 0, heavy=True),
+    Mutation("weighted_variance_reused_limit", "weights left out", method(UnweightedRatio), 40),
+    Mutation("effective_sample_size", _REAL, scaled("world.alpha", 0.95), 0, heavy=True),
+    Mutation("categorical_error", _FEW, fewer, 0, (0,), heavy=True),
+    Mutation("categorical_diversity", _FEW, fewer, 0, heavy=True),
+    Mutation("categorical_error_limit", _REAL, scaled("world.alpha", 0.95), 0, (1,), heavy=True),
+    Mutation("categorical_accumulate", _REAL, scaled("world.alpha", 0.95), 25, (0,)),
+    Mutation("categorical_size_to_improve", "size × .95", scaled("method.size", 0.95), 0, (0,), heavy=True),
+    Mutation("forgotten", _FEW, fewer, 0, heavy=True),
+    Mutation("tempered", "temperature × 1.05", scaled("method.temperature"), 10, (0, 2)),
+    Mutation("memorising_error", "exponent × 1.05", scaled("task.exponent"), 20),
+    Mutation("tail_scaling", "exponent × 1.05", scaled("task.exponent"), 20, (0,)),
+    Mutation("effective_cut", "exponent × 1.05", scaled("task.exponent"), 0, heavy=True),
+    Mutation("tail_generations", "replace returns D_0", method("frozen"), 20),
+    Mutation("tail_generations", _FEW, fewer, 0, heavy=True),
+    Mutation("kept_precision", "P(keep | wrong) × 1.05", scaled("world.psi"), 200, (0,)),
+    Mutation("keep_rate", "P(keep | right) × .95", scaled("world.phi", 0.95), 40, (0,)),
+    Mutation("breakdown_point", "P(keep | wrong) × 1.05", scaled("world.psi"), 15, (1,)),
+    Mutation("verified_mean", "verifier's shift × 1.05", scaled("task.verifier_shift"), 20, (0,)),
+    Mutation("curated", "reward × 1.05", scaled("task.rare_reward"), 0, heavy=True),
+    Mutation("curated_loop", "reward × 1.05", scaled("task.rare_reward"), 0, (0,), heavy=True),
+    Mutation("curated_gain", "5 % of choices at random", method(CarelessChoice), 0, (1,), heavy=True),
+    Mutation("curated_divergence", "real share halved", method(Choice, k=2, lam=2.0), 20, (1,)),
 )
 """At least one per law."""
 
@@ -270,8 +277,16 @@ def tried(mutation: Mutation) -> Iterator[tuple[Verdict, Verdict]]:
 
 
 def caught(mutation: Mutation) -> bool:
-    """Whether a claim holds without the fault and fails with it."""
-    return any(right.passed and not wrong.passed for right, wrong in tried(mutation))
+    """Whether a claim is not refused without the fault and is with it."""
+    return any(not refused(right) and refused(wrong) for right, wrong in tried(mutation))
+
+
+def refused(verdict: Verdict) -> bool:
+    """Whether a claim fails, and where its gate is a tolerance, by over three standard errors: seeds may be few."""
+    if verdict.claim.gate not in ("asymptotic", "slope"):
+        return not verdict.passed
+    noise = 3 * verdict.standard_error / abs(verdict.theory)
+    return not abs(verdict.deviation) <= verdict.claim.largest_error + noise
 
 
 def main(names: Sequence[str]) -> int:
@@ -281,10 +296,9 @@ def main(names: Sequence[str]) -> int:
     for mutation in MUTATIONS:
         if names and mutation.law not in names:
             continue
-        start, found = time.process_time(), caught(mutation)
+        found = caught(mutation)
         missed += not found
-        seconds = time.process_time() - start
-        print(f"{mutation.law:32} {mutation.fault:34} {'caught' if found else 'MISSED':7} {seconds:6.1f} s", flush=True)
+        print(f"{mutation.law:32} {mutation.fault:34} {'caught' if found else 'MISSED'}", flush=True)
     return missed
 
 

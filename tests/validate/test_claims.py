@@ -37,8 +37,11 @@ FAMILIES = tuple(dict.fromkeys(claim.family for claim in all_claims()))
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_the_loop_contradicts_no_claim_on_few_seeds(family):
-    """20 cells of the settings of a fast run, against 4 standard errors; `collapsebench validate` runs all seeds."""
-    few = [replace(claim, fast=20) for claim in chosen([family]) if claim.fast]
+    """12 cells of the settings of a fast run, against 6 standard errors, as Student's t has wide tails at so few.
+
+    `collapsebench validate` runs all seeds.
+    """
+    few = [replace(claim, fast=12) for claim in chosen([family]) if claim.fast]
     for verdict in validate(few, fast=True):
         name, gate = f"{verdict.claim.law} of {verdict.claim.setting}", verdict.claim.gate
         if gate in ("rising", "falling"):
@@ -46,5 +49,7 @@ def test_the_loop_contradicts_no_claim_on_few_seeds(family):
         elif gate in ("asymptotic", "slope"):
             tolerated = verdict.claim.largest_error * abs(verdict.theory)
             assert abs(verdict.measured - verdict.theory) < tolerated + 4 * verdict.standard_error, name
+        elif gate == "exact":
+            assert abs(verdict.deviation) < 6, name
         else:
             assert verdict.passed, name
