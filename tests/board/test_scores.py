@@ -136,5 +136,8 @@ def test_silent_collapse_is_a_loss_near_frozen_with_samples_that_are_not_like_re
 
     settings = ["arithmetic/preserve"]
     cells = [sampled(cell) for cell in fabricate.cells("accumulate", settings, worth=worth)]
-    board = board_of(fabricate.references(settings) + cells)
+    references = fabricate.references(settings)
+    board = board_of(references + cells)
     assert board.scores.silent_collapse(fabricate.entry(board, "accumulate"), board.settings[0]) == silent
+    board = board_of([sampled(cell) for cell in references] + cells)  # so few rows that D_0 alone does it
+    assert not board.scores.silent_collapse(fabricate.entry(board, "accumulate"), board.settings[0])

@@ -150,7 +150,14 @@ class Scores:
         return float(np.mean(last) / np.mean(first)) if first and np.mean(first) else math.nan
 
     def silent_collapse(self, entry: Entry, setting: Setting) -> bool:
-        """Whether an entry is worth about what `frozen` is while its samples are far less or more diverse than real."""
-        worth, diversity = self.worth(entry, setting), self.cells.metric(entry, setting, DIVERSITY).centre
+        """Whether an entry is worth about what `frozen` is while its samples are far less or more diverse than real.
+
+        Where `frozen`'s samples are so too, the size of D_0 does it, not the entry.
+        """
+        worth, frozen = self.worth(entry, setting), self.cells.reference("frozen")
         near = worth is not None and abs(worth.log2.centre) < NEAR
-        return near and not (math.isnan(diversity) or NARROW <= diversity <= WILD)
+        return near and self._strays(entry, setting) and not (frozen and self._strays(frozen, setting))
+
+    def _strays(self, entry: Entry, setting: Setting) -> bool:
+        diversity = self.cells.metric(entry, setting, DIVERSITY).centre
+        return not (math.isnan(diversity) or NARROW <= diversity <= WILD)
