@@ -126,7 +126,7 @@ def _divergence() -> list[Claim]:
 
 def _step(k: int) -> Claim:
     theory = np.array([RARE, laws.curated([1 - RARE, RARE], [0.0, 1.0], k)[1]])
-    return Claim("curated", "rewarded mass", (_setting(k, math.inf, 1),), Metric("tail_mass"), theory, 200, 200)
+    return Claim("curated", "rewarded mass", (_setting(k, math.inf, 1),), Metric("tail_mass"), theory, 800, 200)
 
 
 def _loop(k: int, mix: float) -> Claim:

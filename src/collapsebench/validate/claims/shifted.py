@@ -31,7 +31,7 @@ def claims() -> list[Claim]:
         *(_ridge(*case) for case in _CASES),
         *(_isotropic(*case) for case in _RIDGELESS),
         _of_design((*up, *down[1:]), n=50, c2=1.0),
-        _of_design(wider, n=400, c2=1.0),
+        _of_design(wider, n=400, c2=10.0),
         _projections("double_descent", "rising", up, n=50),
         _projections("double_descent", "falling", down, n=50),
         _projections("width_floor", "rising", wider, n=400),
