@@ -69,16 +69,6 @@ class UnweightedRatio(METHODS.get("golden_ratio")):
         return super().curate(arrivals, ctx).with_weights(None)
 
 
-class SparingEdit(METHODS.get("token_edit")):
-    """Leaves out 5 % of its edits."""
-
-    def curate(self, arrivals: Corpus, ctx: Context) -> Corpus:
-        """One row in twenty keeps its label."""
-        edited = super().curate(arrivals, ctx)
-        kept = torch.rand(len(edited), generator=ctx.rng) < 0.05
-        return edited.with_columns(y=torch.where(kept, ctx.previous["y"], edited["y"]))
-
-
 class CarelessChoice(Choice):
     """Makes 5 % of its choices at random."""
 
@@ -227,8 +217,8 @@ MUTATIONS = (
     Mutation("regression_accumulate_fresh", "label noise × 1.05", with_task(NoisyLabels), 70, (1,)),
     Mutation("edit_once", "label noise × 1.05", with_task(NoisyLabels), 200, (5,), heavy=True),
     Mutation("edit_once_exact", "edited share × .95", scaled("method.share", 0.95), 1500, (3,)),
-    Mutation("edit_disjoint_self", "5 % of edits left out", method(SparingEdit), 0, (1,), heavy=True),
-    Mutation("edit_disjoint_fixed", "label noise × 1.05", with_task(NoisyLabels), 0, (1,), heavy=True),
+    Mutation("edit_disjoint_self", "label noise × 1.05", with_task(NoisyLabels), 400, (1,), heavy=True),
+    Mutation("edit_disjoint_fixed", "label noise × 1.05", with_task(NoisyLabels), 400, (1,), heavy=True),
     Mutation("edit_disjoint_self_limit", "rows drawn anew each time", method("token_edit", **_ANEW), 4),
     Mutation("edit_random_self", "edited share × .95", scaled("method.share", 0.95), 0, (2,), heavy=True),
     Mutation("edit_random_fixed", "label noise × 1.05", with_task(NoisyLabels), 0, (2,), heavy=True),
