@@ -170,6 +170,22 @@ def test_preserve_shows_how_entries_decay(folder):
     assert row(table, "frozen")[2] == "×0.956"
 
 
+def test_a_reward_is_shown_beside_the_divergence_that_it_costs(tmp_path):
+    def logging(cell):
+        log = {"reward_before": 1.0, "reward_after": 1.5, "kl": 0.25 + cell.cell.seed}
+        return replace(cell, generations=tuple(g.changed(log=log if g.t else {}) for g in cell.generations))
+
+    settings = ["gaussian/preserve", "kde/preserve"]
+    cells = [logging(cell) for cell in fabricate.cells("reward_curate", settings[:1])]
+    write_board(fabricate.board(tmp_path, fabricate.references(settings) + cells))
+    page = section(read(tmp_path, "preserve.md"), "Suite theory")
+    table = next(t for t in page.split("\n\n") if "KL, nats" in t)
+    assert "kde" not in table
+    assert float(row(table, "reward_curate")[1].partition(" ")[0]) == 0.5
+    assert row(table, "reward_curate")[2].startswith("1.2")  # the mean of .25, 1.25 and 2.25
+    assert "[replace]" not in table
+
+
 def test_incomplete_diverged_and_skipped_are_said(folder):
     page = read(folder)
     assert "1 of 3 seeds, 1 failed" in row(section(page, "Incomplete"), "token_edit")[-1]

@@ -195,6 +195,15 @@ class Cells:
         """A metric at the last generation over the seeds that are done."""
         return student_t_interval([r.generations[-1].metrics.get(metric, math.nan) for r in entry.done(setting)])
 
+    def logged(self, entry: Entry, setting: Setting, name: str, less: str = "") -> Interval:
+        """What an entry's method logged in the last generation, less another such number, over the seeds that are done.
+
+        NaN where it did not log that.
+        """
+        logs = [result.generations[-1].log for result in entry.done(setting)]
+        taken = [log.get(less, math.nan) if less else 0.0 for log in logs]
+        return student_t_interval([log.get(name, math.nan) - off for log, off in zip(logs, taken, strict=True)])
+
     def start(self, setting: Setting, metric: str) -> Interval:
         """A metric at generation 0, which all entries share, over seeds."""
         by_seed = {

@@ -5,6 +5,7 @@ A new column is one `Column` that stands in `first_columns`, `worth_columns` or 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -141,6 +142,16 @@ def decay_columns(group: Group) -> tuple[Column, ...]:
     )
 
 
+def reward_columns(board: Board, group: Group, entries: Sequence[Entry]) -> tuple[Column, ...]:
+    """By how much entries raise a reward, and how far from M_0 that takes them; of settings in which one logs it."""
+    settings = [
+        setting
+        for setting in group.settings
+        if any(not math.isnan(board.logged(entry, setting, "kl").centre) for entry in entries)
+    ]
+    return (ENTRY, *(column for setting in settings for column in (_raised(setting), _gone(setting))))
+
+
 def cost_columns(board: Board, settings: Sequence[Setting]) -> tuple[Column, ...]:
     """What entries cost in some settings; NaN where one of those that they run in is not done."""
 
@@ -234,6 +245,23 @@ def _slope(setting: Setting) -> Column:
         falling=True,
         setting=setting.name,
         value=lambda board, entry: board.scores.slope(entry, setting),
+    )
+
+
+def _raised(setting: Setting) -> Column:
+    return Column(
+        f"{setting.name}: reward gained",
+        setting=setting.name,
+        value=lambda board, entry: board.logged(entry, setting, "reward_after", less="reward_before"),
+    )
+
+
+def _gone(setting: Setting) -> Column:
+    return Column(
+        f"{setting.name}: KL, nats",
+        falling=True,
+        setting=setting.name,
+        value=lambda board, entry: board.logged(entry, setting, "kl"),
     )
 
 

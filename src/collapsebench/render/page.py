@@ -352,6 +352,14 @@ def _group(view: View, group: Group) -> Iterator[Block]:
             )
         )
         yield tables.decay(board, group, rows)
+    if rewards := tables.rewards(board, group, rows):
+        yield Prose(
+            marked(
+                "**Reward against divergence**, at the last generation: by how much the choice raises the mean reward "
+                "of what is trained on, and KL(chosen ‖ M_0), how far it leads away from the real data."
+            )
+        )
+        yield rewards
     if board.measures(group.settings, DIVERSITY):
         yield Prose(
             marked(

@@ -73,6 +73,15 @@ def decay(board: Board, group: Group, rows: Sequence[Entry]) -> Table:
     return _of_entries(f"Decay in {group.question}, {group.suite}", board, columns.decay_columns(group), rows)
 
 
+def rewards(board: Board, group: Group, rows: Sequence[Entry]) -> Table | None:
+    """Reward against divergence, of the entries that log both; None without any."""
+    shown = columns.reward_columns(board, group, rows)
+    logging = [
+        entry for entry in rows if any(not math.isnan(board.logged(entry, s, "kl").centre) for s in group.settings)
+    ]
+    return _of_entries(f"Reward in {group.question}, {group.suite}", board, shown, logging) if logging else None
+
+
 def costs(board: Board, question: str, rows: Sequence[Entry]) -> Table:
     """What entries cost in the settings of a question."""
     return _of_entries(f"Costs in {question}", board, columns.cost_columns(board, board.of(question)), rows)
