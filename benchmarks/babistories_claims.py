@@ -11,7 +11,7 @@ from claims import Claims, Measured, board_folder, verdict
 
 COLD = "tempered(temperature=0.3)"
 
-measured = Measured(board_folder("leaderboards/classic"), "babistories")
+measured = Measured(board_folder("leaderboards/classic"), "babistories/preserve")
 losses = measured.losses
 collapse, collapses = measured.worse("replace", "frozen")
 freezing, freezes = measured.worse(COLD, "replace")

@@ -12,14 +12,12 @@ Claims = dict[str, tuple[bool, list[float]]]
 
 
 class Measured:
-    """The finished cells of one task on a board, by label of the entry."""
+    """The finished cells of a board in one setting, such as `storyworld/preserve`, by label of the entry."""
 
-    def __init__(self, folder: Path, task: str) -> None:
+    def __init__(self, folder: Path, name: str) -> None:
         board = load_board(folder)
-        self.cells: dict[str, list[CellResult]] = {
-            entry.label: [result for result in entry.results(task) if result.cell.status == "done"]
-            for entry in board.entries
-        }
+        setting = next(setting for setting in board.settings if setting.name == name)
+        self.cells: dict[str, list[CellResult]] = {entry.label: entry.done(setting) for entry in board.entries}
         self.losses = {label: [scored_loss(cell) for cell in cells] for label, cells in self.cells.items()}
 
     def metric(self, label: str, name: str, t: int = -1) -> list[float]:

@@ -12,7 +12,7 @@ from claims import Claims, Measured, board_folder, paired, verdict
 
 CURATED, ANCHORED = "reward_curate", "reward_curate(lam=0.5)"
 
-measured = Measured(board_folder("leaderboards/classic"), "mnist")
+measured = Measured(board_folder("leaderboards/classic"), "mnist/preserve")
 
 
 def lost(metric: str, label: str) -> tuple[float, list[float]]:

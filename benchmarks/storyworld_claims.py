@@ -9,7 +9,7 @@ from claims import Claims, Measured, board_folder, verdict
 
 COOL = "tempered(temperature=0.8)"
 
-measured = Measured(board_folder("leaderboards/standard"), "storyworld")
+measured = Measured(board_folder("leaderboards/standard"), "storyworld/preserve")
 first, certain = (measured.metric("replace", name, t=0) for name in ("excess_nll", "certain_sites"))
 collapse, collapses = measured.worse("replace", "frozen")
 names = [measured.metric("replace", "tail_names", t) for t in (0, -1)]
