@@ -422,7 +422,8 @@ print(json.dumps(tasks | {name: method_key(METHODS.get(name)()) for name in ("re
     builtin.mkdir(exist_ok=True)
     for folder in ("methods", "tasks"):
         shutil.copytree(tree.root / folder, builtin / folder, dirs_exist_ok=True)
-    environment = {**os.environ, "PYTHONPATH": str(tree.root)}
+    # No bytecode: of a file that is changed and put back within a second, the one that was changed would be read.
+    environment = {**os.environ, "PYTHONPATH": str(tree.root), "PYTHONDONTWRITEBYTECODE": "1"}
     ran = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=True)
     return json.loads(ran.stdout)
 
