@@ -1,6 +1,6 @@
 """What the committed `quick` board shows on `arithmetic`, seed by seed; exits 1 if a claim does not hold.
 
-Generation 0 answers at least 95 % of held-out sums; `replace` loses by more than four paired standard
+Generation 0 answers at least 60 % of held-out sums from 200 lines; `replace` loses by more than four paired standard
 errors; `accumulate_subsample` lies between `replace` and `frozen`; `verify_filter` beats `random_filter`.
 """
 
@@ -8,13 +8,13 @@ import statistics
 
 from claims import Claims, Measured, board_folder, verdict
 
-measured = Measured(board_folder("leaderboards/quick"), "arithmetic")
+measured = Measured(board_folder("leaderboards/quick"), "arithmetic/preserve")
 first = measured.metric("replace", "exact_match", t=0)
 collapse, collapses = measured.worse("replace", "frozen")
 filtering, filters = measured.worse("random_filter", "verify_filter")
 between = measured.between("accumulate_subsample", "frozen", "replace")
 claims: Claims = {
-    "generation 0 answers at least 95 %": (min(first) >= 0.95, first),
+    "generation 0 answers at least 60 %": (min(first) >= 0.6, first),
     "replace loses by over four standard errors": (collapse > 4, [*collapses, collapse]),
     "accumulate_subsample lies between replace and frozen": (between, measured.losses["accumulate_subsample"]),
     "verify_filter beats random_filter": (statistics.mean(filters) > 0, [*filters, filtering]),
