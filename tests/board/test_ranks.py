@@ -164,7 +164,18 @@ def test_one_synthetic_row_beside_fifty_real_ones_makes_no_entry(board_of):
     entry = fabricate.entry(board, "seasoned")
     called = {question: board.ranks.called(entry, question) for question in board.questions}
     assert called.pop("preserve").startswith("trains on few model-made rows")
-    assert set(called.values()) == {"trains on real rows almost alone"}
+    assert set(called.values()) == {"trains on hardly a model-made row"}
+    assert_nothing_changed(board, without)
+
+
+def test_the_real_data_with_a_little_noise_make_no_entry(board_of):
+    """Rows of its own making are neither real nor a model's."""
+    jitter = fabricate.cells("frozen", name="jitter", exact=False, real=0.0, made=0.0)
+    board, without = only(board_of, jitter)
+    entry = fabricate.entry(board, "jitter")
+    called = {question: board.ranks.called(entry, question) for question in board.questions}
+    assert called.pop("preserve") == "trains on few model-made rows (0%)"
+    assert set(called.values()) == {"trains on hardly a model-made row"}
     assert_nothing_changed(board, without)
 
 
@@ -202,6 +213,23 @@ def test_two_hundred_copies_are_copies_and_change_nothing(board_of):
         assert_unranked(board, f"a_copy_{i:03}", "the same losses as accumulate, to the last bit")
     assert {label for group in ranks(board).values() for label in group} == {"accumulate", "token_edit"}
     assert_nothing_changed(board, without)
+
+
+def test_a_copy_that_did_not_run_everywhere_does_not_come_first(board_of):
+    """A cell out of scope has no day, which is not the earliest of days."""
+    original = fabricate.cells("accumulate")
+    beyond = fabricate.cell(
+        "accumulate", "arithmetic/grow", 0, name="late", status="unsupported", reason="needs it", finished=-1
+    )
+    beyond = replace(beyond, cell=beyond.cell.changed(environment={}))
+    copies = [dated(cell, "2026-04-01") for cell in fabricate.cells("accumulate", ["gaussian/preserve"], name="late")]
+    board = board_of(fabricate.references() + original + copies + [beyond])
+    assert board.ranks.called(fabricate.entry(board, "accumulate"), "preserve") == ""
+    assert board.ranks.called(fabricate.entry(board, "late"), "preserve").startswith("the same losses as accumulate")
+
+
+def dated(cell, day):
+    return replace(cell, cell=cell.cell.changed(environment={**cell.cell.environment, "date": day}))
 
 
 def test_a_copy_with_less_to_show_unranks_nobody(board_of):

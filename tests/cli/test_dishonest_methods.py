@@ -283,7 +283,7 @@ def test_no_dishonest_method_is_first_or_changes_another_entry(cli, rules):
     assert {board.ranks.rank(entries[name], group) for name in names for group in board.groups} == {None}
     called = {name: [board.ranks.called(entries[name], question) for question in board.questions] for name in names}
     assert called.pop("first_rows") == ["the same losses as frozen, to the last bit"] * 2
-    assert called.pop("one_more_row") == ["trains on few model-made rows (1%)", "trains on real rows almost alone"]
+    assert called.pop("one_more_row") == ["trains on few model-made rows (1%)", "trains on hardly a model-made row"]
     same = [f"the same losses as {reference}, to the last bit" for reference in ("replace", "take_newest")]
     assert called.pop("relabelled") == same
     assert called == dict.fromkeys(called, ["the same losses as half_real, to the last bit"] * 2)

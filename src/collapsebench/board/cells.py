@@ -46,9 +46,12 @@ class Entry:
 
     @cached_property
     def since(self) -> tuple[str, str]:
-        """Day (UTC) of its earliest record, and its label: entries in the order in which they came."""
+        """Day (UTC) of its earliest record, and its label: entries in the order in which they came.
+
+        A cell out of the method's scope never ran and has no day.
+        """
         days = (str(result.cell.environment.get("date", "")) for result in self.cells.values())
-        return min(days, default=""), self.label
+        return min(filter(None, days), default="9999"), self.label
 
     def results(self, setting: Setting) -> list[CellResult]:
         """Cells in a setting, in order of seed."""

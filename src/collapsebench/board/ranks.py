@@ -24,9 +24,9 @@ Where = Literal["ranked", "part", "named", "sweep", "incomplete", "reference", "
 REAL = 0.999
 """From this share of real rows on, in all settings, an entry trains on real rows alone."""
 
-ALMOST = 0.95
-"""From this share on, in all settings, an entry that is not better than `frozen` is `frozen` with something added: one
-generated row among the fifty of D_0 is 2 %."""
+HARDLY = 0.05
+"""Up to this share of model-made rows, in all settings, an entry that is not better than `frozen` is `frozen` in
+another dress: one generated row beside the fifty of D_0 is 2 %, D_0 with a little noise is none."""
 
 MODEL_MADE = 0.49
 """An entry of `preserve` trains on rows that models made: as a mean on half of them at least, but for rounding."""
@@ -56,15 +56,16 @@ class Ranks:
         if not generations:
             return ""
         better = question != "preserve" and self._better_than_frozen(entry, question)
-        if self._real(entry, question, REAL) and not (question == "purify" and better):
+        if min(self._shares(entry, question, "real_share")) >= REAL and not (question == "purify" and better):
             return "trains on real rows alone"
-        if question != "preserve" and self._real(entry, question, ALMOST) and not better:
-            return "trains on real rows almost alone"
+        made = self._shares(entry, question, "synthetic_share")
+        if question != "preserve" and max(made) <= HARDLY and not better:
+            return "trains on hardly a model-made row"
         if all(generation.log.get("changed") == 0 for generation in generations):
             return "changed nothing"
-        made = float(np.mean([generation.synthetic_share for generation in generations]))
-        if question == "preserve" and made < MODEL_MADE:
-            return f"trains on few model-made rows ({made:.0%})"
+        mean = float(np.mean([generation.synthetic_share for generation in generations]))
+        if question == "preserve" and mean < MODEL_MADE:
+            return f"trains on few model-made rows ({mean:.0%})"
         return ""
 
     def _same(self, entry: Entry, question: str) -> str:
@@ -88,13 +89,10 @@ class Ranks:
         results = (result for setting in self.cells.of(question) for result in entry.done(setting))
         return [generation for result in results for generation in result.generations[1:]]
 
-    def _real(self, entry: Entry, question: str, share: float) -> bool:
-        """Whether an entry trains on this share of real rows, or more, in every setting of a question."""
-        settings = [setting for setting in self.cells.of(question) if entry.done(setting)]
-        return all(
-            np.mean([g.real_share for result in entry.done(setting) for g in result.generations[1:]]) >= share
-            for setting in settings
-        )
+    def _shares(self, entry: Entry, question: str, name: Literal["real_share", "synthetic_share"]) -> list[float]:
+        """The mean share of such rows in the settings of a question that an entry has run in."""
+        results = [entry.done(setting) for setting in self.cells.of(question) if entry.done(setting)]
+        return [float(np.mean([getattr(g, name) for r in done for g in r.generations[1:]])) for done in results]
 
     def _better_than_frozen(self, entry: Entry, question: str) -> bool:
         """Then the real rows that it trains on are found among the arrivals, which is what `purify` asks for."""
