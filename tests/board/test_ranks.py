@@ -158,23 +158,13 @@ def test_the_real_data_and_one_synthetic_row_are_real_rows_alone(board_of):
     assert_nothing_changed(board, without)
 
 
-def test_one_synthetic_row_beside_fifty_real_ones_makes_no_entry(board_of):
-    one_row = fabricate.cells("frozen", name="seasoned", exact=False, real=0.98, made=0.02)
-    board, without = only(board_of, one_row)
+@pytest.mark.parametrize(("real", "made", "few"), [(0.98, 0.02, "2%"), (0.0, 0.0, "0%")], ids=["one row", "noise"])
+def test_the_real_data_with_one_synthetic_row_or_a_little_noise_make_no_entry(board_of, real, made, few):
+    """One row beside fifty; rows of a method's own making, as with noise, are neither real nor a model's."""
+    board, without = only(board_of, fabricate.cells("frozen", name="seasoned", exact=False, real=real, made=made))
     entry = fabricate.entry(board, "seasoned")
     called = {question: board.ranks.called(entry, question) for question in board.questions}
-    assert called.pop("preserve").startswith("trains on few model-made rows")
-    assert set(called.values()) == {"trains on hardly a model-made row"}
-    assert_nothing_changed(board, without)
-
-
-def test_the_real_data_with_a_little_noise_make_no_entry(board_of):
-    """Rows of its own making are neither real nor a model's."""
-    jitter = fabricate.cells("frozen", name="jitter", exact=False, real=0.0, made=0.0)
-    board, without = only(board_of, jitter)
-    entry = fabricate.entry(board, "jitter")
-    called = {question: board.ranks.called(entry, question) for question in board.questions}
-    assert called.pop("preserve") == "trains on few model-made rows (0%)"
+    assert called.pop("preserve") == f"trains on few model-made rows ({few})"
     assert set(called.values()) == {"trains on hardly a model-made row"}
     assert_nothing_changed(board, without)
 

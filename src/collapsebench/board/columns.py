@@ -5,7 +5,6 @@ A new column is one `Column` that stands in `first_columns`, `worth_columns` or 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -142,13 +141,8 @@ def decay_columns(group: Group) -> tuple[Column, ...]:
     )
 
 
-def reward_columns(board: Board, group: Group, entries: Sequence[Entry]) -> tuple[Column, ...]:
-    """By how much entries raise a reward, and how far from M_0 that takes them; of settings in which one logs it."""
-    settings = [
-        setting
-        for setting in group.settings
-        if any(not math.isnan(board.logged(entry, setting, "kl").centre) for entry in entries)
-    ]
+def reward_columns(settings: Sequence[Setting]) -> tuple[Column, ...]:
+    """By how much entries raise a reward, and how far from M_0 that takes them."""
     return (ENTRY, *(column for setting in settings for column in (_raised(setting), _gone(setting))))
 
 

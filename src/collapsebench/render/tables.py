@@ -74,12 +74,11 @@ def decay(board: Board, group: Group, rows: Sequence[Entry]) -> Table:
 
 
 def rewards(board: Board, group: Group, rows: Sequence[Entry]) -> Table | None:
-    """Reward against divergence, of the entries that log both; None without any."""
-    shown = columns.reward_columns(board, group, rows)
-    logging = [
-        entry for entry in rows if any(not math.isnan(board.logged(entry, s, "kl").centre) for s in group.settings)
-    ]
-    return _of_entries(f"Reward in {group.question}, {group.suite}", board, shown, logging) if logging else None
+    """Reward against divergence, of the entries and settings that have both; None without any."""
+    logged = [(e, s) for e in rows for s in group.settings if not math.isnan(board.logged(e, s, "kl").centre)]
+    shown = columns.reward_columns([s for s in group.settings if any(s is other for _, other in logged)])
+    entries = [entry for entry in rows if any(entry is other for other, _ in logged)]
+    return _of_entries(f"Reward in {group.question}, {group.suite}", board, shown, entries) if logged else None
 
 
 def costs(board: Board, question: str, rows: Sequence[Entry]) -> Table:
