@@ -1,10 +1,11 @@
-"""Points along a curve in the plane, fitted by a kernel density: a smooth that is smoothed again each generation."""
+"""Points along a curve, fitted by a kernel density: a smooth that is smoothed again each generation."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
 import torch
 from pydantic import Field
@@ -14,36 +15,38 @@ from collapsebench import Corpus, Count, Finite, Learner, Positive, Quantile, St
 QUANTILE_SEED, QUANTILE_ROWS = 20241113, 4000
 """The rows of P* that the verifier's threshold is taken from: the same in every run."""
 
-CURVE_POINTS = 3072
-"""Points that stand for a whole curve where an average over it is needed; as many on each of its parts."""
+ROLL_HEIGHT = 21.0
+"""Of the swiss roll, whose points have a third coordinate, uniform over it."""
 
 Shape = Literal["moons", "circles", "blobs", "swiss_roll"]
 
 
 @task("kde")
 class KernelDensity(Task):
-    """Two moons (or another shape) and a Gaussian kernel density estimate.
+    """A swiss roll (or another shape) and a Gaussian kernel density estimate.
 
-    A real row is a uniform point of a curve plus N(0, noise² I), then moved and scaled so that under P* each
-    coordinate has mean 0 and variance exactly 1. With a fixed bandwidth h the model's expected second
-    moment is therefore 1 + h² at t = 0, and grows by h² per generation under `replace`.
+    The setting of Kazdan et al. (arXiv:2410.16713): shapes at the scale of scikit-learn's generators, bandwidths
+    0.1, 0.5 and 1 in the same units. A real row is a uniform point of the shape plus N(0, noise² I); the paper's
+    are evenly spaced, up to the noise. With a fixed bandwidth h the model's expected second moment is h² above
+    that of P* at t = 0, and grows by h² per generation under `replace`.
 
     Args:
-        shape: `moons`, `circles` (radii 1 and ½), `blobs` (three points on the unit circle) or `swiss_roll`
-            (one and a half turns, radius ½ to 1½).
-        noise: standard deviation of the noise, in the curve's own units.
-        bandwidth: h, in units of the standardised data.
+        shape: `swiss_roll` (in space: one and a half turns of radius 1.5π to 4.5π, 21 high), `moons` (two half
+            circles of radius 1), `circles` (radii 1 and 0.8) or `blobs` (three points on the unit circle, not the
+            paper's, whose test set is of other points than the training set).
+        noise: standard deviation of the noise.
+        bandwidth: h.
         rule: `fixed`, or h from the rows by `scott` or `silverman`.
         heldout: fresh points that the model is scored on, the same at every generation.
         verifier_quantile: the verifier keeps a row whose density under P* is above this quantile of P*. It is
             biased: every row it rejects is a possible one, so it cuts the tails.
     """
 
-    shape: Shape = "moons"
-    noise: Annotated[Finite, Field(ge=0.01)] = 0.1
+    shape: Shape = "swiss_roll"
+    noise: Annotated[Finite, Field(ge=0.01)] = 0.05
     bandwidth: Positive = 0.5
     rule: Literal["fixed", "scott", "silverman"] = "fixed"
-    heldout: Count = 1000
+    heldout: Count = 2000
     verifier_quantile: Quantile = 0.1
 
     card = TaskCard(
@@ -54,37 +57,46 @@ class KernelDensity(Task):
         unit="nats/point",
         metrics={
             "nll": "negative log density of fresh points, nats",
-            "second_moment": "second moment of the model, mean over coordinates (1 for P*)",
-            "bandwidth": "standard deviation of the kernel (1 is that of P*)",
+            "second_moment": "second moment of the model, mean over coordinates",
+            "bandwidth": "standard deviation of the kernel",
         },
         supports={"log_prob", "temperature", "verifier"},
         shown=("second_moment",),
+        version=2,
     )
 
     @cached_property
     def curve(self) -> torch.Tensor:
-        """The noiseless curve at evenly spaced parameters, in its own units, float64 `[CURVE_POINTS, 2]`."""
-        return _CURVES[self.shape]((torch.arange(CURVE_POINTS, dtype=torch.float64) + 0.5) / CURVE_POINTS)
+        """Points of the noiseless curve in the plane, evenly spaced in its parameter, float64 `[k, 2]`.
+
+        Neighbours are at most half of the noise apart, so that a sum over them stands for the integral. Each part
+        of a shape has as many.
+        """
+        along, speed = _SHAPES[self.shape]
+        k = 6 * math.ceil(speed / (self.noise / 2) / 6)
+        return along((torch.arange(k, dtype=torch.float64) + 0.5) / k)
+
+    @property
+    def d(self) -> int:
+        """Dimension of a row: that of the plane, or of space."""
+        return 3 if self.shape == "swiss_roll" else 2
 
     @cached_property
-    def centre(self) -> torch.Tensor:
-        """Mean of P* before it is standardised, float64 `[2]`."""
-        return self.curve.mean(0)
-
-    @cached_property
-    def scale(self) -> torch.Tensor:
-        """Standard deviation of each coordinate of P* before it is standardised, float64 `[2]`."""
-        return (self.curve.var(0, correction=0) + self.noise**2).sqrt()
+    def spread(self) -> float:
+        """Second moment of P*, mean over coordinates."""
+        height = ROLL_HEIGHT**2 / 3 if self.d == 3 else 0.0
+        return (self.curve.square().sum(1).mean().item() + height) / self.d + self.noise**2
 
     def real(self, n: int, rng: torch.Generator) -> Corpus:
-        along = _CURVES[self.shape](torch.rand(n, dtype=torch.float64, generator=rng))
-        noise = self.noise * torch.randn(n, 2, dtype=torch.float64, generator=rng)
-        return Corpus({"x": (along + noise - self.centre) / self.scale})
+        x = _SHAPES[self.shape].along(torch.rand(n, dtype=torch.float64, generator=rng))
+        if self.d == 3:
+            x = torch.cat([x, ROLL_HEIGHT * torch.rand(n, 1, dtype=torch.float64, generator=rng)], 1)
+        return Corpus({"x": x + self.noise * torch.randn(n, self.d, dtype=torch.float64, generator=rng)})
 
     def learner(self, rng: torch.Generator) -> Learner:
         from collapsebench.learners import KernelDensityLearner
 
-        return KernelDensityLearner(2, self.bandwidth, self.rule)
+        return KernelDensityLearner(self.d, self.bandwidth, self.rule)
 
     def evaluate(self, learner: Learner, start: Start, rng: torch.Generator) -> dict[str, float]:
         from collapsebench.learners import KernelDensityLearner
@@ -97,15 +109,15 @@ class KernelDensity(Task):
         }
 
     def log_density(self, corpus: Corpus) -> torch.Tensor:
-        """Log density under P*, float `[n]`: the noise averaged over the curve, as a sum over its points.
-
-        The points lie closer together than the least noise, which makes the sum exact to rounding.
-        """
-        x = corpus["x"] * self.scale + self.centre
-        slabs = torch.split(x, 1024)
+        """Log density under P*, float `[n]`: the noise averaged over the curve, as a sum over its points."""
+        x = corpus["x"]
+        slabs = torch.split(x[:, :2].contiguous(), 256)
         log_sums = [(torch.cdist(slab, self.curve).square() / (-2 * self.noise**2)).logsumexp(1) for slab in slabs]
-        norm = math.log(CURVE_POINTS) + math.log(2 * math.pi * self.noise**2) - self.scale.log().sum()
-        return torch.cat(log_sums) - norm
+        log_density = torch.cat(log_sums) - math.log(len(self.curve) * 2 * math.pi * self.noise**2)
+        if self.d == 3:
+            below, above = x[:, 2] / self.noise, (x[:, 2] - ROLL_HEIGHT) / self.noise
+            log_density += ((torch.special.ndtr(below) - torch.special.ndtr(above)) / ROLL_HEIGHT).log()
+        return log_density
 
     @cached_property
     def threshold(self) -> float:
@@ -126,7 +138,7 @@ def _moons(u: torch.Tensor) -> torch.Tensor:
 
 
 def _circles(u: torch.Tensor) -> torch.Tensor:
-    angle, radius = (2 * u % 1) * 2 * math.pi, torch.where(u < 0.5, 1.0, 0.5)
+    angle, radius = (2 * u % 1) * 2 * math.pi, torch.where(u < 0.5, 1.0, 0.8)
     return torch.stack([radius * angle.cos(), radius * angle.sin()], 1)
 
 
@@ -136,8 +148,21 @@ def _blobs(u: torch.Tensor) -> torch.Tensor:
 
 
 def _swiss_roll(u: torch.Tensor) -> torch.Tensor:
-    angle, radius = (1 + 2 * u) * 1.5 * math.pi, 0.5 + u
-    return torch.stack([radius * angle.cos(), radius * angle.sin()], 1)
+    """Seen from above: an angle that is also the radius."""
+    angle = (1 + 2 * u) * 1.5 * math.pi
+    return torch.stack([angle * angle.cos(), angle * angle.sin()], 1)
 
 
-_CURVES = {"moons": _moons, "circles": _circles, "blobs": _blobs, "swiss_roll": _swiss_roll}
+class _Shape(NamedTuple):
+    """A curve `[n] -> [n, 2]` over parameters in [0, 1], and its greatest speed (any, where it is only points)."""
+
+    along: Callable[[torch.Tensor], torch.Tensor]
+    speed: float
+
+
+_SHAPES = {
+    "moons": _Shape(_moons, 2 * math.pi),
+    "circles": _Shape(_circles, 4 * math.pi),
+    "blobs": _Shape(_blobs, 1.0),
+    "swiss_roll": _Shape(_swiss_roll, 3 * math.pi * math.hypot(1, 4.5 * math.pi)),
+}

@@ -26,6 +26,6 @@ def growth(seen: Seen) -> float:
 
 def _claim(law: str, method: str, fast: int) -> Claim:
     theory = (laws.LAWS[law].formula(1.0, BANDWIDTH, GENERATIONS) - 1) / BANDWIDTH**2
-    settings = (Setting("kde", 100, GENERATIONS, method, {"bandwidth": BANDWIDTH, "heldout": 1}),)
+    settings = (Setting("kde", 100, GENERATIONS, method, {"shape": "moons", "bandwidth": BANDWIDTH, "heldout": 1}),)
     what = "growth of the second moment / h²"
     return Claim(law, what, settings, growth, theory, 800, fast, judged=(0, 1, 9, 19))
