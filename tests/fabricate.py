@@ -132,6 +132,9 @@ def cell(method: str, setting: str, seed: int, *, worth: float | None = None, **
             "n": N,
             "suite": suite,
             "title": title,
+            "about": f"{title}, made up; a model of one number",
+            "corpus": "",
+            "budget": "",
             "primary": primary,
             "unit": unit,
             "metrics": {primary: "held-out loss on real data", **{name: name.replace("_", " ") for name in shown}},
@@ -169,9 +172,10 @@ def cell(method: str, setting: str, seed: int, *, worth: float | None = None, **
         "seed": seed,
         "status": "done",
         "reason": "",
-        "theory": tuple(0.2 + 0.1 * t for t in range(GENERATIONS + 1))
+        "theory": {"w2_squared": tuple(0.2 + 0.1 * t for t in range(GENERATIONS + 1))}
         if (method, setting) == ("replace", "gaussian/preserve")
-        else (),
+        else {},
+        "parameters": 1,
         "environment": {"machine": "one CPU", "python": "3.11", "date": f"2026-03-0{1 + seed}"},
     }
     return CellResult(CellRecord(**{**fields, **changes}), tuple(generations))

@@ -103,7 +103,7 @@ def test_an_installed_package_is_discovered_and_run(plugin_target, tmp_path):
     assert found["tasks"]["example_drift"].startswith(str(plugin_target))
     assert [(cell["status"], cell["generations"]) for cell in found["cells"].values()] == [("done", 4)] * 3
     theory = found["cells"]["example_drift/replace"]["theory"]
-    assert theory == [0, 2, 4, 6]
+    assert theory == {"error": [0, 2, 4, 6]}
 
 
 def test_its_plugins_pass_the_checks(plugin_target, tmp_path):

@@ -126,7 +126,7 @@ class Categorical(Task):
         """`rare_reward` for a token of the rarer half of the possible ones, else 0."""
         return self.rare_reward * self.rare[corpus["context"], corpus["token"]]
 
-    def theory(self, method: str, n: int, generations: int) -> list[float]:
+    def theory(self, method: str, n: int, generations: int) -> dict[str, list[float]]:
         """Expected `l2` at t = 0..generations, exact; empty where no closed form is known.
 
         With m = n / contexts rows per context and V_t = 1 − ‖P*‖² − R_t, a fit on fresh draws alone gives
@@ -134,16 +134,16 @@ class Categorical(Task):
         set moves the pooled proportions by 1/(t+1) of its own error, which is independent of the past.
         """
         if method in {"frozen", "fresh_real"}:
-            return self.learning_curve([n]) * (generations + 1)
+            return {"l2": self.learning_curve([n]) * (generations + 1)}
         if n % self.contexts or self.smoothing or method not in {"replace", "accumulate"}:
-            return []
+            return {}
         rows, ceiling = n // self.contexts, 1.0 - self.concentration
         errors, kept = [], ceiling
         for t in range(generations + 1):
             share = 1.0 / (t + 1) if method == "accumulate" else 1.0
             kept *= 1.0 - share**2 / rows
             errors.append(ceiling - kept)
-        return errors
+        return {"l2": errors}
 
     def learning_curve(self, sizes: Sequence[int]) -> list[float]:
         """Expected `l2`, exact.

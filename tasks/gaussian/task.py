@@ -83,9 +83,9 @@ class Gaussian(Task):
         distance: torch.Tensor = (corpus["x"] - centre).norm(dim=1)
         return -distance.clamp(max=self.reward_clip)
 
-    def theory(self, method: str, n: int, generations: int) -> list[float]:
+    def theory(self, method: str, n: int, generations: int) -> dict[str, list[float]]:
         """Expected `w2` of methods that train on n real rows each time."""
-        return self.learning_curve([n]) * (generations + 1) if method in {"frozen", "fresh_real"} else []
+        return {"w2": self.learning_curve([n]) * (generations + 1)} if method in {"frozen", "fresh_real"} else {}
 
     def learning_curve(self, sizes: Sequence[int]) -> list[float]:
         """Expected `w2`, exact: 2d − 2 E tr S^½ for the covariance S of n rows, n S a Wishart matrix of n − 1 degrees.

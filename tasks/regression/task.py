@@ -97,20 +97,20 @@ class Regression(Task):
         residual = corpus["y"] - (1 + self.verifier_shift) * (corpus["x"] @ self.population.weights)
         return residual.abs() <= self.verifier_c * math.sqrt(self.sigma2)
 
-    def theory(self, method: str, n: int, generations: int) -> list[float]:
+    def theory(self, method: str, n: int, generations: int) -> dict[str, list[float]]:
         """Expected `error` of least squares at t = 0..generations, exact; empty where no closed form is known."""
         if method in {"frozen", "fresh_real"}:
-            return self.learning_curve([n]) * (generations + 1)
+            errors = self.learning_curve([n]) * (generations + 1)
+            return {"error": errors} if errors else {}
         if self.ridge or self.width or self.inputs != "normal" or n < self.d + 2:
-            return []
+            return {}
         from collapsebench import laws
 
         accumulate = laws.regression_accumulate if self.design == "fixed" else laws.regression_accumulate_fresh
         known = {"replace": laws.regression_replace, "accumulate": accumulate}
         if method not in known:
-            return []
-        errors: list[float] = known[method](n, self.d, self.sigma2, generations).tolist()
-        return errors
+            return {}
+        return {"error": known[method](n, self.d, self.sigma2, generations).tolist()}
 
     def learning_curve(self, sizes: Sequence[int]) -> list[float]:
         """Expected `error` of least squares, exact; empty with a ridge or a projection."""

@@ -38,7 +38,7 @@ def test_the_curve_goes_through_what_frozen_scored_in_the_setting(board_of):
 
 
 def test_a_closed_form_gives_the_curve_its_shape(board_of):
-    theory = (0.5, 2.0, 1.0, 0.25, 0.125)  # at n, n/4, n/2, 2n, 4n
+    theory = {"w2_squared": (0.5, 2.0, 1.0, 0.25, 0.125)}  # at n, n/4, n/2, 2n, 4n
     curves = [replace(r, cell=r.cell.changed(theory=theory)) for r in fabricate.curves(["gaussian/preserve"])[:1]]
     board = board_of(fabricate.cells("frozen", ["gaussian/preserve"]) + curves)
     setting = board.settings[0]

@@ -76,7 +76,10 @@ def test_only_whole_entries_are_ranked(board_of):
 
 def test_an_entry_that_a_counting_setting_keeps_out_is_listed_in_part_with_its_score(board_of):
     settings = ["gaussian/preserve", "kde/preserve"]
-    steep = [replace(r, cell=r.cell.changed(theory=(0.5, 2.0, 1.0, 0.25, 0.125))) for r in fabricate.curves(settings)]
+    steep = [
+        replace(r, cell=r.cell.changed(theory={r.cell.task.primary: (0.5, 2.0, 1.0, 0.25, 0.125)}))
+        for r in fabricate.curves(settings)
+    ]
     results = steep + [r for name in ("frozen", "replace") for r in fabricate.cells(name, settings[:1])]
     for name in ("frozen", "accumulate"):  # losses of kde that are as far apart as its curve asks
         results += [

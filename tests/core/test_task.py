@@ -38,7 +38,7 @@ def test_what_a_task_does_not_offer_is_named():
         with pytest.raises(PluginError, match=f"Task 'toy' has no {attribute}"):
             call()
     assert task.conditions(3, generator(0)) is None
-    assert Task.theory(task, "replace", 3, 5) == []
+    assert Task.theory(task, "replace", 3, 5) == {}
 
 
 def test_examples_are_rendered_one_per_line():

@@ -150,7 +150,7 @@ def test_a_cell_record_stands_on_its_own(make_cell):
     assert (record.task.primary, record.task.unit) == ("error", "distance")
     assert (record.method.label, record.method.track) == ("toy_blend(share=0.25)", "anchored")
     assert record.method.description.startswith("Half of the last corpus")
-    assert make_cell("replace").record("done").theory == (0, 1, 2, 3)
+    assert make_cell("replace").record("done").theory == {"error": (0, 1, 2, 3)}
 
 
 def test_a_cell_record_tells_its_task_and_its_world(make_cell):
@@ -191,7 +191,7 @@ def test_each_world_has_the_references_of_its_question(make_cell, world, floor, 
 
 def test_a_theory_of_samples_alone_is_told_only_where_just_they_arrive(make_cell, toy, monkeypatch):
     def theory(method, **options):
-        return make_cell(method, generations=2, **options).record("done").theory
+        return make_cell(method, generations=2, **options).record("done").theory.get("error", ())
 
     assert theory("replace") == (0, 1, 2)
     assert theory("replace", world={"preserve": {"m": 5}}) == ()

@@ -40,6 +40,7 @@ def result(seed=0, status="done", finished=4, name="toy_blend", world="preserve"
         },
         task={
             **{"name": "toy", "version": 1, "digest": digest("toy"), "data": "", "n": 4, "title": "Toy"},
+            **{"about": "a row of numbers; its mean", "corpus": "", "budget": "100 steps of 32 rows"},
             "suite": "own",
             **{"primary": "error", "unit": "distance", "shown": ["rows"], "lm_eval": None},
             "metrics": {"error": "of the mean", "rows": "of D_0"},
@@ -53,7 +54,8 @@ def result(seed=0, status="done", finished=4, name="toy_blend", world="preserve"
         seed=seed,
         status=status,
         reason="" if status == "done" else "so it is",
-        theory=[],
+        theory={},
+        parameters=2,
         environment={"machine": "one CPU", "cores": 2},
     )
     return CellResult(cell, tuple(generation(t) for t in range(finished)))
@@ -93,7 +95,7 @@ FORGED = [
     # line, field, value (`...` removes the field), the field that the message names if it is another one
     (1, "schema", 1),
     (1, "schema", 2),
-    (1, "schema", 4),
+    (1, "schema", 5),
     (1, "schema", True),
     (1, "schema", ...),
     (1, "kind", "cells"),
@@ -113,8 +115,11 @@ FORGED = [
     (1, "status", "failed", "reason"),
     (1, "status", "skipped", "reason"),
     (1, "reason", "a done cell has none"),
-    (1, "theory", [0.0, 1.0]),
-    (1, "theory", [0.0, 1.0, 2.0, "many"], "theory.3"),
+    (1, "theory", {"error": [0.0, 1.0]}, "theory.error"),
+    (1, "theory", {"size": [0.0] * 4}),
+    (1, "theory", {"error": [0.0, 1.0, 2.0, "many"]}, "theory.error.3"),
+    (1, "parameters", -1),
+    (1, "task.about", 5),
     (1, "environment", {"machine": ["a", "list"]}, "environment.machine"),
     (1, "environment", {"machine": "x" * 2000}, "environment.machine"),
     (1, "protocol.name", "../quick"),
@@ -383,11 +388,11 @@ def test_shares_that_rounding_takes_over_one_are_read(records):
 
 
 def test_a_record_of_older_versions_says_what_it_is_and_what_to_do(records):
-    records.write_text(records.read_text().replace('"schema":3', '"schema":2'))
+    records.write_text(records.read_text().replace('"schema":4', '"schema":3'))
     with pytest.raises(RecordError) as caught:
         read_results(records)
     assert caught.value.message == (
-        f"{records}:1: schema: is 2, and this version of collapsebench reads records of format 3; "
-        "that is a format of older versions, whose cells have no world."
+        f"{records}:1: schema: is 3, and this version of collapsebench reads records of format 4; "
+        "that is a format of older versions, whose tasks do not say what they are."
     )
     assert caught.value.hint.startswith("Move the file away and run its cells again with this version")

@@ -77,17 +77,19 @@ def test_rows_of_signs():
     x = task.real(1000, rng())["x"]
     assert set(map(tuple, x.tolist())) == {(a, b) for a in (-1, 1) for b in (-0.5, 0.5)}
     assert x.mean(0).abs().max() < 0.1
-    assert task.theory("replace", 100, 1) == []
+    assert task.theory("replace", 100, 1) == {}
 
 
 def test_theory_by_hand():
     task = regression(d=5)  # v = 5 / (16 − 5 − 1) = ½
-    assert task.theory("replace", 16, 2) == pytest.approx([0.5, 1.0, 1.5])
-    assert task.theory("accumulate", 16, 1) == pytest.approx([0.5, 0.625])
-    assert regression(d=5, design="fresh").theory("accumulate", 16, 1) == pytest.approx([0.5, 0.5 + 5 / (2 * 26)])
-    assert task.theory("frozen", 16, 1) == pytest.approx([0.5, 0.5])
-    assert task.theory("token_edit", 16, 1) == regression(d=5, ridge=0.1).theory("replace", 16, 1) == []
-    assert task.theory("replace", 6, 1) == []  # infinite
+    assert task.theory("replace", 16, 2)["error"] == pytest.approx([0.5, 1.0, 1.5])
+    assert task.theory("accumulate", 16, 1)["error"] == pytest.approx([0.5, 0.625])
+    assert regression(d=5, design="fresh").theory("accumulate", 16, 1)["error"] == pytest.approx(
+        [0.5, 0.5 + 5 / (2 * 26)]
+    )
+    assert task.theory("frozen", 16, 1)["error"] == pytest.approx([0.5, 0.5])
+    assert task.theory("token_edit", 16, 1) == regression(d=5, ridge=0.1).theory("replace", 16, 1) == {}
+    assert task.theory("replace", 6, 1) == {}  # infinite
 
 
 @pytest.mark.parametrize("n", [4, 10])

@@ -93,7 +93,14 @@ BAD_TASKS = {
     ),
     "pictures in floats": ("pictures", {"body": PICTURES + "x"}),
     "pictures as bright as the sum": ("pictures", {"body": PICTURES + "(2550 * x / x.sum()).to(torch.uint8)"}),
-    "theory of another length": ("theory", {"body": "def theory(self, method, n, generations):\n    return [1.0]"}),
+    "theory of another length": (
+        "theory",
+        {"body": "def theory(self, method, n, generations):\n    return {'error': [1.0]}"},
+    ),
+    "theory of a metric that is none": (
+        "theory",
+        {"body": "def theory(self, method, n, generations):\n    return {'size': [1.0] * 5}"},
+    ),
     "a learning curve of another length": ("learning_curve", {"body": CURVE + "return [1.0]"}),
     "a learning curve that is not measured": (
         "learning_curve",
@@ -150,4 +157,4 @@ def test_rows_that_do_not_help_are_a_warning(task_class):
 def test_check_task_asserts(task_class):
     check_task(task_class())
     with pytest.raises(AssertionError, match=r"Task 'wrong' breaks its contract:\n- theory "):
-        check_task(task_class("def theory(self, method, n, generations):\n    return [1.0]", name="wrong"))
+        check_task(task_class("def theory(self, method, n, generations):\n    return {'error': [1.0]}", name="wrong"))

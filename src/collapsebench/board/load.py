@@ -99,13 +99,13 @@ def _curve(
     sizes = tuple(generation.rows / sample.cell.task.n for generation in sample.generations)
     order = np.argsort(sizes, kind="stable")
     multiples = tuple(sizes[place] for place in order)
-    if sample.cell.theory:
-        shape = np.array(sample.cell.theory)[order]
+    primary = sample.cell.task.primary
+    if closed_form := sample.cell.theory.get(primary):
+        shape = np.array(closed_form)[order]
         return LearningCurve.of_shape(multiples, shape, list(frozen.values())), tuple(frozen)
     seeds = tuple(seed for seed in frozen if seed in measured)
     if not seeds:
         return None, ()
-    primary = sample.cell.task.primary
     losses = np.array([[g.metrics[primary] for g in measured[seed].generations] for seed in seeds])[:, order]
     losses[:, multiples.index(1.0)] = [frozen[seed] for seed in seeds]
     return LearningCurve(multiples, losses), seeds

@@ -130,6 +130,11 @@ class Learner(ABC):
     def state(self) -> dict[str, torch.Tensor]:
         """Everything that `fit` determined, as named tensors (saved as safetensors)."""
 
+    @property
+    def parameters(self) -> int:
+        """The size of the model: numbers that `fit` determines."""
+        return sum(values.numel() for values in self.state().values())
+
     @abstractmethod
     def load(self, state: Mapping[str, torch.Tensor]) -> None:
         """The inverse of `state`."""

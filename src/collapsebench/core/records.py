@@ -27,7 +27,7 @@ from pydantic import (
 from .costs import Costs
 from .method import TRACKS
 
-SCHEMA = 3
+SCHEMA = 4
 """Version of this file's format; bumped when a field is added or changes its meaning."""
 
 MOST_COUNT = 2**53
@@ -98,6 +98,8 @@ Short = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Numbers = Annotated[dict[Short, float], BeforeValidator(_unspelt), AfterValidator(_printable_names)]
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[dict[Short, Annotated[float, Field(ge=0, allow_inf_nan=False)]], AfterValidator(_printable_names)]
+Curve = Annotated[tuple[float, ...], Field(strict=False), BeforeValidator(_unspelt)]
+"""A value per generation."""
 Scalar = Annotated[Any, BeforeValidator(_scalar)]
 """A hyper-parameter or a fact about a machine."""
 List = Annotated[tuple[T, ...], Field(strict=False)]
@@ -143,7 +145,11 @@ class LmEvalRecord(Part):
 
 
 class TaskRecord(Part):
-    """What a task says of itself; `digest` is over source and sizes, `n` the rows of D_0, `metrics` describes each."""
+    """What a task says of itself; `digest` is over source and sizes, `n` the rows of D_0, `metrics` describes each.
+
+    `about` says in a clause what the data and the model are, `corpus` which corpus is read ("" for generated data),
+    `budget` how long a generation trains ("" for a closed form).
+    """
 
     name: Name
     version: Count
@@ -152,6 +158,9 @@ class TaskRecord(Part):
     n: Positive
     suite: Name
     title: Text
+    about: Text
+    corpus: Text
+    budget: Text
     primary: Key
     unit: Text
     metrics: Annotated[dict[Key, Text], Field(strict=False)]
@@ -196,9 +205,10 @@ class MethodRecord(Part):
 class CellRecord(Part):
     """One cell: what was run, under which rules, and how it ended. Self-contained: a board needs no plug-in.
 
-    `cell` is the digest of all that can change the numbers, `reason` says why a cell is not done, `theory` is the
-    primary metric that a closed form predicts at t = 0..G (empty where none is known). `environment` holds versions,
-    hardware, git commit and the day (UTC) of the run: it differs between machines and days.
+    `cell` is the digest of all that can change the numbers, `reason` says why a cell is not done, `theory` has
+    for each metric with a closed form what it predicts at t = 0..G. `parameters` is the size of the model, 0 where no
+    model was fitted. `environment` holds versions, hardware, git commit and the day (UTC) of the run: it differs
+    between machines and days.
     """
 
     cell: Digest
@@ -209,7 +219,8 @@ class CellRecord(Part):
     seed: Count
     status: Status
     reason: Text
-    theory: Annotated[List[float], BeforeValidator(_unspelt)]
+    theory: Annotated[dict[Key, Curve], Field(strict=False)]
+    parameters: Count
     environment: dict[Key, Scalar]
 
 

@@ -55,6 +55,8 @@ class TaskCard(Checked):
         data: name and SHA-256 of external data, or "" when the data are generated.
         population: number of distinct real examples, or None when draws never run out.
         shown: secondary metrics that stand on the board beside the primary one.
+        about: a clause that says what the real data are and what the model is.
+        corpus: plain name of the corpus that is read, or "" when the data are generated.
     """
 
     title: str
@@ -69,6 +71,8 @@ class TaskCard(Checked):
     data: str = ""
     population: Count | None = None
     shown: tuple[str, ...] = ()
+    about: str = ""
+    corpus: str = ""
 
     def __post_init__(self) -> None:
         declared = frozenset(self.supports)
@@ -175,9 +179,9 @@ class Task(Plugin, ABC):
         """A fixed model outside the loop."""
         raise _lacks(self, "prior")
 
-    def theory(self, method: str, n: int, generations: int) -> list[float]:
-        """The expected primary metric at t = 0..G under a method with n examples; [] without a closed form."""
-        return []
+    def theory(self, method: str, n: int, generations: int) -> Mapping[str, Sequence[float]]:
+        """Metric -> its expectation at t = 0..G under a method with n examples, where there is a closed form."""
+        return {}
 
     def learning_curve(self, sizes: Sequence[int]) -> list[float]:
         """The expected primary metric of plain training on so many real rows each; [] without a closed form."""

@@ -25,6 +25,11 @@ class NetworkLearner(Learner):
 
     network: torch.nn.Module
 
+    @property
+    @override
+    def parameters(self) -> int:
+        return sum(values.numel() for values in self.network.parameters())  # weights that are tied count once
+
     @override
     def state(self) -> dict[str, torch.Tensor]:
         return {name: value.detach().clone() for name, value in self.network.state_dict().items()}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -202,7 +202,8 @@ class Cell:
                 seed=self.seed,
                 status=status,
                 reason=one_line(reason),
-                theory=tuple(self._theory()),
+                theory={name: tuple(values) for name, values in self._theory().items()},
+                parameters=0,
                 environment={},
             )
 
@@ -212,7 +213,8 @@ class Cell:
         The protocol may have had another version or other tasks when it ran, and sentences may have been mended.
         """
         now = self.record(result.cell.status, result.cell.reason)
-        return replace(result, cell=now.changed(environment=result.cell.environment))
+        then = result.cell
+        return replace(result, cell=now.changed(environment=then.environment, parameters=then.parameters))
 
     def _task_record(self) -> TaskRecord:
         sources = {name: source for name, _, source in self.extra_evals}
@@ -222,6 +224,7 @@ class Cell:
             name=self.task.name,
             digest=self.task_key,
             n=self.rules.n,
+            budget=self.rules.budget.in_words,
             lm_eval=asked if sources else None,
         )
 
@@ -244,14 +247,15 @@ class Cell:
         question = world.question
         return WorldRecord(**told, question=question.name, floor=question.floor, ceiling=question.ceiling)
 
-    def _theory(self) -> list[float]:
-        """The expected primary metric by generation: of a learning curve, and where just S_t of n rows arrives."""
+    def _theory(self) -> Mapping[str, Sequence[float]]:
+        """Expected metrics by generation: the primary one of a learning curve, and where just S_t of n rows arrives."""
         n, world = self.rules.n, self.world
         if world.kind == CURVE:
-            return self.task.learning_curve([n, *(round(m * n) for m in world.multiples)])
+            losses = self.task.learning_curve([n, *(round(m * n) for m in world.multiples)])
+            return {self.task.card.primary: losses} if losses else {}
         if (world.kind == "preserve" and world.arrivals == n) or self.method.name == "frozen":
             return self.task.theory(self.method.name, n, world.generations)
-        return []
+        return {}
 
 
 def protocol_record(protocol: Protocol) -> ProtocolRecord:

@@ -38,6 +38,7 @@ class Lineage(Arrivals):
         t: the last generation that was evaluated, -1 before the first.
         history: D_0, A_1, ..., the newest last.
         corpus, model, initial_model: D_t, M_t and M_0.
+        parameters: size of the models, 0 before the first is fitted.
     """
 
     history: list[Data]
@@ -54,7 +55,7 @@ class Lineage(Arrivals):
         self._view, self._ledger = _view(cell), Ledger()
         self._lm_eval = self._named_tasks()
         self._unbatched = self._training(self._stream("batches", 0))
-        self.history, self.t = [], -1
+        self.history, self.t, self.parameters = [], -1, 0
         self._pooled: list[Corpus] = []
         self._most = n + world.generations * world.arrivals
         self._weighting = cell.method_key if self.method.weights_sites else ""
@@ -64,6 +65,7 @@ class Lineage(Arrivals):
         corpus = self.real(self.rules.n)
         self.history.append(corpus)
         self.initial_model = model = self.fit(corpus, None, 0, "")
+        self.parameters = model.value.parameters
         yield self._ended(0, corpus, model)
         for t in range(1, self.world.generations + 1):
             self.history.append(self.arrivals(self.history[0], self.model, t))

@@ -31,6 +31,13 @@ class Budget(Rules):
     epochs: Positive | None = None
     batch: Count = 32
 
+    @property
+    def in_words(self) -> str:
+        """`400 steps of 32 rows`, `2 epochs, 32 rows a step`; "" of a closed form, which has neither."""
+        if self.steps is not None:
+            return f"{self.steps} steps of {self.batch} rows"
+        return "" if self.epochs is None else f"{self.epochs:g} epochs, {self.batch} rows a step"
+
     @model_validator(mode="after")
     def _one_of_both(self) -> Budget:
         if self.steps is not None and self.epochs is not None:

@@ -68,9 +68,9 @@ def died(cell: Cell, store: Store) -> CellResult:
     return CellResult(_record(cell, "failed", reason))
 
 
-def _record(cell: Cell, status: Status, reason: str = "") -> CellRecord:
+def _record(cell: Cell, status: Status, reason: str = "", parameters: int = 0) -> CellRecord:
     """The record of a cell that ran here."""
-    return cell.record(status, reason).changed(environment=environment_today())
+    return cell.record(status, reason).changed(environment=environment_today(), parameters=parameters)
 
 
 def _folder(cell: Cell, store: Store) -> CellFolder:
@@ -89,7 +89,7 @@ def _attempt(
             on_generation(record.t)
             if not lineage.closed_form:
                 folder.save_records(records)
-        outcome = _record(cell, "done")
+        outcome = _record(cell, "done", parameters=lineage.parameters)
     except Diverged as error:
         outcome = _record(cell, "diverged", f"diverged at t={len(records)}: {error.message}")
     except (StoreError, KeyboardInterrupt):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple
 
@@ -112,7 +113,7 @@ class Generator(Rules):
     temperature: Positive = 0.8
 
 
-class _Entry(Rules):
+class _Entry(Rules, ABC):
     """What every world may set."""
 
     generations: Count | None = None
@@ -126,9 +127,9 @@ class _Entry(Rules):
         usual = self.model_dump(include={"phi", "psi", "missed", "false_alarm"})
         return World(**{**usual, "generations": self.generations or generations, "name": name, **self._own(n)})
 
+    @abstractmethod
     def _own(self, n: int) -> dict[str, Any]:
         """The fields that only this kind sets."""
-        raise NotImplementedError
 
 
 class Preserve(_Entry):

@@ -59,7 +59,7 @@ def curves(board: Board, setting: Setting) -> Curves:
     return Curves(
         f"{subject.title}: {setting.world.name}",
         f"{subject.primary} ({subject.unit})",
-        tuple(_curve(*line, subject.primary, theory=True) for line in started),
+        tuple(_curve(*line, subject.primary) for line in started),
         tuple(Panel(metric, tuple(_curve(*line, metric) for line in started)) for metric in subject.shown),
     )
 
@@ -80,12 +80,12 @@ def _started(board: Board, setting: Setting) -> list[tuple[Entry, list[CellResul
     return lines
 
 
-def _curve(entry: Entry, cells: list[CellResult], style: int, metric: str, theory: bool = False) -> Curve:
+def _curve(entry: Entry, cells: list[CellResult], style: int, metric: str) -> Curve:
     length = min(len(result.generations) for result in cells)
     points = [
         student_t_interval([r.generations[t].metrics.get(metric, math.nan) for r in cells]) for t in range(length)
     ]
-    closed = next((result.cell.theory for result in cells if result.cell.theory), ()) if theory else ()
+    closed = next((c for result in cells if (c := result.cell.theory.get(metric))), ())
     return Curve(
         label=entry.label,
         reference=entry.reference,

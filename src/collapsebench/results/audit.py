@@ -78,8 +78,9 @@ def _differences(record: CellRecord, rules: Protocol) -> Iterator[tuple[str, str
     yield from _unequal("method", record.method, expected.method)
     if record.cell != expected.cell:
         yield "cell", "is not the digest of its parts"
-    if not _close(record.theory, expected.theory):
-        yield "theory", "is not what the closed form gives"
+    for metric in sorted({*record.theory, *expected.theory}):
+        if not _close(record.theory.get(metric, ()), expected.theory.get(metric, ())):
+            yield f"theory.{metric}", "is not what the closed form gives"
     yield from _status_problems(record, cell)
 
 

@@ -172,7 +172,9 @@ def _parsed(line: str) -> CellRecord | GenerationRecord:
 def _check_schema(schema: object) -> None:
     if type(schema) is not int or schema != SCHEMA:
         older = type(schema) is int and schema < SCHEMA
-        what = "a format of older versions, whose cells have no world" if older else "no format that it knows"
+        what = (
+            "a format of older versions, whose tasks do not say what they are" if older else "no format that it knows"
+        )
         raise _Refusal(
             "schema",
             f"is {shown(schema)}, and this version of collapsebench reads records of format {SCHEMA}; that is {what}",
@@ -217,8 +219,11 @@ def _cell_problems(cell: CellRecord, stem: str) -> Iterator[tuple[str, str]]:
         yield "status", "is 'running', and only cells that ended are on a board"
     if (cell.status == "done") == bool(cell.reason):
         yield "reason", "must be empty" if cell.reason else f"must say why the cell is {cell.status}"
-    if len(cell.theory) not in (0, cell.world.generations + 1):
-        yield "theory", f"must have none or {cell.world.generations + 1} values, not {len(cell.theory)}"
+    for metric, curve in cell.theory.items():
+        if metric not in task.metrics:
+            yield "theory", f"is of {shown(metric)}, which is no metric of the task"
+        if len(curve) != cell.world.generations + 1:
+            yield f"theory.{metric}", f"must have {cell.world.generations + 1} values, not {len(curve)}"
 
 
 def _world_problems(world: WorldRecord) -> Iterator[tuple[str, str]]:

@@ -319,11 +319,13 @@ def prior(trial: TaskTrial) -> Iterator[str]:
 
 @TASK_CHECKS.add("declaration")
 def theory(trial: TaskTrial) -> Iterator[str]:
-    """`theory` gives one finite value per generation, or nothing."""
+    """`theory` gives metrics of the card one finite value per generation, or nothing."""
     for method in ("replace", "frozen", "fresh_real", "accumulate", "a method that nobody knows"):
-        values = trial.task.theory(method, trial.n, GENERATIONS)
-        if values and (len(values) != GENERATIONS + 1 or not all(map(math.isfinite, values))):
-            yield f"For {method}: {values}."
+        for metric, values in trial.task.theory(method, trial.n, GENERATIONS).items():
+            if metric not in trial.task.card.metrics:
+                yield f"For {method}: the card has no metric '{metric}'."
+            if len(values) != GENERATIONS + 1 or not all(map(math.isfinite, values)):
+                yield f"For {method}: {metric} = {values}."
 
 
 _SOUND = (*_FITTED, "sample", "metrics", "log_prob", "sites", "resample", "verifier", "reward", "prior", "pictures")

@@ -153,10 +153,10 @@ class Toy(Task):
         """A mean of 100."""
         return EditableMean(100.0, self.drift, self.noise)
 
-    def theory(self, method: str, n: int, generations: int) -> list[float]:
+    def theory(self, method: str, n: int, generations: int) -> dict[str, list[float]]:
         """What `replace` and `frozen` give without noise."""
         drift = {"replace": self.drift, "frozen": 0.0}.get(method)
-        return [] if drift is None else [abs(t * drift) for t in range(generations + 1)]
+        return {} if drift is None else {"error": [abs(t * drift) for t in range(generations + 1)]}
 
 
 def _mean(x: torch.Tensor, weights: torch.Tensor | None) -> torch.Tensor:
