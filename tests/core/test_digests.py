@@ -146,7 +146,8 @@ def test_fields_of_a_class_count_and_their_types_do_not(small):
 TEXT = {"babistories", "sft", "wikitext"}
 LANGUAGE = TEXT | {"arithmetic", "storyworld"}
 IMAGE = {"digits", "mnist"}
-GRADIENT = LANGUAGE | IMAGE | {"mixture2d", "mnist_labels"}
+LABELS = {"digits_labels", "mnist_labels"}
+GRADIENT = LANGUAGE | IMAGE | LABELS | {"mixture2d"}
 ALL = set(TASKS.names())
 METHOD_NAMES = set(METHODS.names())
 
@@ -160,7 +161,7 @@ STALE = {
     ("learners/gaussian.py", "GaussianLearner"): {"gaussian"},
     ("learners/categorical.py", "CategoricalLearner"): {"categorical"},
     ("learners/linear.py", "LinearLearner"): {"regression", "shifted_regression"},
-    ("learners/labelling.py", "Labeller"): {"mnist_labels"},
+    ("learners/labelling.py", "Labeller"): LABELS,
     ("learners/flow.py", "FlowMatching"): {"mixture2d"},
     ("learners/grammar/program.py", "Grammar"): {"storyworld"},
     ("learners/image/vae.py", "VAEShape"): IMAGE,
@@ -170,7 +171,7 @@ STALE = {
     # sampler and scorers
     ("learners/lm/sample.py", "generate"): LANGUAGE,
     ("scoring/text.py", "ngram_counts"): LANGUAGE,
-    ("scoring/distribution.py", "entropy"): {"categorical", "gaussian", "mixture2d", "mnist_labels"},
+    ("scoring/distribution.py", "entropy"): {"categorical", "gaussian", "mixture2d"} | LABELS,
     ("scoring/image.py", "frechet_distance"): IMAGE,
     ("scoring/judge.py", "Recipe"): IMAGE,
     ("scoring/lm_eval/suite.py", "Suite"): LANGUAGE,
@@ -181,7 +182,10 @@ STALE = {
     ("core/method.py", "track_of"): set(),
     # data and closed forms
     ("data/split.py", "split"): TEXT,
-    ("data/mnist.py", "load_mnist"): {"mnist", "mnist_labels"},
+    ("data/idx.py", "load_images"): {"mnist", "mnist_labels"},
+    ("data/images.py", "digits"): {"digits", "digits_labels", "mnist"},
+    ("families/idx.py", "IdxTask"): {"mnist", "mnist_labels"},
+    ("families/labels.py", "LabelsTask"): LABELS,
     ("laws/regression.py", "regression_error"): {"regression"},
     # what every cell is run by
     ("core/learner.py", "Decoding"): ALL,

@@ -43,14 +43,17 @@ def test_it_tells_the_labels_apart() -> None:
     assert classifier.features(test["image"]).shape == (50, RECIPE.features)
 
 
-def test_it_is_trained_once_and_read_afterwards(folder: Path) -> None:
+def test_it_is_trained_once_and_read_afterwards(folder: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING, "collapsebench")
     first = fixed_classifier(RECIPE, stripes(100), stripes(50))
+    assert caplog.messages == [f"{RECIPE.task}: trained its fixed classifier, which gets 0.0% of test images wrong."]
     before = checkpoint(folder).read_bytes()
     blank = stripes(50).with_columns(image=torch.zeros(50, 16, dtype=torch.uint8))
     second = fixed_classifier(RECIPE, blank, stripes(50))  # would not pass its check if it were trained on this
     images = stripes(50)["image"]
     assert second.probabilities(images).equal(first.probabilities(images))
     assert checkpoint(folder).read_bytes() == before
+    assert len(caplog.messages) == 1
 
 
 def test_training_again_gives_the_same_bytes_and_moves_no_random_state(folder: Path) -> None:

@@ -7,10 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from collapsebench import Corpus, DataError, Decoding, FitConfig, PluginError, Start, data, scoring
-from collapsebench.core.files import cache_folder
+from collapsebench import Corpus, DataError, Decoding, FitConfig, PluginError, Start, scoring
+from collapsebench.core.files import CACHE_VARIABLE
 from collapsebench.core.task import TASKS
-from collapsebench.data import FOLDER, DataFile, mnist
+from collapsebench.data import FOLDER, MNIST, Images, ImageSet
+from collapsebench.data.idx import FILES
 from collapsebench.learners import ConditionalDDPM, ConditionalVAE, ImageGenerator, ImageShape, Optimizer
 from collapsebench.testing import task_results, tiny
 
@@ -32,7 +33,7 @@ def fake_digits(n, seed):
     images = torch.randint(100, (n, 28, 28), generator=rng(seed))
     images[torch.arange(n), 2 * digit + 4] += 150
     images[torch.arange(n), 2 * digit + 5] += 150
-    return mnist.Images(images.flatten(1).to(torch.uint8), digit)
+    return Images(images.flatten(1).to(torch.uint8), digit)
 
 
 @pytest.fixture
@@ -41,7 +42,7 @@ def module():
     found = sys.modules[TASKS.get("mnist").__module__]
 
     def forget():
-        for remembered in (mnist.load_mnist, found.mnist, found.judge):
+        for remembered in (found.split, found.judge):
             remembered.cache_clear()
 
     forget()
@@ -52,13 +53,19 @@ def module():
 @pytest.fixture
 def fake(module, monkeypatch):
     """600 training images and 120 test images instead of MNIST, of which 60 are held out; a classifier to match."""
-    recipe, images = scoring.Recipe, mnist.MNIST(fake_digits(600, 1), fake_digits(120, 3))
+    recipe, images = scoring.Recipe, ImageSet(fake_digits(600, 1), fake_digits(120, 3))
     with monkeypatch.context() as patch:  # undone before `module` forgets
-        patch.setattr(data, "load_mnist", lambda: images)
-        patch.setattr(data, "MNIST_DIGEST", "made up")
+        patch.setattr(module, "load_images", lambda source: images)
         patch.setattr(module, "HELD_OUT", EACH)
         patch.setattr(scoring, "Recipe", lambda *names, **sizes: recipe(*names, **{**sizes, "steps": 60}))
         yield images
+
+
+@pytest.fixture
+def cache(tmp_path, monkeypatch):
+    """The folder of classifiers, empty."""
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    return tmp_path / "cache" / "classifiers"
 
 
 class Copier(ImageGenerator):
@@ -138,7 +145,7 @@ def test_the_verifier_agrees_with_right_labels_only(fake):
 def test_a_verifier_that_wants_confidence_keeps_what_the_classifier_is_sure_of(fake, module):
     real = task().real(100, rng())
     faint = real.with_columns(image=(real["image"] + real["image"].roll(3, 0)) // 2)
-    best, seen = module.judge().probabilities(faint["image"]).max(1)
+    best, seen = task().judge().probabilities(faint["image"]).max(1)
     agrees = seen == faint["label"]
     middle = float(best[agrees].median())
     assert task(confidence=middle).verify(faint).equal(agrees & (best >= middle))
@@ -147,7 +154,7 @@ def test_a_verifier_that_wants_confidence_keeps_what_the_classifier_is_sure_of(f
 
 def test_the_reward_is_the_favourites_probability_times_gamma(fake, module):
     real = task().real(100, rng())
-    of_three = module.judge().probabilities(real["image"])[:, 3]
+    of_three = task().judge().probabilities(real["image"])[:, 3]
     reward = task(favourite=3, gamma=2.5).reward(real)
     assert reward.allclose(2.5 * of_three)
     assert reward[real["label"] == 3].min() > 2 > 0.5 > reward[real["label"] != 3].max()
@@ -155,7 +162,7 @@ def test_the_reward_is_the_favourites_probability_times_gamma(fake, module):
 
 def test_without_a_favourite_the_reward_is_confidence_in_the_label(fake, module):
     real = task().real(100, rng())
-    chance = module.judge().probabilities(real["image"]).gather(1, real["label"].unsqueeze(1)).squeeze(1)
+    chance = task().judge().probabilities(real["image"]).gather(1, real["label"].unsqueeze(1)).squeeze(1)
     assert task().reward(real).allclose(10 * chance)
 
 
@@ -205,68 +212,108 @@ def test_a_model_that_is_not_there_names_those_that_are():
         task(model="gan")
 
 
-# -- bad input -----------------------------------------------------------------------------------
+# -- a data set of one's own ---------------------------------------------------------------------
 
 
-def idx(*sizes: int, value: int = 0) -> bytes:
-    head = b"\x00\x00\x08" + bytes([len(sizes)]) + b"".join(size.to_bytes(4, "big") for size in sizes)
-    return head + bytes([value]) * math.prod(sizes)
+def idx(array: torch.Tensor) -> bytes:
+    sizes = b"".join(size.to_bytes(4, "big") for size in array.shape)
+    return b"\x00\x00\x08" + bytes([array.dim()]) + sizes + array.to(torch.uint8).numpy().tobytes()
+
+
+def bars(n: int, seed: int) -> list[torch.Tensor]:
+    """Noise of 12×12 pixels with a bright pair of rows, which is one of three labels."""
+    label = torch.arange(n) % 3
+    images = torch.randint(60, (n, 12, 12), generator=rng(seed))
+    for row in (0, 1):
+        images[torch.arange(n), 4 * label + row] += 190
+    return [images, label]
+
+
+OWN = {"source": "custom", "images": 300, "side": 12, "classes": 3, "width": 16, "latent": 2}
 
 
 @pytest.fixture
-def files(tmp_path, monkeypatch, module):
-    """Writes MNIST's files as given, with their own checksums as those to expect: `files(images, labels)`."""
-    monkeypatch.setenv(FOLDER, str(tmp_path))
-    (tmp_path / "mnist").mkdir()
+def own(tmp_path, module, monkeypatch):
+    """Writes a data set of three classes and gives the parameters that say so: `own(labels=...)` for other labels."""
+    recipe = scoring.Recipe
+    monkeypatch.setattr(scoring, "Recipe", lambda *values, **sizes: recipe(*values, **{**sizes, "steps": 60}))
 
-    def write(images, labels):
-        for split in ("TRAIN", "TEST"):
-            for what, stored in (("IMAGES", images), ("LABELS", labels)):
-                file = DataFile(f"mnist/{split}-{what}", hashlib.sha256(stored).hexdigest())
-                (tmp_path / file.path).write_bytes(stored)
-                monkeypatch.setattr(mnist, f"_{split}_{what}", file)
-        return tmp_path / "mnist"
+    def write(test_labels=None, **params):
+        arrays = [*bars(300, 1), *bars(90, 2)]
+        arrays[3] = arrays[3] if test_labels is None else test_labels
+        checksums = []
+        for name, array in zip(FILES, arrays, strict=True):
+            (tmp_path / name).write_bytes(idx(array))
+            checksums.append(f"{name}:{hashlib.sha256(idx(array)).hexdigest()}")
+        return {**OWN, "folder": str(tmp_path), "sha256": " ".join(checksums), **params}
 
     return write
 
 
-def test_missing_files_are_said_before_anything_runs(tmp_path, monkeypatch, module):
+def test_a_data_set_of_ones_own_is_trained_on_and_named(own, tmp_path):
+    made = task(**own(corpus="bars")).prepared(100, rng())
+    assert made.card.population == 300
+    assert hashlib.sha256((tmp_path / FILES[0]).read_bytes()).hexdigest() in made.card.data
+    assert (made.shape.side, made.shape.classes) == (12, 3)
+    assert torch.bincount(made.split().test["label"]).tolist() == [30] * 3
+    learner = made.learner(rng(1))
+    start = Start(made.real(200, rng()), lambda: learner)
+    learner.fit(start.corpus, FitConfig(rng(2), steps=60, batch=32))
+    found = made.evaluate(learner, start, rng(3))
+    assert found.keys() == made.card.metrics.keys()
+    assert found["class_entropy"] == pytest.approx(math.log(3), abs=0.1)
+    assert made.pictures(start.corpus).shape == (200, 12, 12)
+
+
+def test_classifiers_of_two_data_sets_are_kept_apart(own, module, cache):
+    task(**own()).prepared(100, rng())
+    other = own(test_labels=bars(90, 2)[1].roll(1), most_error=1.0)
+    made = [len(list(cache.glob("*.safetensors")))]
+    for params in (other, other):
+        module.judge.cache_clear()
+        task(**params).prepared(100, rng())
+        made.append(len(list(cache.glob("*.safetensors"))))
+    assert made == [1, 2, 2]
+
+
+def test_a_classifier_that_errs_too_often_is_refused_with_its_error(own):
+    wrong = (bars(90, 2)[1] + (torch.arange(90) < 27)) % 3  # 30 % of the labels
+    with pytest.raises(DataError, match=r"gets 30\.0% of the held-out images wrong; its recipe allows 15\.0%"):
+        task(**own(test_labels=wrong)).prepared(100, rng())
+    task(**own(test_labels=wrong, most_error=0.31)).prepared(100, rng())
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"folder": "somewhere"}, "folder belongs to source: custom"),
+        ({"classes": 3}, "classes belongs to source: custom"),
+        ({"source": "custom"}, "needs a folder"),
+        ({"source": "custom", "folder": "x", "sha256": "train"}, "sha256: 'train' is not NAME:VALUE"),
+        ({"source": "custom", "folder": "x", "classes": 3, "favourite": 3}, "favourite must be a label from 0 to 2"),
+        ({"source": "fashion"}, "source"),
+    ],
+)
+def test_parameters_that_do_not_go_together_are_said(params, message):
+    with pytest.raises(PluginError, match=message):
+        task(**params)
+
+
+def test_files_that_are_not_there_are_said_before_anything_runs(tmp_path, monkeypatch, module):
     monkeypatch.setenv(FOLDER, str(tmp_path))
     with pytest.raises(DataError, match="Dataset 'mnist' is missing") as caught:
         task().prepared(100, rng())
     assert f"Set {FOLDER} to a folder with mnist/" in str(caught.value)
 
 
-def test_a_file_that_was_changed_is_said(files):
-    (files(idx(2, 28, 28), idx(2)) / "TEST-LABELS").write_bytes(idx(2, value=1))
-    with pytest.raises(DataError, match="'TEST-LABELS' has the SHA-256") as caught:
-        task().prepared(100, rng())
-    assert "fetch it again" in caught.value.hint
-
-
-@pytest.mark.parametrize(
-    ("images", "labels", "message"),
-    [
-        (idx(2, 32, 32), idx(2), "images of the size 32×32, not 28×28"),
-        (idx(2, 28, 28), idx(2, value=10), "labels of 'mnist/TRAIN-IMAGES' go up to 10, not 9"),
-        (idx(2, 28, 28), idx(3), "has 2 images but 3 labels"),
-    ],
-)
-def test_images_that_are_not_mnists_are_said(files, images, labels, message):
-    files(images, labels)
-    with pytest.raises(DataError, match=message) as caught:
-        task().prepared(100, rng())
-    assert caught.value.hint
-
-
-def test_a_classifier_of_another_version_is_made_again(fake, module, caplog):
+def test_a_classifier_of_another_version_is_made_again(fake, module, cache, caplog):
     images = task().prepared(100, rng()).split().test["image"]
-    (path,) = (cache_folder() / "classifiers").glob("mnist-*.safetensors")
-    before, whole = module.judge().probabilities(images), path.read_bytes()
+    (path,) = cache.glob("mnist-*.safetensors")
+    before, whole = task().judge().probabilities(images), path.read_bytes()
     path.write_bytes(whole.replace(b'recipe\\": \\"', b'recipe\\": \\"0', 1))
     module.judge.cache_clear()
     with caplog.at_level(logging.WARNING, "collapsebench"):
-        assert module.judge().probabilities(images).equal(before)
+        assert task().judge().probabilities(images).equal(before)
     assert "training the classifier again" in caplog.text
     assert path.read_bytes() == whole
 
@@ -287,7 +334,7 @@ def test_the_task_keeps_its_contract(fake, monkeypatch, sizes):
 
 
 def test_the_fixed_classifier_knows_the_real_images(real_data, module):
-    assert task().card.data.endswith(mnist.FILES[0].sha256)
+    assert task().card.data.endswith(MNIST.digest)
     train, test = task().split()
     assert len(train) == task().card.population
     assert torch.bincount(test["label"]).tolist() == [100] * 10

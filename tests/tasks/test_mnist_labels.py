@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 import torch
 
-from collapsebench import Corpus, Decoding, FitConfig, PluginError, data
+from collapsebench import Corpus, Decoding, FitConfig, PluginError
 from collapsebench.core.task import TASKS
-from collapsebench.data import mnist
+from collapsebench.data import MNIST, Images, ImageSet
+from collapsebench.families import dealt
 from collapsebench.testing import task_results, tiny
 
 
@@ -25,7 +26,7 @@ def fake_digits(n, seed):
     images = torch.randint(100, (n, 28, 28), generator=rng(seed + 1))
     images[torch.arange(n), 2 * digit] += 150
     images[torch.arange(n), 2 * digit + 1] += 150
-    return mnist.Images(images.flatten(1).to(torch.uint8), digit)
+    return Images(images.flatten(1).to(torch.uint8), digit)
 
 
 @pytest.fixture
@@ -33,20 +34,16 @@ def forget():
     """What the task module remembers of the data is forgotten before and after."""
     module = sys.modules[TASKS.get("mnist_labels").__module__]
 
-    def clear():
-        for remembered in (module.parts, module.real_labels, module.surrogate):
-            remembered.cache_clear()
-
-    clear()
+    module.parts.cache_clear()
     yield module
-    clear()
+    module.parts.cache_clear()
 
 
 @pytest.fixture
 def fake(forget, monkeypatch):
     """600 training images and 100 test images instead of MNIST."""
-    images = mnist.MNIST(fake_digits(600, 1), fake_digits(100, 3))
-    monkeypatch.setattr(data, "load_mnist", lambda: images)
+    images = ImageSet(fake_digits(600, 1), fake_digits(100, 3))
+    monkeypatch.setattr(forget, "load_images", lambda source: images)
     return images
 
 
@@ -63,7 +60,7 @@ def keys(images):
 def test_real_examples_conditions_and_reserve_share_no_image(fake, forget):
     task = labels()
     real, conditions = task.real(300, rng()), task.conditions(200, rng())
-    reserve = forget.parts().reserve
+    reserve = task.parts().reserve
     assert conditions.names == ("image",)
     parts = [keys(rows["image"]) for rows in (real, conditions, reserve)]
     assert [len(part) for part in parts] == [300, 200, 100]
@@ -85,6 +82,7 @@ def test_metrics_of_a_model_that_learnt_the_fake_digits(fake, model):
     assert found["error"] <= found["label_error"] < 0.4
     assert 0 < found["mse"] < 0.5
     assert found["class_entropy"] == pytest.approx(math.log(10), abs=0.2)
+    assert found["diversity_ratio"] == pytest.approx(1, abs=0.1)
 
 
 def test_metrics_of_a_model_that_knows_nothing(fake):
@@ -94,6 +92,7 @@ def test_metrics_of_a_model_that_knows_nothing(fake):
     assert found["nll"] == pytest.approx(math.log(10))
     assert found["label_error"] == pytest.approx(0.9)
     assert found["class_entropy"] == 0.0
+    assert found["diversity_ratio"] == pytest.approx(0.1, abs=0.02)  # one label of ten
 
 
 def test_the_verifier_knows_every_real_label(fake):
@@ -102,7 +101,7 @@ def test_the_verifier_knows_every_real_label(fake):
     wrong = real.with_columns(label=(real["label"] + 3) % 10)
     assert task.verify(real).tolist() == [True] * 50
     assert task.verify(wrong).tolist() == [False] * 50
-    with pytest.raises(PluginError, match="not one of MNIST"):
+    with pytest.raises(PluginError, match="not one of the training images"):
         task.verify(Corpus({"image": torch.zeros(1, 784, dtype=torch.uint8), "label": torch.tensor([0])}))
 
 
@@ -141,7 +140,7 @@ def test_pictures_are_the_images(fake):
         {"width": 0},
         {"ridge": 0.0},
         {"lr": -1.0},
-        {"heldout": 10_001},
+        {"heldout": 0},
         {"surrogate": -1},
         {"prior_rows": 0},
         {"preference": math.nan},
@@ -152,10 +151,25 @@ def test_bad_sizes_are_named(bad):
         labels(**bad)
 
 
+@pytest.mark.parametrize(("name", "there"), [("heldout", 100), ("surrogate", 100), ("prior_rows", 100)])
+def test_more_images_than_there_are_is_said_before_anything_runs(fake, name, there):
+    sizes = {"heldout": 100, "prior_rows": 100, "surrogate": 100}
+    labels(**sizes).prepared(10, rng())
+    with pytest.raises(PluginError, match=f"{name} is {there + 1}, of {there} images"):
+        labels(**{**sizes, name: there + 1}).prepared(10, rng())
+
+
+@pytest.mark.parametrize(("images", "real"), [(60_000, 30_000), (601, 301), (605, 303)])
+def test_half_of_a_data_set_of_ones_own_are_real_examples(images, real):
+    made = labels(source="custom", folder="somewhere/fashion", images=images)
+    assert made.card.population == real
+    assert dealt(Corpus({"image": torch.zeros(images, 1)}), "llluur")[0]["image"].shape == (real, 1)
+
+
 def test_random_features_learn_mnist(real_data, forget):
     task = labels(width=300, heldout=2000)
-    assert len(forget.parts().labelled) == task.card.population
-    assert task.card.data.endswith(mnist.FILES[0].sha256)
+    assert len(task.parts().labelled) == task.card.population
+    assert task.card.data.endswith(MNIST.digest)
     found = task.evaluate(fitted(task, 1000), None, rng(4))
     assert found["error"] < 0.2
     assert found["label_error"] == pytest.approx(found["error"], abs=0.03)

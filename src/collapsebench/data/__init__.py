@@ -1,4 +1,4 @@
-"""Real text: where it lies, how it is checked and read, and whether held-out text leaked into training."""
+"""Real data: where they lie, how they are checked and read, and whether held-out text leaked into training."""
 
 from .contamination import Contamination as Contamination
 from .contamination import check_contamination as check_contamination
@@ -6,9 +6,17 @@ from .files import FOLDER as FOLDER
 from .files import DataFile as DataFile
 from .files import Hub as Hub
 from .files import data_path as data_path
-from .mnist import MNIST_DIGEST as MNIST_DIGEST
-from .mnist import Images as Images
-from .mnist import load_mnist as load_mnist
+from .files import pairs as pairs
+from .idx import MNIST as MNIST
+from .idx import IdxSource as IdxSource
+from .idx import Images as Images
+from .idx import ImageSet as ImageSet
+from .idx import custom_idx as custom_idx
+from .idx import load_images as load_images
+from .images import DIGITS_SHA256 as DIGITS_SHA256
+from .images import ImageSplit as ImageSplit
+from .images import digits as digits
+from .images import evenly_spaced as evenly_spaced
 from .read import FORMATS as FORMATS
 from .read import Document as Document
 from .sources import CUSTOM as CUSTOM

@@ -12,7 +12,7 @@ from functools import lru_cache, wraps
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from ..core.errors import DataError
+from ..core.errors import DataError, PluginError
 from ..core.files import sha256
 
 FOLDER = "COLLAPSEBENCH_DATA"
@@ -67,6 +67,18 @@ def data_path(path: str) -> Path:
     return Path(os.environ.get(FOLDER, "")) / Path(path).expanduser()
 
 
+def pairs(text: str, between: str, what: str) -> dict[str, str]:
+    """The mapping that a text like "a=1 b=2" spells.
+
+    Raises:
+        PluginError: an entry without the sign between; the message says in what.
+    """
+    entries = [entry.partition(between) for entry in text.split()]
+    if wrong := ["".join(entry) for entry in entries if not (entry[0] and entry[2])]:
+        raise PluginError(f"{what}: '{wrong[0]}' is not NAME{between}VALUE.", "Part the entries by blanks.")
+    return {name: value for name, _, value in entries}
+
+
 def found(dataset: str, file: DataFile, hub: Hub | None, layout: str) -> Path:
     """Where a file lies: in the folder of real data, or in the hub's cache, fetched if there is a network.
 
@@ -84,6 +96,15 @@ def found(dataset: str, file: DataFile, hub: Hub | None, layout: str) -> Path:
     return next((path for path in candidates if path.is_file()), None) or _from_hub(dataset, file, hub, layout)
 
 
+def unpacked(dataset: str, file: DataFile, hub: Hub | None, layout: str) -> bytes:
+    """The uncompressed content of a file, whatever its checksum; the arguments are those of `found`.
+
+    Raises:
+        DataError: a missing file or a damaged archive.
+    """
+    return _unpacked(dataset, found(dataset, file, hub, layout))[1]
+
+
 def content(dataset: str, file: DataFile, hub: Hub | None, layout: str) -> bytes:
     """The uncompressed, checked content of a file; the arguments are those of `found`.
 
@@ -91,13 +112,8 @@ def content(dataset: str, file: DataFile, hub: Hub | None, layout: str) -> bytes
         DataError: a missing file, a damaged archive, a wrong checksum, or none to compare with.
     """
     path = found(dataset, file, hub, layout)
-    stored = path.read_bytes()
-    try:
-        unpacked = _UNPACK.get(path.suffix, bytes)(stored)
-    except (lzma.LZMAError, OSError, EOFError, zlib.error) as error:
-        problem = f"Dataset '{dataset}': the archive '{path.name}' is damaged ({error})."
-        raise DataError(problem, "Fetch it again.") from error
-    checksum = sha256(stored if file.packed else unpacked)
+    stored, whole = _unpacked(dataset, path)
+    checksum = sha256(stored if file.packed else whole)
     if not file.sha256:
         name = Path(file.path).name
         raise DataError(
@@ -109,7 +125,17 @@ def content(dataset: str, file: DataFile, hub: Hub | None, layout: str) -> bytes
             f"Dataset '{dataset}': '{path.name}' has the SHA-256 {checksum[:12]}..., not {file.sha256[:12]}....",
             "It is another version or damaged; fetch it again.",
         )
-    return unpacked
+    return whole
+
+
+def _unpacked(dataset: str, path: Path) -> tuple[bytes, bytes]:
+    """A file as it is stored, and unpacked."""
+    stored = path.read_bytes()
+    try:
+        return stored, _UNPACK.get(path.suffix, bytes)(stored)
+    except (lzma.LZMAError, OSError, EOFError, zlib.error) as error:
+        problem = f"Dataset '{dataset}': the archive '{path.name}' is damaged ({error})."
+        raise DataError(problem, "Fetch it again.") from error
 
 
 def _from_hub(dataset: str, file: DataFile, hub: Hub | None, layout: str) -> Path:

@@ -5,10 +5,13 @@ from typing import TYPE_CHECKING
 from ..core.lazy import exports
 
 if TYPE_CHECKING:
+    from .idx import IdxTask as IdxTask
     from .image import IMAGE_METRICS as IMAGE_METRICS
-    from .image import ImageSplit as ImageSplit
     from .image import ImageTask as ImageTask
-    from .image import evenly_spaced as evenly_spaced
+    from .labels import LABEL_METRICS as LABEL_METRICS
+    from .labels import LabelsTask as LabelsTask
+    from .labels import Parts as Parts
+    from .labels import dealt as dealt
     from .text import TEXT_SUPPORTS as TEXT_SUPPORTS
     from .text import TextTask as TextTask
     from .text_data import HeldoutItems as HeldoutItems

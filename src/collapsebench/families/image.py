@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from functools import lru_cache
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -16,6 +16,7 @@ from ..core.task import Start, Task
 from ..learners.image.shape import ImageShape
 
 if TYPE_CHECKING:
+    from ..data import ImageSplit
     from ..learners.gradient import Optimizer
     from ..scoring.image import Spread
     from ..scoring.judge import Classifier
@@ -34,13 +35,6 @@ IMAGE_METRICS = {
 """What every task of this kind reports."""
 
 SHADES = " .:-=+*#%@"
-
-
-class ImageSplit(NamedTuple):
-    """The training population and the held-out images."""
-
-    train: Corpus
-    test: Corpus
 
 
 class ImageTask(Task):
@@ -65,11 +59,14 @@ class ImageTask(Task):
     favourite: Natural | None = None
     gamma: Finite = 10.0
 
-    shape: ClassVar[ImageShape]
-
     def __post_init__(self) -> None:
         if self.favourite is not None and self.favourite >= self.shape.classes:
             raise PluginError(f"{self.name}: favourite must be a label from 0 to {self.shape.classes - 1} or none.")
+
+    @property
+    @abstractmethod
+    def shape(self) -> ImageShape:
+        """Of the images."""
 
     @abstractmethod
     def split(self) -> ImageSplit:
@@ -158,15 +155,6 @@ class ImageTask(Task):
     def _grey(self, corpus: Corpus) -> torch.Tensor:
         """Images in [0, 1], float `[n, pixels]`."""
         return corpus["image"].float() / self.shape.levels
-
-
-def evenly_spaced(labels: torch.Tensor, classes: int, each: int) -> torch.Tensor:
-    """Which rows are `each` of every class, at even distances in their order; bool `[n]`."""
-    chosen = torch.zeros(len(labels), dtype=torch.bool)
-    for label in range(classes):
-        rows = (labels == label).nonzero().squeeze(1)
-        chosen[rows[torch.arange(each) * len(rows) // each]] = True
-    return chosen
 
 
 @lru_cache(maxsize=2)

@@ -24,9 +24,9 @@ from ..core.errors import DataError, PluginError
 from ..core.learner import PLAIN, Learner
 from ..core.seeds import generator
 from ..core.task import Start, Task
-from ..data import CUSTOM, FOLDER, Source, Splits, custom, data_path, find, split
+from ..data import CUSTOM, FOLDER, Source, Splits, custom, data_path, find, pairs, split
 from .text_data import HeldoutItems, PreparedText
-from .text_model import ModelSource, make_tokenizer, pairs
+from .text_model import ModelSource, make_tokenizer
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from ..core.errors import PluginError
-from ..data import data_path
+from ..data import data_path, pairs
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -79,18 +79,6 @@ def make_tokenizer(kind: str, vocabulary: int, texts: Callable[[], Iterable[str]
     if kind == "words":
         return word_tokenizer(texts(), vocabulary)
     return byte_tokenizer() if kind == "characters" else load_tokenizer(data_path(kind))
-
-
-def pairs(text: str, between: str, what: str) -> dict[str, str]:
-    """The mapping that a text like "a=1 b=2" spells.
-
-    Raises:
-        PluginError: an entry without the sign between; the message says in what.
-    """
-    entries = [entry.partition(between) for entry in text.split()]
-    if wrong := ["".join(entry) for entry in entries if not (entry[0] and entry[2])]:
-        raise PluginError(f"{what}: '{wrong[0]}' is not NAME{between}VALUE.", "Part the entries by blanks.")
-    return {name: value for name, _, value in entries}
 
 
 def _value(text: str) -> object:

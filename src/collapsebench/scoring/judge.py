@@ -100,7 +100,7 @@ class Classifier:
 def fixed_classifier(recipe: Recipe, train: Corpus, heldout: Corpus) -> Classifier:
     """The classifier of a recipe, from the cache or trained now and put there.
 
-    A file in the cache that is damaged or of another recipe is made again, with a warning.
+    A file in the cache that is damaged or of another recipe is made again, with a warning. Training says the error.
 
     Args:
         recipe: how to make it.
@@ -121,6 +121,9 @@ def fixed_classifier(recipe: Recipe, train: Corpus, heldout: Corpus) -> Classifi
         classifier = Classifier(network, recipe)
         error = _checked_error(classifier, recipe, heldout)
         _keep(path, recipe, error, dict(network.state_dict()))
+        log.warning(
+            "%s: trained its fixed classifier, which gets %.1f%% of test images wrong.", recipe.task, 100 * error
+        )
         return classifier
 
 
