@@ -8,10 +8,12 @@ import pytest
 
 from collapsebench.core.files import sha256
 from collapsebench.core.records import to_line, write_results
+from collapsebench.loop.plan import enumerate_cells
 from collapsebench.loop.protocol import load_protocol
 from collapsebench.render.files import stale_pages, write_board
 from collapsebench.results.audit import check_source
 from collapsebench.results.reader import read_located, read_results
+from collapsebench.results.references import verified_references
 
 ROOT = Path(__file__).parents[1]
 BOARDS = sorted(path.parent for path in ROOT.glob("leaderboards/*/records"))
@@ -54,6 +56,13 @@ def test_records_were_made_by_the_tasks_methods_and_protocol_that_stand_here(fol
     protocol = load_protocol(folder.name)
     for path in sorted((folder / "records").glob("*.jsonl")):
         check_source(path, read_located(path), protocol)
+
+
+def test_a_run_of_quick_trains_no_reference():
+    cells = enumerate_cells(load_protocol("quick"), [])
+    taken = verified_references(ROOT / "leaderboards" / "quick", cells)
+    assert taken.refused == ()
+    assert [cell.name for cell in cells if cell.place not in taken.results] == []
 
 
 @pytest.mark.parametrize("folder", BOARDS, ids=lambda folder: folder.name)

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from collapsebench.core.method import QUESTIONS, references
+
 ROOT = Path(__file__).parents[1]
 PLUGIN_PACKAGE = ROOT / "tests" / "plugin_package"
 
@@ -24,6 +26,7 @@ from collapsebench.core.task import TASKS
 from collapsebench.core.registry import builtin_folder
 from collapsebench.loop.runner import run_cell
 from collapsebench.loop.store import Store
+from collapsebench.results.references import published_board
 
 def run(task, method):
     cells = enumerate_cells(single_task(task, 3, n=50), [make_method(method, {})])
@@ -34,6 +37,7 @@ def run(task, method):
 print(json.dumps({
     "package": collapsebench.__file__,
     "builtin": str(builtin_folder("methods")),
+    "board": str(published_board("quick")),
     "methods": {name: METHODS.origin(name) for name in METHODS.names()},
     "tasks": {name: TASKS.origin(name) for name in TASKS.names()},
     "unavailable": {**METHODS.unavailable(), **TASKS.unavailable()},
@@ -125,12 +129,32 @@ def test_the_wheel_holds_every_built_in_plugin_and_template(wheel):
     assert not [name for name in names if "__pycache__" in name or name.startswith("tests/")]
 
 
+def test_the_wheel_holds_the_verified_references_of_every_published_board_and_no_more_of_it(wheel):
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if "/leaderboards/" in name}
+    labels = {label for question in (*QUESTIONS, "curve") for label in references(question)}
+    wanted = [f"*/records/{label}.jsonl" for label in labels] + [f"*/verified/{label}.json" for label in labels]
+    boards = ROOT / "leaderboards"
+    files = {path.relative_to(boards).as_posix() for pattern in wanted for path in boards.glob(pattern)}
+    assert len(files) >= len(labels)
+    assert names == {f"collapsebench/builtin/leaderboards/{name}" for name in files}
+
+
+def test_an_editable_install_finds_the_sources(tmp_path):
+    builder = pytest.importorskip("hatchling.builders.wheel").WheelBuilder(str(ROOT))
+    (built,) = builder.build(directory=str(tmp_path), versions=["editable"])
+    with zipfile.ZipFile(built) as archive:
+        [name] = [name for name in archive.namelist() if name.endswith(".pth")]
+        assert archive.read(name).decode().split() == [str(ROOT / "src")]
+
+
 def test_an_installed_wheel_finds_its_own_plugins(wheel, plugin_target, tmp_path):
     target = install(wheel, tmp_path / "site")
     found = json.loads(python(RUN_CELLS, "gaussian/example_window", path=[target, plugin_target], folder=tmp_path))
     own = target / "collapsebench"
     assert Path(found["package"]) == own / "__init__.py"
     assert Path(found["builtin"]) == own / "builtin" / "methods"
+    assert Path(found["board"]) == own / "builtin" / "leaderboards" / "quick"
     for folder, pattern in (("methods", "*.py"), ("tasks", "*/task.py")):
         files = {str(path.relative_to(ROOT)) for path in (ROOT / folder).glob(pattern)}
         origins = {origin.rpartition(":")[0] for origin in found[folder].values()}

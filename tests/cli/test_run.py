@@ -172,34 +172,6 @@ def test_the_terminal_says_where_there_is_no_worth(cli, run_toys, toys):
     ]  # of the learning curve of `gaussian` there is no doubt
 
 
-def test_references_that_are_verified_on_the_board_are_not_run_again(cli, run_toys, toys, toy_file):
-    cli(*run_toys)
-    verify = ("verify", "--protocol", toys, "--plugin", toy_file, "--workers", "0", "--sign")
-    cli(*verify, "boards/toys/records/replace.jsonl", "boards/toys/records/take_newest.jsonl")
-    before = Path("boards/toys/records/replace.jsonl").read_bytes()
-    elsewhere = [*run_toys[:-3], "elsewhere", *run_toys[-2:]]
-
-    plan = cli(*elsewhere, "--method", "toy_blend", "--dry-run").out.splitlines()
-    verified = [line.partition(": ")[2] for line in plan if line.startswith("verified on the board: ")]
-    assert {name.partition(" ")[0] for name in verified} == {"replace", "take_newest"}
-    assert len(verified) == 2 * 2 * 2  # references, tasks, seeds
-
-    assert cli(*elsewhere, "--method", "toy_blend").code == 0
-    ran = {folder.path.parent.name for folder in Store(Path("elsewhere")).cells()}
-    assert ran == {"frozen", "toy_blend", *references("preserve")} - {"replace"}
-    assert Path("boards/toys/records/replace.jsonl").read_bytes() == before
-
-
-def test_a_verified_reference_is_run_again_where_its_key_is_another(cli, run_toys, toys, toy_file):
-    cli(*run_toys)
-    verify = ("verify", "--protocol", toys, "--plugin", toy_file, "--workers", "0", "--sign")
-    cli(*verify, "boards/toys/records/replace.jsonl")
-    toys.write_text(toys.read_text().replace("noise: 0.1", "noise: 0.2"))
-    plan = cli(*run_toys, "--dry-run").out
-    assert "to run: replace on toy/preserve, seed 0" in plan
-    assert "verified on the board" not in plan
-
-
 def test_explain_names_the_parts_of_each_key(cli, run_toys):
     ran = cli(*run_toys, "--task", "toy", "--seeds", "1", "--explain")
     for part in ("cell", "rules of the task", "world", "task", "method", "loop code"):

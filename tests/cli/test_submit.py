@@ -30,7 +30,7 @@ def test_a_complete_method_becomes_records_and_pages(cli, run_toys, submit_blend
         "toy_blend: 4 cells are complete.",
         f"Records: {BOARD / 'records' / 'toy_blend.jsonl'}",
         f"Board: {BOARD / 'README.md'}",
-        f"The board lacked reference cells; this machine's were added: {', '.join(beside)}.",
+        f"The board lacked reference cells, which were added: {', '.join(beside)}.",
     ]
     assert len(read_results(BOARD / "records" / "toy_blend.jsonl")) == 2 * 2  # tasks, seeds
     assert files(BOARD) == files(Path("boards/toys"))  # a run's own board says the same

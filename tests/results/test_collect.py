@@ -2,9 +2,7 @@
 
 import pytest
 
-from collapsebench.results.collect import commands, in_words, missing_places, verified_references
-from collapsebench.results.merge import merge_records
-from collapsebench.results.signature import Rerun, sign
+from collapsebench.results.collect import commands, in_words, missing_places
 
 
 @pytest.fixture
@@ -53,24 +51,3 @@ def test_what_is_missing_is_said_by_setting_with_the_command_that_runs_it(rules)
 def test_a_method_that_lacks_every_world_runs_without_naming_them(rules):
     places = [("a", "toy", world, 0) for world in ("preserve", "purify", "grow")]
     assert commands(places, rules, "quick") == ["collapsebench run --method a --task toy --protocol quick"]
-
-
-def test_only_verified_references_with_the_same_key_are_taken_from_a_board(make_cell, make_result, tmp_path):
-    def taken(*cells):
-        merge_records(results, tmp_path)
-        return [result.cell.seed for result in verified_references(tmp_path, cells).values()]
-
-    again = Rerun(
-        task="toy", world="preserve", label="x", seed=0, seconds=1.0, equal=True, quantity=None, difference=0.0
-    )
-    results = [make_result("replace", seed=0), make_result("replace", seed=1, status="failed", finished=2)]
-    cells = [make_cell("replace", seed=seed) for seed in (0, 1)]
-    assert taken(*cells) == []  # nobody has verified them
-    sign(tmp_path, "replace", results, [again], 0.1)
-    assert taken(*cells) == [0]  # seed 1 failed
-    assert taken(make_cell("replace", generations=2), make_cell("frozen")) == []
-    results.append(make_result("toy_blend"))
-    sign(tmp_path, "toy_blend", results[-1:], [again], 0.1)
-    assert taken(make_cell("toy_blend")) == []  # no reference
-    sign(tmp_path, "replace", results[1:2], [again], 0.1)
-    assert taken(*cells) == []  # the records are others than those that were verified

@@ -6,8 +6,9 @@ import os
 import shlex
 import sys
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -27,11 +28,12 @@ from .options import (
 
 if TYPE_CHECKING:
     from ..board import Board
-    from ..core.records import CellResult
+    from ..core.records import CellResult, Place
     from ..loop.cell import Cell
     from ..loop.protocol import Protocol
     from ..loop.store import Store
     from ..render.samples import Sheet
+    from ..results.references import Verified
 
 
 MOST_SEEDS = 10_000
@@ -76,6 +78,9 @@ def run(
     keep_checkpoints: Annotated[
         bool, typer.Option("--keep-checkpoints", help="Keep the model of every generation.")
     ] = False,
+    own_references: Annotated[
+        bool, typer.Option("--own-references", help="Train references here, also where verified records have them.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be run, and stop.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Say what each cell's key is made of, and stop.")] = False,
 ) -> None:
@@ -83,14 +88,15 @@ def run(
 
     Example: collapsebench run --method token_edit --task arithmetic,gaussian --world preserve --seeds 5
 
-    Reference cells that are verified on the board with the keys of today are taken from it.
+    Reference cells and learning curves come from verified records with the keys of today, where the board or the
+    published one has them; --own-references trains them here.
     """
     from ..core.registry import load_plugins
     from ..loop.plan import enumerate_cells
     from ..loop.protocol import shipped_protocols
     from ..loop.store import Store
-    from ..results.collect import verified_references
     from ..results.merge import check_board
+    from ..results.references import Verified, published_references, verified_references
     from .samples import draw_sheets
 
     load_plugins(plugin or [])
@@ -102,16 +108,22 @@ def run(
     worlds = None if world is None else split_names("--world", world)
     cells = enumerate_cells(rules, methods, tasks, seeds, plugins, worlds)
     folder = boards / rules.name
-    taken = verified_references(folder, cells)
+    verified = verified_references(folder, cells)
+    nothing = Verified(folder, {})
+    sources = (nothing, nothing) if own_references else (verified, published_references(folder, cells))
+    ready = _ready(cells, *sources, Store(store))
     if dry_run or explain:
-        _describe(cells, taken, Store(store), explain)
+        _describe(cells, ready, explain)
+    standing = {} if dry_run or explain else check_board(folder, cells)  # nothing runs for a board that refuses it
+    if processes.is_main():
+        _say_what_is_taken(cells, ready, sources)
+    if dry_run or explain:
         return
-    check_board(folder, cells)  # nothing runs for a board that refuses it
-    results = _execute(cells, taken, store, keep_checkpoints, _workers(workers))
+    results = _execute(cells, ready, store, keep_checkpoints, _workers(workers))
     sheets = list(draw_sheets(cells, Store(store)))
     if not processes.is_main():
         return
-    board = _publish(rules, results, sheets, boards)
+    board = _publish(rules, _for_board(results, verified, standing), sheets, boards)
     named = protocol or (rules.name if rules.name in shipped_protocols() else "")
     _say_what_is_missing(board, rules, named, plugin or [], {method.label for method in methods})
     failed = [result for result in results if result.cell.status == "failed"]
@@ -148,23 +160,100 @@ def _with_lm_eval(rules: Protocol, tasks: Sequence[str] | None, names: Sequence[
     return rules
 
 
-def _execute(
-    cells: Sequence[Cell], taken: Mapping[str, CellResult], store: Path, keep_checkpoints: bool, workers: int
-) -> list[CellResult]:
-    """The results of cells: those that are taken from the board or finished in the store, and the others run."""
-    from ..loop.executors.local import Options, run_here, run_pool
+class _Ready(NamedTuple):
+    """A cell that need not run, and the board whose verified records it is from; None where it is from the store."""
+
+    result: CellResult
+    board: Path | None = None
+
+
+def _ready(cells: Sequence[Cell], board: Verified, published: Verified, store: Store) -> dict[Place, _Ready]:
+    """The cells that need not run: of the board's verified records, of the store, then of the published board.
+
+    The store comes before the published board, so that what was trained here stays in use.
+    """
     from ..loop.runner import finished
+
+    found: dict[Place, _Ready] = {}
+    for cell in cells:
+        if result := board.results.get(cell.place):
+            found[cell.place] = _Ready(cell.with_current_metadata(result), board.board)
+        elif result := finished(cell, store):
+            found[cell.place] = _Ready(cell.with_current_metadata(result))
+        elif result := published.results.get(cell.place):
+            found[cell.place] = _Ready(cell.with_current_metadata(result), published.board)
+    return found
+
+
+def _say_what_is_taken(cells: Sequence[Cell], ready: Mapping[Place, _Ready], sources: Sequence[Verified]) -> None:
+    """One line for each board that references come from, and one for each file that gives none any more."""
+    from ..loop.world import CURVE
+    from ..render.numbers import plural
+
+    for source in sources:
+        found = [(cell, ready[cell.place].result) for cell in cells if cell.place in ready]
+        taken = [(cell.world_name == CURVE, _commit(r)) for cell, r in found if ready[cell.place].board == source.board]
+        curves = sum(curve for curve, _ in taken)
+        if taken:
+            typer.echo(
+                f"{plural(len(taken) - curves, 'reference cell')} and {plural(curves, 'learning curve')} come from "
+                f"verified records of {source.board}, run at commit {', '.join(sorted({at for _, at in taken}))}; "
+                "--own-references trains them here."
+            )
+        for said in source.refused:
+            typer.echo(said, err=True)
+
+
+def _commit(result: CellResult) -> str:
+    return str(result.cell.environment.get("git", "unknown"))[:7]
+
+
+def _for_board(
+    results: Sequence[CellResult], verified: Verified, standing: Mapping[Place, CellResult]
+) -> list[CellResult]:
+    """What of the results a board takes. It keeps verified references; what else it replaces by other numbers is said.
+
+    A reference is made anew by `--own-references`, and on another machine numbers differ by rounding at least.
+    """
+    kept = _apart(results, verified.results)
+    rest = [result for result in results if result.place not in kept]
+    if kept:
+        typer.echo(
+            f"{len(kept)} reference cells made here differ from verified records by up to {max(kept.values()):.2g}, "
+            f"relatively; {verified.board} keeps the verified ones. --boards FOLDER takes these."
+        )
+    if replaced := _apart(rest, standing):
+        typer.echo(
+            f"Replaced {len(replaced)} records of the same cells, from which those made here differ by up to "
+            f"{max(replaced.values()):.2g}, relatively."
+        )
+    return rest
+
+
+def _apart(results: Sequence[CellResult], known: Mapping[Place, CellResult]) -> dict[Place, float]:
+    """By how much results differ from what is known of the same cells, where they are not the same."""
+    from ..results.rerun import largest_difference
+
+    return {
+        new.place: largest_difference(old, new)[1]
+        for new in results
+        if (old := known.get(new.place))
+        and old.cell.cell == new.cell.cell
+        and "failed" not in (old.cell.status, new.cell.status)
+        and not (new.cell.task.lm_eval or replace(old, cell=new.cell).includes(new))
+    }
+
+
+def _execute(
+    cells: Sequence[Cell], ready: Mapping[Place, _Ready], store: Path, keep_checkpoints: bool, workers: int
+) -> list[CellResult]:
+    """The results of cells: those that are ready, and the others run."""
+    from ..loop.executors.local import Options, run_here, run_pool
     from ..loop.stage import prepared_task
-    from ..loop.store import Store
     from .progress import LiveProgress
 
-    results: list[CellResult] = []
-    remaining: list[Cell] = []
-    for cell in cells:
-        if result := taken.get(cell.digest) or finished(cell, Store(store)):
-            results.append(cell.with_current_metadata(result))
-        else:
-            remaining.append(cell)
+    results = [ready[cell.place].result for cell in cells if cell.place in ready]
+    remaining = [cell for cell in cells if cell.place not in ready]
     for cell in {cell.task.name: cell for cell in remaining}.values():
         prepared_task(cell)  # missing or damaged data are one message before anything runs
     options = Options(store, keep_checkpoints)
@@ -242,12 +331,10 @@ def _report_failures(failed: Sequence[CellResult], store: Path) -> None:
     typer.echo(f"Tracebacks: failure.txt in each cell's folder under {store / 'cells'}.", err=True)
 
 
-def _describe(cells: Sequence[Cell], taken: Mapping[str, CellResult], store: Store, explain: bool) -> None:
-    from ..loop.runner import finished
-
+def _describe(cells: Sequence[Cell], ready: Mapping[Place, _Ready], explain: bool) -> None:
     for cell in cells:
-        done = finished(cell, store)
-        state = done.cell.status if done else "verified on the board" if cell.digest in taken else "to run"
+        done, board = ready.get(cell.place, (None, None))
+        state = f"verified on {board}" if board else done.cell.status if done else "to run"
         reason = f" ({done.cell.reason})" if done and done.cell.reason else ""
         typer.echo(f"{state}{reason}: {cell.name}")
         if explain:

@@ -62,7 +62,8 @@ def _find(store: Store, wanted: str) -> CellFolder:
     matches = matches or [name for name in paths if wanted.strip("/") in str(paths[name].path)]
     if not matches:
         raise UsageError(
-            f"No cell '{wanted}' in {store.root}.", f"There are: {', '.join(sorted(paths)[:8]) or 'none'}."
+            f"No cell '{wanted}' in {store.root}.",
+            f"There are: {', '.join(sorted(paths)[:8]) or 'none'}. References from verified records have no cell here.",
         )
     newest = max(matches, key=lambda name: (paths[name].path / "manifest.json").stat().st_mtime)
     if len(matches) > 1:

@@ -100,4 +100,4 @@ def _report(entry: Submission, path: Path) -> None:
     typer.echo(f"Board: {path.parents[1] / 'README.md'}")
     if entry.references:
         names = sorted({result.cell.method.label for result in entry.references})
-        typer.echo(f"The board lacked reference cells; this machine's were added: {', '.join(names)}.")
+        typer.echo(f"The board lacked reference cells, which were added: {', '.join(names)}.")

@@ -10,7 +10,6 @@ from ..core.commands import run_command
 from ..core.errors import RecordError
 from ..core.method import Method
 from ..core.records import CellResult, Place
-from ..loop.cell import Cell
 from ..loop.plan import enumerate_cells
 from ..loop.plugins import make_method
 from ..loop.protocol import Protocol
@@ -18,8 +17,7 @@ from ..loop.runner import finished
 from ..loop.store import Store
 from ..loop.world import CURVE
 from .merge import check_board
-from .reader import read_results
-from .signature import verified
+from .references import published_references
 
 
 @dataclass(frozen=True)
@@ -58,12 +56,13 @@ def collect(
     label = method.label
     cells = enumerate_cells(rules, [method], plugins=[str(path.resolve()) for path in plugins])
     there = {place: result.cell.cell for place, result in check_board(board, cells).items()}
+    published = published_references(board, cells).results
     found: list[CellResult] = []
     missing: list[Place] = []
     for cell in cells:
         if cell.method.label != label and there.get(cell.place) == cell.digest:
             continue
-        if result := finished(cell, store):
+        if result := finished(cell, store) or published.get(cell.place):
             found.append(cell.with_current_metadata(result))
         else:
             missing.append(cell.place)
@@ -86,31 +85,6 @@ def missing_places(results: Sequence[CellResult], rules: Protocol) -> list[Place
     there = {result.place for result in results if result.cell.status != "failed"}
     wanted = [cell.place for cell in enumerate_cells(rules, methods) if cell.method.label in entries]
     return sorted((place for place in wanted if place not in there), key=lambda place: place[0])
-
-
-def verified_references(folder: Path, cells: Iterable[Cell]) -> dict[str, CellResult]:
-    """The reference cells of a run that a maintainer has verified on its board with just the keys of today.
-
-    Args:
-        folder: of the board.
-        cells: of the run.
-
-    Returns:
-        Digest of a cell -> its record. One that has to be measured with lm-eval too is never there.
-
-    Raises:
-        RecordError: a file of the board is not one that a run or `verify --sign` wrote.
-    """
-    wanted = [cell for cell in cells if cell.method.card.reference and not cell.extra_evals]
-    paths = [folder / "records" / f"{name}.jsonl" for name in dict.fromkeys(cell.method.name for cell in wanted)]
-    known = [result for path in paths if path.exists() for result in read_results(path)]
-    signed = verified(folder, known)
-    ended = {
-        (result.place, result.cell.cell): result
-        for result in known
-        if result.cell.method.name in signed and result.cell.status in ("done", "diverged")
-    }
-    return {cell.digest: ended[key] for cell in wanted if (key := (cell.place, cell.digest)) in ended}
 
 
 def in_words(places: Iterable[Place]) -> str:

@@ -69,7 +69,7 @@ def _compared(path: Path, recorded: CellResult, again: CellResult, seconds: floa
             _NOT_THESE,
         )
     here = _same_setting(recorded, again)
-    quantity, difference = _largest_difference(recorded, again)
+    quantity, difference = largest_difference(recorded, again)
     if (here and not equal) or difference > tolerance:
         where = "on the same machine, with the same versions and commit" if here else f"(allowed: {tolerance:g})"
         raise RecordError(
@@ -98,8 +98,10 @@ def _same_setting(one: CellResult, other: CellResult) -> bool:
     return first == second and first.get("dirty") is False
 
 
-def _largest_difference(recorded: CellResult, again: CellResult) -> tuple[str, float]:
+def largest_difference(recorded: CellResult, again: CellResult) -> tuple[str, float]:
     """Of what is scored or counted, the quantity that differs most, relative to its largest size in the lineage."""
+    if len(recorded.generations) != len(again.generations):
+        return "generations", math.inf
     first, second = _quantities(recorded), _quantities(again)
     found = [("a number that is not scored", 0.0)]
     for name, values in first.items():
