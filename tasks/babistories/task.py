@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from collapsebench import Corpus, Natural, PluginError, TaskCard, task
-from collapsebench.families import TEXT_SUPPORTS, HeldoutItems, TextTask
-from collapsebench.scoring import STATISTICS
+from collapsebench.families import TEXT_METRICS, TEXT_SUPPORTS, HeldoutItems, TextTask
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -44,7 +43,7 @@ class BabiStories(TextTask):
             "bits_per_byte": "NLL of held-out stories, bits per byte of their text (lm-eval, rolling)",
             "word_perplexity": "exp of the NLL per blank-separated word of held-out stories (lm-eval, rolling)",
             "cloze": "share of held-out stories whose own last sentence is the likeliest of four (lm-eval)",
-            **STATISTICS,
+            **TEXT_METRICS,
         },
         supports=TEXT_SUPPORTS,
         data="by source",

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from collapsebench import Corpus, DataError, PluginError, TaskCard, task
-from collapsebench.families import TEXT_SUPPORTS, HeldoutItems, TextTask
-from collapsebench.scoring import STATISTICS
+from collapsebench.families import TEXT_METRICS, TEXT_SUPPORTS, HeldoutItems, TextTask
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -34,7 +33,7 @@ class SFT(TextTask):
         metrics={
             "response_nll": "NLL of held-out responses given their prompts, nats per token (lm-eval)",
             "response_bits_per_byte": "the same NLL in bits per byte of the responses",
-            **STATISTICS,
+            **TEXT_METRICS,
         },
         supports=TEXT_SUPPORTS,
         data="by source",

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from collapsebench import Corpus, DataError, Natural, PluginError, TaskCard, task
-from collapsebench.families import TEXT_SUPPORTS, HeldoutItems, TextTask
-from collapsebench.scoring import STATISTICS
+from collapsebench.families import TEXT_METRICS, TEXT_SUPPORTS, HeldoutItems, TextTask
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -42,7 +41,7 @@ class WikiText(TextTask):
             "nll": "NLL of held-out blocks per token, nats (lm-eval, rolling): log of the perplexity",
             "perplexity": "its exp: perplexity on held-out blocks",
             "bits_per_byte": "the same NLL in bits per byte of text (lm-eval)",
-            **STATISTICS,
+            **TEXT_METRICS,
         },
         supports=TEXT_SUPPORTS,
         data="by source",

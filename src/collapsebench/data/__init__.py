@@ -27,5 +27,6 @@ from .sources import custom as custom
 from .sources import fetch as fetch
 from .sources import find as find
 from .sources import load as load
+from .split import spare as spare
 from .split import split as split
 from .split import whole as whole

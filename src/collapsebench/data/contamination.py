@@ -8,6 +8,9 @@ from dataclasses import dataclass
 WORDS = 13
 """Words of an n-gram that two texts hardly share by chance (Brown et al., arXiv:2005.14165, appendix C)."""
 
+MOST = 0.5
+"""Share of its n-grams in the training text above which a held-out text is a copy."""
+
 
 @dataclass(frozen=True)
 class Contamination:
@@ -15,7 +18,7 @@ class Contamination:
 
     Args:
         documents: held-out documents.
-        duplicates: those of them that are training documents, word for word.
+        duplicates: those of them that are training documents, word for word, or share most of their n-grams with them.
         ngrams: distinct n-grams of words in the others.
         shared: those of them that occur in a training document.
     """
@@ -27,8 +30,8 @@ class Contamination:
 
     def __str__(self) -> str:
         return (
-            f"{self.duplicates} of {self.documents} held-out texts occur in the training text and were left out; "
-            f"{self.shared / max(1, self.ngrams):.2%} of the others' {WORDS}-grams occur there"
+            f"{self.duplicates} of {self.documents} held-out texts occur in the training text, whole or for the most "
+            f"part, and were left out; {self.shared / max(1, self.ngrams):.2%} of the others' {WORDS}-grams occur there"
         )
 
 
@@ -50,10 +53,15 @@ def check_contamination(training: Iterable[str], heldout: Sequence[str]) -> tupl
             copies.add(of_training)
         else:
             found.update(wanted.intersection(ngrams(of_training)))
-    kept = [i for i, text in enumerate(words) if text not in copies]
+    found |= {gram for text in copies for gram in ngrams(text)}
+    kept = [i for i, text in enumerate(words) if text not in copies and _share(text, found) <= MOST]
     left = {gram for i in kept for gram in ngrams(words[i])}
-    shared = len(left & (found | {gram for text in copies for gram in ngrams(text)}))
-    return kept, Contamination(len(heldout), len(heldout) - len(kept), len(left), shared)
+    return kept, Contamination(len(heldout), len(heldout) - len(kept), len(left), len(left & found))
+
+
+def _share(text: tuple[str, ...], found: set[tuple[str, ...]]) -> float:
+    grams = list(ngrams(text))
+    return sum(gram in found for gram in grams) / len(grams)
 
 
 def ngrams(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

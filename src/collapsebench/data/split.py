@@ -21,8 +21,8 @@ def split(source: Source, longest: int, population: int, heldout: int) -> Splits
     """The documents that real examples are drawn from, and held-out ones that are none of them.
 
     Both are chosen at random, always in the same way. Documents that occur twice are taken once, those of
-    more than `longest` characters are left out, and held-out ones that occur in the training text too;
-    what was left out is logged, once per process.
+    more than `longest` characters are left out, and held-out ones that occur in the training text too, whole
+    or for the most part; what was left out is logged, once per process.
 
     Args:
         source: where they come from.
@@ -54,6 +54,31 @@ def split(source: Source, longest: int, population: int, heldout: int) -> Splits
         *(source.name, len(real), len(given.train), len(given.train) - len(train), found),
     )
     return Splits(real, [test[i] for i in kept])
+
+
+@read_once
+def spare(source: Source, longest: int, population: int, heldout: int, wanted: int) -> list[Document]:
+    """Documents of any length that `split` leaves over, for a model that begins before the loop does.
+
+    At most `wanted`, at random, always the same; those that are held out too, whole or for the most part, are left
+    out and counted.
+
+    Raises:
+        DataError: the source has too few.
+    """
+    used = split(source, longest, population, heldout)
+    taken = {*used.train, *used.heldout}
+    rest = _shuffled([d for d in dict.fromkeys(load(source).train) if d not in taken])[:wanted]
+    if len(rest) < wanted:
+        raise DataError(
+            f"Dataset '{source.name}' has {len(rest)} texts beside {population} real and {heldout} held-out ones; "
+            f"the recipe wants {wanted}.",
+            "Set the task's population lower, or stories in its recipe.",
+        )
+    kept, found = check_contamination((d.whole for d in used.heldout), [d.whole for d in rest])
+    message = "%s: %d of %d texts for the base model are held out, whole or for the most part, and were left out."
+    log.warning(message, source.name, found.duplicates, found.documents)
+    return [rest[i] for i in kept]
 
 
 @read_once

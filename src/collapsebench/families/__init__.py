@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from .labels import LabelsTask as LabelsTask
     from .labels import Parts as Parts
     from .labels import dealt as dealt
+    from .text import TEXT_METRICS as TEXT_METRICS
     from .text import TEXT_SUPPORTS as TEXT_SUPPORTS
     from .text import TextTask as TextTask
     from .text_data import HeldoutItems as HeldoutItems

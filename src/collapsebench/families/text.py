@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import inspect
 import logging
+import math
 import os
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
@@ -24,7 +25,9 @@ from ..core.errors import DataError, PluginError
 from ..core.learner import PLAIN, Learner
 from ..core.seeds import generator
 from ..core.task import Start, Task
-from ..data import CUSTOM, FOLDER, Source, Splits, custom, data_path, find, pairs, split
+from ..data import CUSTOM, FOLDER, Source, Splits, custom, data_path, find, pairs, spare, split
+from ..scoring.text import STATISTICS
+from .text_base import RECIPE, Settings, made
 from .text_data import HeldoutItems, PreparedText
 from .text_model import ModelSource, make_tokenizer
 
@@ -38,10 +41,22 @@ log = logging.getLogger("collapsebench")
 TEXT_SUPPORTS = frozenset({"sites", "log_prob", "temperature", "top_k", "top_p", "site_weights", "lm_eval"})
 """What every text task offers; one with an external prior also offers `prior`."""
 
+CERTAIN = 0.99
+"""Probability from which on a model is certain of a token, as token editing has it (arXiv:2412.14689)."""
+
+TEXT_METRICS: dict[str, str] = {
+    **STATISTICS,
+    "certain_sites": f"share of tokens of held-out texts that the model gives a probability of at least {CERTAIN}",
+}
+"""Metrics that every text task has beside lm-eval's; for its card."""
+
 T = TypeVar("T")
 
 FromSize = Annotated[T, WrapValidator(lambda value, check: value if value is None else check(value))]
 """The type of a parameter that is None until the task's named size gives it."""
+
+_OF_BASES = ("model", "tokenizer", "recipe", "external_prior")
+"""What a named size says for its own base alone."""
 
 FROM_SIZE: Any = None
 """The default of such a parameter."""
@@ -54,7 +69,8 @@ class TextTask(Task):
     the tokenizer and the models is found before any training.
 
     Args:
-        size: `tiny` (CPU, minutes), `small` (CPU overnight, GPU minutes) or `published`.
+        size: `tiny` (CPU, minutes), `small` (CPU overnight, GPU minutes), `tuned` (from a recipe's model) or
+            `published`; not every task has each.
         source: a corpus of `collapsebench.data`, or `custom`.
         file: for `custom`: the file to train on, in the folder of real data or anywhere.
         heldout_file: for `custom`: the file to evaluate on; None holds out a part of `file`.
@@ -70,14 +86,19 @@ class TextTask(Task):
         vocabulary: tokens of `bpe` and `words`.
         context: most tokens of an example, its end included.
         model: architecture and keys of its Hugging Face configuration, e.g. "gpt2 n_embd=64 n_layer=2".
-        base: a Hugging Face folder or GGUF file that every generation is fine-tuned from, instead of `model`.
+        base: a Hugging Face folder or GGUF file that every generation is fine-tuned from, instead of `model`; or
+            `recipe`: one that the harness makes once, of the shape that `model` says.
+        recipe: how it is made, of texts that are neither real examples nor held out: "stories=1000 steps=2000 batch=8
+            lr=0.004", and with "further_stories=200 further_steps=300" the model outside the loop, which goes on from
+            the base with other such texts. Texts are in the base's own byte-pair tokens.
         lora: rank of adapters that are trained instead of the whole base; 0 trains the base.
-        external_prior: a Hugging Face folder or GGUF file of a model outside the loop, with the task's tokenizer.
+        external_prior: a Hugging Face folder or GGUF file of a model outside the loop, with the task's tokenizer; or
+            `recipe`.
         lr: peak learning rate.
         samples: texts that sample statistics are computed on.
     """
 
-    size: Literal["tiny", "small", "published"] = "tiny"
+    size: Literal["tiny", "small", "tuned", "published"] = "tiny"
     source: FromSize[str] = FROM_SIZE
     file: str | None = None
     heldout_file: str | None = None
@@ -92,6 +113,7 @@ class TextTask(Task):
     context: FromSize[Count] = FROM_SIZE
     model: str | None = None
     base: str | None = None
+    recipe: str | None = None
     lora: Natural = 0
     external_prior: str | None = None
     lr: FromSize[Positive] = FROM_SIZE
@@ -107,8 +129,9 @@ class TextTask(Task):
         sizes = _sizes(type(self))
         if self.size not in sizes:
             raise PluginError(f"{self.name}: there is no size '{self.size}'.", f"Choose from: {', '.join(sizes)}.")
+        given = self.base and self.base != RECIPE
         for name, value in sizes[self.size].items():
-            if getattr(self, name) is None and not (self.base and name in ("model", "tokenizer")):
+            if getattr(self, name) is None and not (given and name in _OF_BASES):
                 object.__setattr__(self, name, value)
         for name in ("source", "population", "heldout", "overlong", "context", "lr", "samples"):
             if getattr(self, name) is None:
@@ -116,6 +139,7 @@ class TextTask(Task):
                     f"{self.name}: size '{self.size}' gives no {name}.", "Set it, or add it to sizes.yaml."
                 )
         self._model.check(self.name, self.size)
+        self._settings  # noqa: B018 (refuses a wrong recipe)
         source, supports = self.corpus, TEXT_SUPPORTS | ({"prior"} if self.external_prior else set())
         card = replace(
             type(self).card,
@@ -142,6 +166,13 @@ class TextTask(Task):
     def _model(self) -> ModelSource:
         return ModelSource(self.model, self.base, self.lora)
 
+    @property
+    def _settings(self) -> Settings | None:
+        """How the harness makes the models that this task begins with; None where it makes none."""
+        if RECIPE not in (self.base, self.external_prior):
+            return None
+        return Settings(self.recipe or "", self.name, self.external_prior == RECIPE)
+
     # -- what a kind of text decides -------------------------------------------------------------
 
     def texts(self) -> Splits:
@@ -151,6 +182,10 @@ class TextTask(Task):
     def first(self, texts: Splits, chosen: Sequence[int]) -> list[str]:
         """The text of D_0, which a tokenizer is trained on; `chosen` are the places of its documents."""
         return [texts.train[i].whole for i in chosen]
+
+    def spare(self, wanted: int) -> list[str]:
+        """At most so many texts that are neither real examples nor held out, for the models of a recipe."""
+        return [d.whole for d in spare(self.corpus, self.longest or 0, self.population, self.heldout, wanted)]
 
     @abstractmethod
     def rows(self, texts: Splits, tokenizer: PreTrainedTokenizerFast) -> Corpus:
@@ -217,15 +252,16 @@ class TextTask(Task):
 
     @override
     def learner(self, rng: torch.Generator) -> Learner:
-        return self._around(self._model.build(self.data.tokenizer, self.context, rng))
+        source = self._model._replace(base=self.data.base)
+        return self._around(source.build(self.data.tokenizer, self.context, rng))
 
     @override
     def prior(self, rng: torch.Generator) -> Learner:
         from ..learners.lm.model import load_pretrained
 
-        if not self.external_prior:
+        if self.external_prior is None:
             return super().prior(rng)
-        return self._around(load_pretrained(data_path(self.external_prior)))
+        return self._around(load_pretrained(data_path(self.data.prior or "")))
 
     def _around(self, model: PreTrainedModel) -> CausalLM:
         from ..learners.gradient import Optimizer
@@ -248,12 +284,19 @@ class TextTask(Task):
         return {
             **self.scores(self.data.suite.score(model), self.data.counts),
             **sample_statistics(samples, start, self.data.variety, tokenizer.pad_token_id, self.data.spelt),
+            "certain_sites": certain_share(learner, self.data.compared),
         }
 
     @override
     def render(self, corpus: Corpus) -> list[str]:
         """Each text on one line."""
         return [" ".join(text.split()) for text in self.data.spelt(corpus["tokens"])]
+
+
+def certain_share(learner: Learner, texts: Corpus) -> float:
+    """Share of the sites of some texts that a model is certain of."""
+    log_prob, editable = learner.sites(texts)
+    return float((log_prob[editable] >= math.log(CERTAIN)).double().mean())
 
 
 @lru_cache
@@ -275,10 +318,11 @@ def _prepare(task: TextTask, n: int, state: bytes, folder: str | None) -> Prepar
     rng = torch.Generator()
     rng.set_state(torch.frombuffer(bytearray(state), dtype=torch.uint8))
     chosen = torch.randperm(task.population, generator=rng)[:n].tolist()
-    kind = task.tokenizer or task.base or ""
-    tokenizer = make_tokenizer(kind, task.vocabulary, lambda: task.first(texts, chosen))
-    if task.external_prior:
-        check_same_tokenizer(load_tokenizer(data_path(task.external_prior)), tokenizer, task.external_prior)
+    base, prior = _pretrained(task)
+    kind = {task.base: base, task.external_prior: prior}.get(RECIPE) or task.tokenizer or base
+    tokenizer = make_tokenizer(kind or "", task.vocabulary, lambda: task.first(texts, chosen))
+    if prior:
+        check_same_tokenizer(load_tokenizer(data_path(prior)), tokenizer, task.external_prior or "")
     rows = task.rows(texts, tokenizer)
     if len(rows) != task.population:
         raise DataError(
@@ -288,4 +332,18 @@ def _prepare(task: TextTask, n: int, state: bytes, folder: str | None) -> Prepar
     heldout = task.questions(texts, tokenizer)
     suite = Suite(Path(inspect.getfile(type(task))).parent / "lm_eval", heldout.items, tokenizer)
     compared = heldout.texts.select(torch.arange(min(task.samples, len(heldout.texts))))
-    return PreparedText(tokenizer, rows, suite, heldout.counts, variety(compared, tokenizer.pad_token_id))
+    return PreparedText(
+        tokenizer, rows, suite, heldout.counts, compared, variety(compared, tokenizer.pad_token_id), base, prior
+    )
+
+
+def _pretrained(task: TextTask) -> tuple[str | None, str | None]:
+    """Where the base and the model outside the loop lie; those of a recipe are made first, if they are not there."""
+    if (settings := task._settings) is None:
+        return task.base, task.external_prior
+    base = settings.recipe(task.spare(settings.stories), task.model or "", task.vocabulary, task.context)
+    prior = settings.further(base, task.spare(settings.stories)) if task.external_prior == RECIPE else None
+    return (
+        str(made(base)) if task.base == RECIPE else task.base,
+        str(made(prior)) if prior else task.external_prior,
+    )

@@ -38,14 +38,20 @@ class PreparedText(NamedTuple):
         rows: every real example, in a fixed order.
         suite: the held-out items, ready to be scored.
         counts: of them, as in `HeldoutItems`.
-        variety: of as many held-out texts as samples.
+        compared: as many held-out texts as samples.
+        variety: of those.
+        base: path of the model that generations begin from, or None.
+        prior: path of the model outside the loop, or None.
     """
 
     tokenizer: PreTrainedTokenizerFast
     rows: Corpus
     suite: Suite
     counts: Mapping[str, int]
+    compared: Corpus
     variety: Variety
+    base: str | None
+    prior: str | None
 
     def prompts(self, n: int, rng: torch.Generator, first: Corpus | None = None) -> Corpus | None:
         """The prompts of `first`, in its order and again from the start after the last; without it, of random examples.
