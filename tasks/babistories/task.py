@@ -29,9 +29,14 @@ class BabiStories(TextTask):
 
     Args:
         cloze: held-out stories whose last sentence has to be told from those of three others; 0 for none.
+        told: words of a story before its last sentence that a model is given, at most; 0 for all.
+        blimp: pairs of sentences of each of the 67 phenomena of BLiMP, of which the grammatical one has to be the
+            likelier; 0 for none.
     """
 
     cloze: Natural = 100
+    told: Natural = 0
+    blimp: Natural = 0
 
     card = TaskCard(
         title="BabiStories",
@@ -43,6 +48,7 @@ class BabiStories(TextTask):
             "bits_per_byte": "NLL of held-out stories, bits per byte of their text (lm-eval, rolling)",
             "word_perplexity": "exp of the NLL per blank-separated word of held-out stories (lm-eval, rolling)",
             "cloze": "share of held-out stories whose own last sentence is the likeliest of four (lm-eval)",
+            "blimp": "share of pairs of sentences of which the grammatical one is the likelier: BLiMP (lm-eval)",
             **TEXT_METRICS,
         },
         supports=TEXT_SUPPORTS,
@@ -55,23 +61,34 @@ class BabiStories(TextTask):
 
     def questions(self, texts: Splits, tokenizer: PreTrainedTokenizerFast) -> HeldoutItems:
         from collapsebench.learners import encode
+        from collapsebench.scoring import lm_eval_documents
 
         stories = [document.text for document in texts.heldout]
         items: dict[str, Sequence[Mapping[str, object]]] = {"babistories_story": [{"story": s} for s in stories]}
         if self.cloze:
-            items["babistories_cloze"] = cloze_items(stories)[: self.cloze]
+            items["babistories_cloze"] = cloze_items(stories, self.told)[: self.cloze]
+        if self.blimp:
+            items["babistories_blimp"] = lm_eval_documents("blimp", self.blimp)
         return HeldoutItems(items, {}, Corpus({"tokens": encode(tokenizer, stories, self.context, cut=True)}))
 
     def scores(self, found: Mapping[str, Mapping[str, float]], counts: Mapping[str, int]) -> dict[str, float]:
         story = found["babistories_story"]
-        cloze = {"cloze": found["babistories_cloze"]["acc"]} if self.cloze else {}
-        return {"bits_per_byte": story["bits_per_byte"], "word_perplexity": story["word_perplexity"], **cloze}
+        asked = {"cloze": self.cloze, "blimp": self.blimp}
+        return {
+            "bits_per_byte": story["bits_per_byte"],
+            "word_perplexity": story["word_perplexity"],
+            **{name: found[f"babistories_{name}"]["acc"] for name, items in asked.items() if items},
+        }
 
 
-def cloze_items(stories: Sequence[str]) -> list[dict[str, object]]:
+def cloze_items(stories: Sequence[str], told: int = 0) -> list[dict[str, object]]:
     """Each story without its last sentence, that sentence among those of three others, and its place.
 
     The choice of the others and the place are random but always the same. Stories of one sentence are left out.
+
+    Args:
+        stories: the stories.
+        told: words before the last sentence that stay, at most; 0 for all.
 
     Raises:
         PluginError: fewer than four different endings.
@@ -86,5 +103,6 @@ def cloze_items(stories: Sequence[str]) -> list[dict[str, object]]:
         others = [different[i] for i in torch.randperm(len(different), generator=rng)[: OTHERS + 1].tolist()]
         choices = [ending for ending in others if ending != parted[2]][:OTHERS]
         place = int(torch.randint(OTHERS + 1, (1,), generator=rng))
-        items.append({"story": parted[1], "endings": [*choices[:place], parted[2], *choices[place:]], "right": place})
+        story = " ".join(parted[1].split(" ")[-told:])
+        items.append({"story": story, "endings": [*choices[:place], parted[2], *choices[place:]], "right": place})
     return items

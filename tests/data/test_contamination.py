@@ -12,7 +12,8 @@ def test_a_copy_and_a_shared_run_of_words_by_hand():
     assert kept == [1, 2]
     assert found == Contamination(documents=3, duplicates=1, ngrams=4, shared=1)
     assert str(found) == (
-        "1 of 3 held-out texts occur in the training text and were left out; 25.00% of the others' 13-grams occur there"
+        "1 of 3 held-out texts occur in the training text, whole or for the most part, and were left out; "
+        "25.00% of the others' 13-grams occur there"
     )
 
 

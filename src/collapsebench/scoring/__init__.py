@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .judge import Classifier as Classifier
     from .judge import Recipe as Recipe
     from .judge import fixed_classifier as fixed_classifier
+    from .lm_eval.sets import lm_eval_documents as lm_eval_documents
     from .lm_eval.suite import Suite as Suite
     from .text import STATISTICS as STATISTICS
     from .text import Variety as Variety

@@ -8,7 +8,7 @@ from lm_eval.tasks import TaskManager
 
 from collapsebench.core.errors import DataError, UsageError
 from collapsebench.learners.lm.tokenizer import byte_tokenizer
-from collapsebench.scoring.lm_eval.sets import SETS, YAML_FOLDER, at_hand, documents
+from collapsebench.scoring.lm_eval.sets import SETS, YAML_FOLDER, at_hand, lm_eval_documents
 from collapsebench.scoring.lm_eval.suite import Suite
 
 ITEMS = {
@@ -126,7 +126,7 @@ def test_a_file_of_another_version_is_refused(folder):
     assert at_hand("copa")
     assert not at_hand("piqa")
     with pytest.raises(DataError, match=r"Dataset 'copa': 'copa\.jsonl' has the SHA-256"):
-        documents("copa")
+        lm_eval_documents("copa")
 
 
 @pytest.mark.parametrize(
@@ -134,14 +134,14 @@ def test_a_file_of_another_version_is_refused(folder):
     {"piqa": 1838, "hellaswag": 1000, "social_iqa": 1954, "winogrande": 1267, "boolq": 3270, "openbookqa": 500}.items(),
 )
 def test_whole_sets(real_data, name, count):
-    assert len(documents(name)) == count
+    assert len(lm_eval_documents(name)) == count
 
 
 def test_a_subset_is_the_same_every_time_and_blimp_has_as_much_of_each_phenomenon(real_data):
-    assert documents("copa", 5) == documents("copa", 5)
-    assert len(documents("copa", 5)) == 5
-    every, one = documents("blimp", 3), documents("blimp_wh_island", 3)
+    assert lm_eval_documents("copa", 5) == lm_eval_documents("copa", 5)
+    assert len(lm_eval_documents("copa", 5)) == 5
+    every, one = lm_eval_documents("blimp", 3), lm_eval_documents("blimp_wh_island", 3)
     assert len(every) == 67 * 3
     assert [pair for pair in every if pair in one] == one
     with pytest.raises(UsageError, match="Unknown lm-eval task 'blimp_wh_isle'"):
-        documents("blimp_wh_isle")
+        lm_eval_documents("blimp_wh_isle")

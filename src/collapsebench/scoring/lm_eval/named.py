@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...core.errors import DataError, unknown_name
 from ...data.files import FOLDER
-from .sets import SETS, YAML_FOLDER, at_hand, documents, set_of
+from .sets import SETS, YAML_FOLDER, at_hand, lm_eval_documents, set_of
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -37,7 +37,7 @@ def check(names: Sequence[str]) -> None:
     """
     for name in names:
         if at_hand(name):
-            documents(name)
+            lm_eval_documents(name)
         else:
             _registered(name)
 
@@ -78,7 +78,7 @@ def _scorer(name: str, limit: int | None, tokenizer: PreTrainedTokenizerFast) ->
     from .suite import Scorer, Suite
 
     if at_hand(name):
-        return Suite(YAML_FOLDER, {f"local_{set_of(name)}": documents(name, limit)}, tokenizer)
+        return Suite(YAML_FOLDER, {f"local_{set_of(name)}": lm_eval_documents(name, limit)}, tokenizer)
     return Scorer(_registered(name), tokenizer, limit=limit)
 
 

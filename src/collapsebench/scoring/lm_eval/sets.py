@@ -119,10 +119,10 @@ def at_hand(name: str) -> bool:
     return local is not None and any(data_path(local.path + suffix).is_file() for suffix in ("", ".gz", ".xz"))
 
 
-def documents(name: str, limit: int | None = None) -> list[Record]:
+def lm_eval_documents(name: str, limit: int | None = None) -> list[Record]:
     """The items of an lm-eval task from its file.
 
-    `Suite(YAML_FOLDER, {f"local_{set_of(name)}": documents(name)}, tokenizer)` scores them.
+    `Suite(YAML_FOLDER, {f"local_{set_of(name)}": lm_eval_documents(name)}, tokenizer)` scores them.
 
     Args:
         name: one of `SETS`, or `blimp_<phenomenon>`.
