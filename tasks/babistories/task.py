@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import torch
@@ -39,7 +40,7 @@ class BabiStories(TextTask):
     blimp: Natural = 0
 
     card = TaskCard(
-        title="BabiStories",
+        title="Children's stories",
         modality="tokens",
         suite="language",
         primary="bits_per_byte",
@@ -55,6 +56,15 @@ class BabiStories(TextTask):
         data="by source",
         shown=("cloze", "diversity_ratio", "rare_recall"),
     )
+
+    kind = "children's stories"
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        asked = {"cloze": self.cloze, "blimp": self.blimp}
+        metrics = {name: told for name, told in self.card.metrics.items() if asked.get(name, 1)}
+        shown = tuple(name for name in ("cloze", "blimp", *self.card.shown[1:]) if name in metrics)
+        object.__setattr__(self, "card", replace(self.card, metrics=metrics, shown=shown))
 
     def rows(self, texts: Splits, tokenizer: PreTrainedTokenizerFast) -> Corpus:
         return Corpus({"tokens": self.encoded([document.text for document in texts.train], tokenizer)})
@@ -73,11 +83,11 @@ class BabiStories(TextTask):
 
     def scores(self, found: Mapping[str, Mapping[str, float]], counts: Mapping[str, int]) -> dict[str, float]:
         story = found["babistories_story"]
-        asked = {"cloze": self.cloze, "blimp": self.blimp}
+        asked = [name for name in ("cloze", "blimp") if name in self.card.metrics]
         return {
             "bits_per_byte": story["bits_per_byte"],
             "word_perplexity": story["word_perplexity"],
-            **{name: found[f"babistories_{name}"]["acc"] for name, items in asked.items() if items},
+            **{name: found[f"babistories_{name}"]["acc"] for name in asked},
         }
 
 

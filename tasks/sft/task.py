@@ -40,6 +40,8 @@ class SFT(TextTask):
         shown=("diversity_ratio", "rare_recall"),
     )
 
+    kind = "instructions with their responses"
+
     def rows(self, texts: Splits, tokenizer: PreTrainedTokenizerFast) -> Corpus:
         return self._pairs(texts.train, tokenizer)
 

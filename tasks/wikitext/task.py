@@ -48,6 +48,7 @@ class WikiText(TextTask):
         shown=("perplexity", "diversity_ratio", "rare_recall"),
     )
 
+    kind = "blocks of encyclopaedia articles"
     ends = False
 
     def __post_init__(self) -> None:

@@ -29,3 +29,12 @@ def test_what_a_left_out_copy_shares_with_the_rest_counts():
     kept, found = check_contamination([text], [text, text + " more"])
     assert kept == [1]
     assert (found.ngrams, found.shared) == (2, 1)
+
+
+def test_a_text_that_shares_most_of_its_runs_is_a_copy():
+    """Of the 8 13-grams of 20 words, five stand in the training text, then four."""
+    words = [f"w{i}" for i in range(20)]
+    kept, found = check_contamination([" ".join(words[:17]) + " other end"], [" ".join(words)])
+    assert (kept, found.duplicates) == ([], 1)
+    kept, found = check_contamination([" ".join(words[:16]) + " other end"], [" ".join(words)])
+    assert (kept, found.duplicates, found.shared) == ([0], 0, 4)

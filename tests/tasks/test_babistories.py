@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from collapsebench import Corpus, FitConfig, PluginError, Start
-from collapsebench.core.errors import DataError, ProtocolError
+from collapsebench.core.errors import DataError, ProtocolError, StoreError
+from collapsebench.core.files import CACHE_VARIABLE
 from collapsebench.core.seeds import stream
 from collapsebench.core.task import TASKS
 from collapsebench.data import FOLDER
@@ -126,6 +127,35 @@ def test_cloze_by_hand():
         cloze_items(told[:3])
 
 
+def test_a_cloze_on_the_last_words_alone():
+    cloze_items = sys.modules[TASKS.get("babistories").__module__].cloze_items
+    told = [f"{name} ran to the sea. {name} fell." for name in ("Ann", "Ben", "Cleo", "Dan")]
+    assert [item["story"] for item in cloze_items(told, 2)] == ["the sea."] * 4
+
+
+def test_blimp_stands_beside_the_loss_where_it_is_asked(real_data):
+    """Eight pairs of each of the 67 phenomena; a model that guesses is right on half of them."""
+    task = make_task("babistories", {"blimp": 8, "population": 40, "heldout": 20, "cloze": 5, "samples": 4})
+    task = task.prepared(N, real())
+    learner = task.learner(stream("init", "babistories", 0))
+    metrics = task.evaluate(learner, Start(task.real(N, real()), lambda: learner), stream("evaluate", "babistories", 0))
+    assert abs(metrics["blimp"] - 0.5) < 0.1
+    assert metrics.keys() == set(task.card.metrics)
+    assert task.card.shown[:2] == ("cloze", "blimp")
+    assert "blimp" not in make_task("babistories", {}).card.metrics
+
+
+def test_the_card_says_which_stories_and_which_model():
+    """TinyStories is not BabiStories."""
+    card = make_task("babistories", {}).card
+    assert card.corpus == "TinyStories, lower-cased"
+    assert card.about == "children's stories; a gpt2 of 1 layer and width 64"
+    tuned = make_task("babistories", {"size": "tuned"}).card
+    assert tuned.about.endswith("a llama of 3 layers and width 128, fine-tuned from a base that knows such texts")
+    own_file = make_task("babistories", {"source": "custom", "file": "folder/mine.jsonl"}).card
+    assert (own_file.corpus, own_file.about[:14]) == ("mine.jsonl (your file)", "your own texts")
+
+
 def test_the_contract(small, monkeypatch):
     size = {"n": N, "budget": {"steps": 4, "batch": 4}, "params": small}
     monkeypatch.setitem(tiny._SIZES, "babistories", size)
@@ -197,7 +227,10 @@ def test_held_out_stories_that_are_trained_on_are_left_out_and_counted(own, stor
     files = {**one, **other, "sha256": f"{one['sha256']} {other['sha256']}"}
     task = make_task("babistories", {**SMALL, **files, "population": 52, "heldout": 18}).prepared(N, real())
     assert len(task.questions(task.texts(), task.data.tokenizer).items["babistories_story"]) == 12
-    assert "6 of 18 held-out texts occur in the training text, whole or for the most part, and were left out" in caplog.text
+    assert (
+        "6 of 18 held-out texts occur in the training text, whole or for the most part, and were left out"
+        in caplog.text
+    )
 
 
 def test_a_tokenizer_without_an_end(small, folder):
@@ -246,6 +279,61 @@ def test_token_editing_with_an_external_prior(small, pretrained):
     assert result.generations[1].log["changed"] > 0
 
 
+@pytest.fixture
+def tuned(own, stories, tmp_path, monkeypatch):
+    """The parameters of a task whose recipes take a second, on 72 stories of a user's own."""
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "cache"))
+    told = own("file", "stories.jsonl", [{"text": text} for text in stories(72)])
+    recipe = {"recipe": "stories=14 steps=6 batch=2 lr=0.01 further_stories=6 further_steps=3", "longest": 0}
+    return {**SMALL, **told, **recipe, "size": "tuned", "context": 60}
+
+
+def test_every_generation_begins_from_the_base_of_a_recipe(tuned, caplog):
+    """The harness makes the base and the model outside the loop; token editing reads the latter."""
+    method = make_method("token_edit", {"prior": "external", "threshold": 0.001})
+    result = tiny.run_whole(dataclasses.replace(cell(start="pretrained", **tuned), method=method))
+    assert (result.cell.status, result.cell.reason) == ("done", "")
+    assert result.generations[1].log["changed"] > 0
+    assert caplog.text.count("step 6 of 6") == caplog.text.count("step 3 of 3") == 1
+    task = make_task("babistories", tuned).prepared(N, real())
+    one, other = (task.learner(stream("init", "babistories", seed)).state() for seed in (0, 1))
+    assert all(torch.equal(one[name], other[name]) for name in one)
+    assert any(not torch.equal(value, one[name]) for name, value in task.prior(real()).state().items())
+
+
+def test_a_base_reads_neither_real_examples_nor_held_out_ones(tuned, own, stories, caplog):
+    """Each story stands in the file twice, with other blanks: copies of held-out ones are counted and left out."""
+    task = make_task("babistories", tuned)
+    spare, used = task.spare(20), task.texts()
+    assert len(spare) == 20
+    assert not {*spare} & {document.text for document in [*used.train, *used.heldout]}
+    twice = [{"text": text.replace(" ", blanks)} for text in stories(72) for blanks in (" ", "  ")]
+    task = make_task("babistories", {**tuned, **own("file", "twice.jsonl", twice)})
+    spare, held = task.spare(92), [" ".join(document.text.split()) for document in task.texts().heldout]
+    assert not {" ".join(text.split()) for text in spare} & {*held}
+    assert len(spare) < 92
+    assert f"{92 - len(spare)} of 92 texts for the base model are held out" in caplog.text
+    with pytest.raises(DataError, match="the recipe wants 99"):
+        task.spare(99)
+
+
+def test_another_recipe_is_another_task(tuned, tmp_path, monkeypatch):
+    """The key holds all that the base is made of, and not where it lies."""
+    key = cell(start="pretrained", **tuned).task_key
+    for other in ({"recipe": tuned["recipe"].replace("steps=6", "steps=7")}, {"context": 61}, {"vocabulary": 301}):
+        assert cell(start="pretrained", **{**tuned, **other}).task_key != key
+    monkeypatch.setenv(CACHE_VARIABLE, str(tmp_path / "elsewhere"))
+    assert cell(start="pretrained", **tuned).task_key == key
+
+
+def test_a_damaged_base_stops_a_cell_before_any_training(tuned, tmp_path):
+    make_task("babistories", tuned).prepared(N, real())
+    for model in (tmp_path / "cache" / "bases").glob("*/model.safetensors"):
+        model.write_bytes(model.read_bytes()[:-4])
+    with pytest.raises(StoreError, match=r"base model in .* is damaged"):
+        Lineage(cell(start="pretrained", **{**tuned, "samples": 9}), None)
+
+
 def test_adapters_leave_the_base_alone(small, pretrained):
     pytest.importorskip("peft")
     task = make_task("babistories", {**small, "base": pretrained, "lora": 2, "context": 120}).prepared(N, real())
@@ -270,6 +358,7 @@ def test_a_base_with_a_shorter_context(small, pretrained):
         ({"lora": 4}, "adapters to a pretrained base"),
         ({"size": "huge"}, "size='huge'"),
         ({"overlong": "drop"}, "overlong='drop'"),
+        ({"size": "tuned", "recipe": "stories=10"}, "recipe has no steps"),
     ],
 )
 def test_wrong_parameters(wrong, said):

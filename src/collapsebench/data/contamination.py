@@ -60,8 +60,8 @@ def check_contamination(training: Iterable[str], heldout: Sequence[str]) -> tupl
 
 
 def _share(text: tuple[str, ...], found: set[tuple[str, ...]]) -> float:
-    grams = list(ngrams(text))
-    return sum(gram in found for gram in grams) / len(grams)
+    grams = set(ngrams(text))  # a refrain counts once
+    return len(grams & found) / len(grams)
 
 
 def ngrams(words: tuple[str, ...]) -> Iterator[tuple[str, ...]]:

@@ -34,12 +34,14 @@ class Source:
 
     Args:
         name: as a task's parameter `source` gives it.
+        title: what people call it.
         form: how its files are read, one of `FORMATS`.
         heldout: the file that models are evaluated on, or None to hold out a part of `train`.
         hub: where the files come from if they are not in the folder of real data.
     """
 
     name: str
+    title: str
     licence: str
     form: str
     train: DataFile
@@ -103,10 +105,23 @@ def _file(path: str, packed: bool = False) -> DataFile:
 
 
 _TABLE = (
-    Source("tinystories_lower", "CDLA-Sharing-1.0", "jsonl", _file("tinystories/v1_train_lower.jsonl")),
-    Source("tinystories_cased", "CDLA-Sharing-1.0", "jsonl", _file("tinystories/v1_train_cased.jsonl")),
+    Source(
+        "tinystories_lower",
+        "TinyStories, lower-cased",
+        "CDLA-Sharing-1.0",
+        "jsonl",
+        _file("tinystories/v1_train_lower.jsonl"),
+    ),
+    Source(
+        "tinystories_cased",
+        "TinyStories, a selection",
+        "CDLA-Sharing-1.0",
+        "jsonl",
+        _file("tinystories/v1_train_cased.jsonl"),
+    ),
     Source(
         "tinystories",
+        "TinyStories",
         "CDLA-Sharing-1.0",
         "stories",
         _file("tinystories/TinyStories-train.txt"),
@@ -115,14 +130,23 @@ _TABLE = (
     ),
     Source(
         "babistories",
+        "BabiStories",
         "as facebookresearch/MemoryMosaics states it",
         "jsonl",
         _file("BabiStories/data/traindataset.txt"),
         _file("BabiStories/data/valdataset.txt"),
     ),
-    Source("wikitext2_valid", "CC BY-SA 3.0", "text", _file("wikitext2/valid.txt"), _file("wikitext2/test.txt")),
+    Source(
+        "wikitext2_valid",
+        "WikiText-2, validation split",
+        "CC BY-SA 3.0",
+        "text",
+        _file("wikitext2/valid.txt"),
+        _file("wikitext2/test.txt"),
+    ),
     Source(
         "wikitext2",
+        "WikiText-2",
         "CC BY-SA 3.0",
         "parquet",
         _file("wikitext/wikitext-2-raw-v1/train-00000-of-00001.parquet"),
@@ -131,13 +155,21 @@ _TABLE = (
     ),
     Source(
         "instruct",
+        "Dolly and hh-rlhf prompts",
         "Apache-2.0, upstream CC BY-SA 3.0 and MIT",
         "jsonl",
         _file("instruct/dolly_hhrlhf_train_small.jsonl"),
     ),
-    Source("instruct_alpaca", "Apache-2.0", "json", _file("instruct/llamafactory_alpaca_en_demo.json")),
+    Source(
+        "instruct_alpaca",
+        "Alpaca-style instructions",
+        "Apache-2.0",
+        "json",
+        _file("instruct/llamafactory_alpaca_en_demo.json"),
+    ),
     Source(
         "helpsteer2",
+        "HelpSteer2",
         "CC BY 4.0",
         "jsonl",
         _file("helpsteer2/train.jsonl.gz", packed=True),
@@ -172,7 +204,14 @@ def custom(train: str, heldout: str, form: str) -> Source:
         raise PluginError("The source 'custom' needs a file.", "Set the task's parameter file: PATH.")
     if form not in FORMATS:
         raise PluginError(f"Unknown format '{form}'.", f"Choose from: {', '.join(FORMATS)}.")
-    return Source(CUSTOM, "the user's", form, DataFile(train), DataFile(heldout) if heldout else None)
+    return Source(
+        CUSTOM,
+        f"{Path(train).name} (your file)",
+        "the user's",
+        form,
+        DataFile(train),
+        DataFile(heldout) if heldout else None,
+    )
 
 
 def fetch(source: Source) -> list[Path]:

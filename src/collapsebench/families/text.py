@@ -58,6 +58,9 @@ FromSize = Annotated[T, WrapValidator(lambda value, check: value if value is Non
 _OF_BASES = ("model", "tokenizer", "recipe", "external_prior")
 """What a named size says for its own base alone."""
 
+_SIZES_OF_MODELS = (("n_layer", "num_hidden_layers"), ("n_embd", "hidden_size"))
+"""Keys of Hugging Face's configurations: layers and width."""
+
 FROM_SIZE: Any = None
 """The default of such a parameter."""
 
@@ -119,6 +122,9 @@ class TextTask(Task):
     lr: FromSize[Positive] = FROM_SIZE
     samples: FromSize[Count] = FROM_SIZE
 
+    kind: ClassVar[str] = "texts"
+    """What the texts of the known sources are, for the card."""
+
     ends: ClassVar[bool] = True
     """Whether texts are closed by the end-of-text token."""
 
@@ -145,6 +151,8 @@ class TextTask(Task):
             type(self).card,
             data=source.digest,
             licence=source.licence,
+            corpus=source.title,
+            about=f"{'your own texts' if self.source == CUSTOM else self.kind}; {self._about_model}",
             population=self.population,
             supports=supports,
         )
@@ -165,6 +173,17 @@ class TextTask(Task):
     @property
     def _model(self) -> ModelSource:
         return ModelSource(self.model, self.base, self.lora)
+
+    @property
+    def _about_model(self) -> str:
+        """What the model is, in words."""
+        if self.base and self.base != RECIPE:
+            return f"{Path(self.base).name}, fine-tuned"
+        architecture, _, keys = (self.model or "").partition(" ")
+        sizes = pairs(keys, "=", f"{self.name}: model")
+        layers, width = (sizes.get(a) or sizes.get(b) for a, b in _SIZES_OF_MODELS)
+        size = f" of {layers} layer{'s' if layers != '1' else ''} and width {width}" if layers and width else ""
+        return f"a {architecture}{size}{', fine-tuned from a base that knows such texts' if self.base else ''}"
 
     @property
     def _settings(self) -> Settings | None:
