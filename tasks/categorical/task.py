@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 
+import numpy as np
 import torch
 
 from collapsebench import Corpus, Count, Finite, Learner, NonNegative, PluginError, Start, Task, TaskCard, task
 
 LAW_SEED = 20240613
 """Fixes which token has which rank after each context: P* is the same in every run."""
+
+MOST_ROWS = 200
+"""Rows per context up to which `theory` follows the counts of tokens: its time grows with their square."""
 
 
 @task("categorical")
@@ -59,6 +64,8 @@ class Categorical(Task):
     def __post_init__(self) -> None:
         if self.support > self.tokens:
             raise PluginError(f"categorical: support must be at most tokens = {self.tokens}, got {self.support}.")
+        about = f"tokens after {self.contexts} contexts, Zipf over {self.support} each; a table of their proportions"
+        object.__setattr__(self, "card", replace(type(self).card, about=about))
 
     @cached_property
     def law(self) -> torch.Tensor:
@@ -127,23 +134,31 @@ class Categorical(Task):
         return self.rare_reward * self.rare[corpus["context"], corpus["token"]]
 
     def theory(self, method: str, n: int, generations: int) -> dict[str, list[float]]:
-        """Expected `l2` at t = 0..generations, exact; empty where no closed form is known.
+        """Expected metrics at t = 0..generations, exact; {} where no closed form is known.
 
-        With m = n / contexts rows per context and V_t = 1 − ‖P*‖² − R_t, a fit on fresh draws alone gives
-        V_t = V_{t−1} (1 − 1/m), and one on all draws so far V_t = V_{t−1} (1 − 1/(m (t+1)²)): the newest
-        set moves the pooled proportions by 1/(t+1) of its own error, which is independent of the past.
+        The mean of a token's proportion never moves. `entropy` and `support_lost` are of its whole distribution, which
+        is followed for up to `MOST_ROWS` rows per context.
         """
-        if method in {"frozen", "fresh_real"}:
-            return {"l2": self.learning_curve([n]) * (generations + 1)}
-        if n % self.contexts or self.smoothing or method not in {"replace", "accumulate"}:
+        from collapsebench import laws
+
+        from .counts import lost_and_entropy
+
+        chain, (rows, rest) = laws.chained(method, generations), divmod(n, self.contexts)
+        if rest or self.smoothing:
+            plain = chain is not None and chain[-1] == 1
+            return {"l2": self.learning_curve([n]) * (generations + 1)} if plain else {}
+        p = self.law[0][self.possible[0]].numpy()
+        if chain is not None:
+            error, taken = laws.categorical_error(p, [rows] * (generations + 1), [0.0] * generations), chain - 1
+        elif method == "accumulate":
+            error, taken = laws.categorical_accumulate(p, rows, 0.0, generations), np.arange(generations + 1)
+        else:
             return {}
-        rows, ceiling = n // self.contexts, 1.0 - self.concentration
-        errors, kept = [], ceiling
-        for t in range(generations + 1):
-            share = 1.0 / (t + 1) if method == "accumulate" else 1.0
-            kept *= 1.0 - share**2 / rows
-            errors.append(ceiling - kept)
-        return {"l2": errors}
+        curves = {"l2": error[taken], "tail_mass": np.full(generations + 1, float(self.law[0] @ self.rare[0]))}
+        if rows <= MOST_ROWS:
+            lost, entropy = lost_and_entropy(tuple(p.tolist()), rows, generations, pool=chain is None)
+            curves |= {"support_lost": lost[taken], "entropy": entropy[taken]}
+        return {metric: curve.tolist() for metric, curve in curves.items()}
 
     def learning_curve(self, sizes: Sequence[int]) -> list[float]:
         """Expected `l2`, exact.

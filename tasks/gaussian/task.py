@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from collapsebench import Corpus, Count, Finite, Learner, Positive, Quantile, Start, Task, TaskCard, task
 from collapsebench.scoring import kl_from_standard_normal, w2_to_standard_normal
 
 if TYPE_CHECKING:
     from collapsebench.learners import GaussianLearner
+
+FloatArray = NDArray[np.float64]
 
 
 @task("gaussian")
@@ -49,6 +54,10 @@ class Gaussian(Task):
         shown=("trace", "mean_sq"),
     )
 
+    def __post_init__(self) -> None:
+        about = f"draws of a standard normal in {self.d} dimensions; a normal of the mean and covariance of its rows"
+        object.__setattr__(self, "card", replace(type(self).card, about=about))
+
     def real(self, n: int, rng: torch.Generator) -> Corpus:
         return Corpus({"x": torch.randn(n, self.d, dtype=torch.float64, generator=rng)})
 
@@ -84,8 +93,39 @@ class Gaussian(Task):
         return -distance.clamp(max=self.reward_clip)
 
     def theory(self, method: str, n: int, generations: int) -> dict[str, list[float]]:
-        """Expected `w2` of methods that train on n real rows each time."""
-        return {"w2": self.learning_curve([n]) * (generations + 1)} if method in {"frozen", "fresh_real"} else {}
+        """Expected metrics at t = 0..generations, exact; {} where no closed form is known.
+
+        `kl` is known of chained fits, and `w2` of one to n real rows.
+        """
+        from collapsebench import laws
+
+        pools = {"accumulate": laws.gaussian_accumulate, "accumulate_subsample": laws.gaussian_accumulate_subsample}
+        chain = laws.chained(method, generations)
+        if chain is not None:
+            spread = laws.gaussian_replace(n, generations)[chain - 1]
+        elif method in pools:
+            spread = pools[method](n, generations)
+        else:
+            return {}
+        curves = {"trace": self.d * spread, "mean_sq": self.d * laws.gaussian_mean_error(spread)}
+        if chain is not None and n > self.d + 2:
+            curves["kl"] = self._chained_kl(n, generations)[chain - 1]
+        if chain is not None and chain[-1] == 1:
+            curves["w2"] = np.full(generations + 1, self.learning_curve([n])[0])
+        return {metric: curve.tolist() for metric, curve in curves.items()}
+
+    def _chained_kl(self, n: int, generations: int) -> FloatArray:
+        """Expected `kl` of the first, second, ... fit of a chain, float `[G + 1]`.
+
+        A fit multiplies E tr Σ̂⁻¹ by c = n/(n − d − 2), the mean of an inverse Wishart matrix; and E μ̂ᵀΣ̂⁻¹μ̂ too, once
+        its own d/n is added to that. It moves E log det Σ̂ by the means of log χ²/n of n − 1 to n − d degrees.
+        """
+        from scipy.special import digamma
+
+        d, t = self.d, np.arange(1, generations + 2)
+        inverse = (n / (n - d - 2)) ** t
+        log_det = digamma((n - np.arange(1, d + 1)) / 2).sum() + d * math.log(2 / n)
+        return np.asarray((d * inverse + d / n * np.cumsum(inverse) - d + t * log_det) / 2)
 
     def learning_curve(self, sizes: Sequence[int]) -> list[float]:
         """Expected `w2`, exact: 2d − 2 E tr S^½ for the covariance S of n rows, n S a Wishart matrix of n − 1 degrees.

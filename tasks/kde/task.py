@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from functools import cached_property
 from typing import Annotated, Literal, NamedTuple
 
@@ -65,6 +66,11 @@ class KernelDensity(Task):
         version=2,
     )
 
+    def __post_init__(self) -> None:
+        width = f"of width {self.bandwidth:g}" if self.rule == "fixed" else f"of {self.rule.capitalize()}'s width"
+        about = f"points of {_SHAPES[self.shape].words}; a Gaussian kernel {width} on every row"
+        object.__setattr__(self, "card", replace(type(self).card, about=about))
+
     @cached_property
     def curve(self) -> torch.Tensor:
         """Points of the noiseless curve in the plane, evenly spaced in its parameter, float64 `[k, 2]`.
@@ -72,7 +78,7 @@ class KernelDensity(Task):
         Neighbours are at most half of the noise apart, so that a sum over them stands for the integral. Each part
         of a shape has as many.
         """
-        along, speed = _SHAPES[self.shape]
+        _, along, speed = _SHAPES[self.shape]
         k = 6 * math.ceil(speed / (self.noise / 2) / 6)
         return along((torch.arange(k, dtype=torch.float64) + 0.5) / k)
 
@@ -119,6 +125,19 @@ class KernelDensity(Task):
             log_density += ((torch.special.ndtr(below) - torch.special.ndtr(above)) / ROLL_HEIGHT).log()
         return log_density
 
+    def theory(self, method: str, n: int, generations: int) -> dict[str, list[float]]:
+        """Expected `second_moment` at a fixed bandwidth, exact: each fit in a chain, and each in a pool, adds h²."""
+        from collapsebench import laws
+
+        h2, chain = self.bandwidth**2, laws.chained(method, generations)
+        if self.rule != "fixed":
+            return {}
+        if chain is not None:
+            return {"second_moment": (self.spread + h2 * chain).tolist()}
+        if method in {"accumulate", "accumulate_subsample"}:
+            return {"second_moment": laws.kde_accumulate(self.spread, self.bandwidth, generations).tolist()}
+        return {}
+
     @cached_property
     def threshold(self) -> float:
         """The verifier's least log density, from a fixed sample of P*."""
@@ -154,15 +173,16 @@ def _swiss_roll(u: torch.Tensor) -> torch.Tensor:
 
 
 class _Shape(NamedTuple):
-    """A curve `[n] -> [n, 2]` over parameters in [0, 1], and its greatest speed (any, where it is only points)."""
+    """What it is, its curve `[n] -> [n, 2]` over parameters in [0, 1], and the greatest speed (any, of mere points)."""
 
+    words: str
     along: Callable[[torch.Tensor], torch.Tensor]
     speed: float
 
 
 _SHAPES = {
-    "moons": _Shape(_moons, 2 * math.pi),
-    "circles": _Shape(_circles, 4 * math.pi),
-    "blobs": _Shape(_blobs, 1.0),
-    "swiss_roll": _Shape(_swiss_roll, 3 * math.pi * math.hypot(1, 4.5 * math.pi)),
+    "moons": _Shape("two moons in the plane", _moons, 2 * math.pi),
+    "circles": _Shape("two circles in the plane", _circles, 4 * math.pi),
+    "blobs": _Shape("three blobs in the plane", _blobs, 1.0),
+    "swiss_roll": _Shape("a swiss roll in space", _swiss_roll, 3 * math.pi * math.hypot(1, 4.5 * math.pi)),
 }

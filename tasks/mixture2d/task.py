@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import cached_property
 from typing import Literal
 
@@ -67,6 +68,11 @@ class Mixture2D(Task):
         supports={"temperature", "verifier", "reward"},
         shown=("mode_coverage", "mode_entropy", "reward"),
     )
+
+    def __post_init__(self) -> None:
+        what = "eight normals on a circle" if self.distribution == "gaussians" else "two moons"
+        about = f"points of {what}; a flow-matching network of {self.depth} layers of {self.width}"
+        object.__setattr__(self, "card", replace(type(self).card, about=about))
 
     @cached_property
     def centres(self) -> torch.Tensor:

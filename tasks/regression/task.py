@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
 import torch
 
 from collapsebench import Corpus, Count, Finite, Learner, Natural, NonNegative, Positive, Start, Task, TaskCard, task
@@ -62,6 +64,12 @@ class Regression(Task):
         shown=("train_mse",),
     )
 
+    def __post_init__(self) -> None:
+        fit = f"ridge regression (λ = {self.ridge:g})" if self.ridge else "least squares"
+        on = f" on {self.width} random projections" if self.width else ""
+        about = f"noisy linear labels of rows of {self.d} numbers; {fit}{on}"
+        object.__setattr__(self, "card", replace(type(self).card, about=about))
+
     @cached_property
     def population(self) -> Population:
         """w*, Σ and the noise."""
@@ -98,19 +106,28 @@ class Regression(Task):
         return residual.abs() <= self.verifier_c * math.sqrt(self.sigma2)
 
     def theory(self, method: str, n: int, generations: int) -> dict[str, list[float]]:
-        """Expected `error` of least squares at t = 0..generations, exact; empty where no closed form is known."""
-        if method in {"frozen", "fresh_real"}:
-            errors = self.learning_curve([n]) * (generations + 1)
-            return {"error": errors} if errors else {}
-        if self.ridge or self.width or self.inputs != "normal" or n < self.d + 2:
-            return {}
+        """Expected `error` and `train_mse` of least squares at t = 0..generations, exact; {} without a closed form.
+
+        n rows of one design leave σ²(1 − d/n) of their noise. T sets of labels on it share a fit, whose i-th is off the
+        mean of those before by d independent noises: σ²(1 − d/n · H_T/T) is left, H_T the harmonic number.
+        """
         from collapsebench import laws
 
-        accumulate = laws.regression_accumulate if self.design == "fixed" else laws.regression_accumulate_fresh
-        known = {"replace": laws.regression_replace, "accumulate": accumulate}
-        if method not in known:
+        chain = laws.chained(method, generations)
+        if self.ridge or self.width or self.inputs != "normal" or n < self.d + 2:
+            error = self.learning_curve([n]) if chain is not None and chain[-1] == 1 else []
+            return {"error": error * (generations + 1)} if error else {}
+        if chain is not None:
+            errors = laws.regression_replace(n, self.d, self.sigma2, generations)[chain - 1]
+            left = np.full(generations + 1, 1 - self.d / n)
+        elif method == "accumulate" and self.design == "fixed":
+            errors, t = laws.regression_accumulate(n, self.d, self.sigma2, generations), np.arange(1, generations + 2)
+            left = 1 - self.d / n * np.cumsum(1 / t) / t
+        elif method == "accumulate":
+            return {"error": laws.regression_accumulate_fresh(n, self.d, self.sigma2, generations).tolist()}
+        else:
             return {}
-        return {"error": known[method](n, self.d, self.sigma2, generations).tolist()}
+        return {"error": errors.tolist(), "train_mse": (self.sigma2 * left).tolist()}
 
     def learning_curve(self, sizes: Sequence[int]) -> list[float]:
         """Expected `error` of least squares, exact; empty with a ridge or a projection."""

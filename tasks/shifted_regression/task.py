@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -55,6 +56,12 @@ class ShiftedRegression(Task):
         supports={"temperature"},
         shown=("train_mse",),
     )
+
+    def __post_init__(self) -> None:
+        fit = f"ridge regression (λ = {self.ridge:g})" if self.ridge else "least squares"
+        on = f" on {self.width} random projections" if self.width else ""
+        about = f"noisy linear labels of rows of {self.d} numbers, which models write by other weights; {fit}{on}"
+        object.__setattr__(self, "card", replace(type(self).card, about=about))
 
     @cached_property
     def population(self) -> Population:

@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from scipy.special import digamma
 
 from collapsebench import Corpus, FitConfig, PluginError, Start
 from collapsebench.core.method import METHODS
@@ -87,3 +88,15 @@ def test_bad_sizes_are_named(bad):
 def test_with_no_more_rows_than_dimensions_every_generation_is_a_number(method, world, n):
     run = tiny_run(METHODS.get(method)(), gaussian(d=5), generations=3, n=n, world=world)
     assert all(math.isfinite(record.metrics[name]) for record in run.records for name in ("w2",))
+
+
+def test_theory_by_hand():
+    task = gaussian(d=1)
+    one = task.theory("fresh_real", 10, 1)
+    assert (one["mean_sq"], one["w2"]) == (pytest.approx([0.1] * 2), task.learning_curve([10, 10]))
+    assert one["kl"] == pytest.approx([(10 / 7 + 1 / 7 - 1 + digamma(4.5) + math.log(0.2)) / 2] * 2)
+    assert task.theory("replace", 10, 1)["trace"] == pytest.approx([0.9, 0.81])
+    assert task.theory("first_teacher", 10, 2)["mean_sq"] == pytest.approx([0.1, 0.19, 0.19])
+    assert set(task.theory("accumulate", 10, 2)) == {"trace", "mean_sq"}
+    assert set(task.theory("replace", 3, 2)) == {"trace", "mean_sq"}  # the inverse of a spread has no mean
+    assert task.theory("tempered", 10, 2) == {}

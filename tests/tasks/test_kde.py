@@ -82,6 +82,14 @@ def test_the_verifier_keeps_the_dense_part(shape):
     assert task.verify(Corpus({"x": torch.cat([on_curve, on_curve + 99])})).tolist() == [True] * 6 + [False] * 6
 
 
+def test_theory_by_hand():
+    task = kde(bandwidth=0.5)
+    growth = {m: np.array(task.theory(m, 10, 2)["second_moment"]) - task.spread for m in ("replace", "first_teacher")}
+    assert growth["replace"] == pytest.approx([0.25, 0.5, 0.75])
+    assert growth["first_teacher"] == pytest.approx([0.25, 0.5, 0.5])
+    assert task.theory("tempered", 10, 2) == kde(rule="scott").theory("replace", 10, 2) == {}
+
+
 @pytest.mark.parametrize(
     "bad",
     [

@@ -81,15 +81,16 @@ def test_rows_of_signs():
 
 
 def test_theory_by_hand():
-    task = regression(d=5)  # v = 5 / (16 − 5 − 1) = ½
-    assert task.theory("replace", 16, 2)["error"] == pytest.approx([0.5, 1.0, 1.5])
+    task, fresh = regression(d=5), regression(d=5, design="fresh")  # v = 5 / (16 − 5 − 1) = ½
+    assert task.theory("replace", 16, 2) == {"error": [0.5, 1.0, 1.5], "train_mse": [11 / 16] * 3}
+    assert task.theory("first_teacher", 16, 2)["error"] == [0.5, 1.0, 1.0]
     assert task.theory("accumulate", 16, 1)["error"] == pytest.approx([0.5, 0.625])
-    assert regression(d=5, design="fresh").theory("accumulate", 16, 1)["error"] == pytest.approx(
-        [0.5, 0.5 + 5 / (2 * 26)]
-    )
-    assert task.theory("frozen", 16, 1)["error"] == pytest.approx([0.5, 0.5])
+    assert task.theory("accumulate", 16, 1)["train_mse"] == pytest.approx([11 / 16, 1 - 5 / 16 * 1.5 / 2])
+    assert fresh.theory("accumulate", 16, 1) == {"error": pytest.approx([0.5, 0.5 + 5 / (2 * 26)])}
+    assert task.theory("frozen", 16, 1)["error"] == [0.5, 0.5]
     assert task.theory("token_edit", 16, 1) == regression(d=5, ridge=0.1).theory("replace", 16, 1) == {}
     assert task.theory("replace", 6, 1) == {}  # infinite
+    assert task.theory("frozen", 3, 1) == {"error": task.learning_curve([3]) * 2}
 
 
 @pytest.mark.parametrize("n", [4, 10])

@@ -41,6 +41,7 @@ from .law import LAWS as LAWS
 from .law import Array as Array
 from .law import Kind as Kind
 from .law import Law as Law
+from .law import chained as chained
 from .mixing import effective_sample_size as effective_sample_size
 from .mixing import golden_weight as golden_weight
 from .mixing import weighted_variance as weighted_variance

@@ -60,6 +60,16 @@ def fits(generations: int) -> Array:
     return np.arange(1.0, generations + 2)
 
 
+def chained(method: str, generations: int) -> npt.NDArray[np.int64] | None:
+    """How many fits, each to n samples of the one before, lead to M_0..M_G under a method, int `[G + 1]`.
+
+    None of a method whose models do not come about like that.
+    """
+    t = np.arange(1, generations + 2)
+    one = np.ones_like(t)
+    return {"frozen": one, "fresh_real": one, "first_teacher": np.minimum(t, 2), "replace": t}.get(method)
+
+
 def require(holds: bool, problem: str) -> None:
     """Refuse arguments outside a law's range with a ValueError."""
     if not holds:
