@@ -13,7 +13,7 @@ from collapsebench.loop.lineage import Lineage
 from collapsebench.loop.protocol import single_task
 
 SETTINGS = (
-    ("kde", {"n": 100}, 5, 8200, 800),
+    ("kde", {"n": 100, "params": {"heldout": 500}}, 5, 8200, 800),
     ("regression", {"n": 100}, 40, 95, 24),
     ("gaussian", {"n": 1000, "params": {"d": 100}}, 3, 5300, 1325),
 )
