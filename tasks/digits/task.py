@@ -33,6 +33,8 @@ class Digits(ImageTask):
         data=f"scikit-learn digits (UCI, E. Alpaydin and C. Kaynak), SHA-256 {DIGITS_SHA256}",
         population=1397,
         shown=("diversity_ratio", "class_entropy", "recall", "frechet", "classifier_error"),
+        about="handwritten digits of 8×8 pixels",
+        corpus="scikit-learn's digits",
     )
 
     @property

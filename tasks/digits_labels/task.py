@@ -33,6 +33,8 @@ class DigitsLabels(LabelsTask):
         data=f"scikit-learn digits (UCI, E. Alpaydin and C. Kaynak), SHA-256 {DIGITS_SHA256}",
         population=799,
         shown=("mse", "label_error", "diversity_ratio"),
+        about="handwritten digits of 8×8 pixels",
+        corpus="scikit-learn's digits",
     )
 
     @property

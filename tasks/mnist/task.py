@@ -54,7 +54,15 @@ class MNISTImages(IdxTask, ImageTask):
         data=f"MNIST (Y. LeCun, C. Cortes and C. Burges) in grey levels 0..{LEVELS}, {MNIST.digest}",
         population=60_000,
         shown=("diversity_ratio", "class_entropy", "recall", "frechet", "classifier_error"),
+        about="handwritten digits of 28×28 pixels",
+        corpus=MNIST.corpus,
     )
+
+    @property
+    def model_in_words(self) -> str:
+        if self.model == "vae":
+            return super().model_in_words
+        return f"a conditional diffusion model of width {self.ddpm_width}"
 
     def learner(self, rng: torch.Generator) -> Learner:
         if self.model == "vae":

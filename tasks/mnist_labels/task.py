@@ -33,6 +33,8 @@ class MnistLabels(IdxTask, LabelsTask):
         data=f"MNIST (Y. LeCun, C. Cortes and C. Burges), {MNIST.digest}",
         population=30_000,
         shown=("mse", "label_error", "diversity_ratio"),
+        about="handwritten digits of 28×28 pixels",
+        corpus=MNIST.corpus,
     )
 
     def real_examples(self) -> int:

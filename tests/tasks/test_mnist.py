@@ -253,6 +253,9 @@ def own(tmp_path, module, monkeypatch):
 def test_a_data_set_of_ones_own_is_trained_on_and_named(own, tmp_path):
     made = task(**own(corpus="bars")).prepared(100, rng())
     assert made.card.population == 300
+    assert made.card.corpus == "bars (your files)"
+    assert made.card.about.startswith("images of 12×12 pixels in 3 classes and their labels; a conditional variational")
+    assert task(model="ddpm").card.about.endswith("pixels and their labels; a conditional diffusion model of width 256")
     assert hashlib.sha256((tmp_path / FILES[0]).read_bytes()).hexdigest() in made.card.data
     assert (made.shape.side, made.shape.classes) == (12, 3)
     assert torch.bincount(made.split().test["label"]).tolist() == [30] * 3

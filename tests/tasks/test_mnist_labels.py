@@ -163,6 +163,8 @@ def test_more_images_than_there_are_is_said_before_anything_runs(fake, name, the
 def test_half_of_a_data_set_of_ones_own_are_real_examples(images, real):
     made = labels(source="custom", folder="somewhere/fashion", images=images)
     assert made.card.population == real
+    assert (made.card.corpus, labels().card.corpus) == ("fashion (your files)", "MNIST")
+    assert labels(width=9).card.about.endswith("to which the model writes the labels; 9 random features")
     assert dealt(Corpus({"image": torch.zeros(images, 1)}), "llluur")[0]["image"].shape == (real, 1)
 
 

@@ -33,7 +33,6 @@ class IdxTask(Task):
     classes: Count = MNIST.classes
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         own = [field.name for field in fields(IdxTask) if field.name in self.changed_params and field.name != "source"]
         if self.source != CUSTOM and own:
             raise PluginError(
@@ -41,8 +40,16 @@ class IdxTask(Task):
             )
         if self.source == CUSTOM:
             source = self.idx
-            card = replace(type(self).card, data=source.digest, licence=source.licence, population=self.real_examples())
+            card = replace(
+                type(self).card,
+                data=source.digest,
+                licence=source.licence,
+                population=self.real_examples(),
+                corpus=f"{source.corpus} (your files)",
+                about=f"images of {self.side}×{self.side} pixels in {self.classes} classes",
+            )
             object.__setattr__(self, "card", card)  # data, and so card, are the instance's, not the class's
+        super().__post_init__()
 
     def real_examples(self) -> int:
         """How many of the training images are real examples."""

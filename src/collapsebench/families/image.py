@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -62,6 +63,13 @@ class ImageTask(Task):
     def __post_init__(self) -> None:
         if self.favourite is not None and self.favourite >= self.shape.classes:
             raise PluginError(f"{self.name}: favourite must be a label from 0 to {self.shape.classes - 1} or none.")
+        card = replace(self.card, about=f"{self.card.about} and their labels; {self.model_in_words}")
+        object.__setattr__(self, "card", card)  # the sizes, and so card, are the instance's, not the class's
+
+    @property
+    def model_in_words(self) -> str:
+        """What the model is."""
+        return f"a conditional variational autoencoder of width {self.width}"
 
     @property
     @abstractmethod

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from abc import abstractmethod
+from dataclasses import replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
@@ -78,6 +79,11 @@ class LabelsTask(Task):
     surrogate: Natural = 0
     prior_rows: Count = 10_000
     preference: Finite = 1.0
+
+    def __post_init__(self) -> None:
+        fitted = f"{self.width} random features" if self.model == "features" else f"a network of width {self.width}"
+        card = replace(self.card, about=f"{self.card.about}, to which the model writes the labels; {fitted}")
+        object.__setattr__(self, "card", card)  # the sizes, and so card, are the instance's, not the class's
 
     @property
     @abstractmethod
