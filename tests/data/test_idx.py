@@ -36,7 +36,7 @@ def labels(*values):
     return idx(len(values), values=bytes(values))
 
 
-GOOD = (images(4), labels(0, 1, 2, 0), images(3, value=9), labels(2, 1, 0))
+GOOD = (images(4), labels(0, 1, 2, 0), images(4, value=9), labels(2, 1, 0, 0))
 """A data set of three classes, in the order of `FILES`."""
 
 
@@ -61,9 +61,9 @@ def written(folder, files=GOOD, pack=bytes, suffix="", **sizes):
 def test_files_are_read_plain_or_packed(folder, suffix, pack):
     train, test = load_images(written(folder, pack=pack, suffix=suffix))
     assert train.images.tolist() == [[7] * 4] * 4
-    assert (train.labels.tolist(), test.labels.tolist()) == ([0, 1, 2, 0], [2, 1, 0])
+    assert (train.labels.tolist(), test.labels.tolist()) == ([0, 1, 2, 0], [2, 1, 0, 0])
     assert (train.images.dtype, train.labels.dtype) == (torch.uint8, torch.int64)
-    assert test.images.tolist() == [[9] * 4] * 3
+    assert test.images.tolist() == [[9] * 4] * 4
 
 
 @pytest.mark.parametrize(
@@ -73,10 +73,10 @@ def test_files_are_read_plain_or_packed(folder, suffix, pack):
         (0, idx(4, 2, 3, values=bytes(24)), "'train-images-idx3-ubyte' has images of the size 2×3", "square"),
         (0, idx(4, values=bytes(4)), "'train-images-idx3-ubyte' has images of the size 1", "square"),
         (1, labels(0, 1, 2), "'train-images-idx3-ubyte' has 4 images but 3 labels", "one set"),
-        (3, labels(0, 1, 2, 2), "'t10k-images-idx3-ubyte' has 3 images but 4 labels", "one set"),
+        (3, labels(0, 1, 2), "'t10k-images-idx3-ubyte' has 4 images but 3 labels", "one set"),
         (1, labels(0, 1, 2, 3), "4 training images of 2×2 pixels and 4 classes, not 4 of 2×2 and 3", "classes: 4"),
         (1, labels(0, 2, 2, 0), "'train-labels-idx1-ubyte' should have every label from 0 to 2 .* see 1", "gaps"),
-        (3, labels(0, 1, 9), "'t10k-labels-idx1-ubyte' should have every label from 0 to 2 .* see 2", "gaps"),
+        (3, labels(0, 1, 2, 9), "'t10k-labels-idx1-ubyte' should have every label from 0 to 2 .* see 9", "gaps"),
     ],
 )
 def test_files_that_are_no_data_set_are_refused(folder, place, file, message, hint):
