@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -73,6 +73,13 @@ class Arithmetic(Task):
         supports={"sites", "log_prob", "temperature", "top_k", "top_p", "site_weights", "verifier", "reward"},
         shown=("exact_match", "diversity_ratio", "large_operands"),
     )
+
+    def __post_init__(self) -> None:
+        layers = "a one-layer" if self.layers == 1 else f"a {self.layers}-layer"
+        about = (
+            f"sums of numbers below {self.max_operand}, small ones the commonest; {layers} GPT-2 of width {self.width}"
+        )
+        object.__setattr__(self, "card", replace(type(self).card, about=about))
 
     def real(self, n: int, rng: torch.Generator) -> Corpus:
         operands = torch.multinomial(self.operand_weights(), 2 * n, replacement=True, generator=rng)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, lru_cache
 from itertools import islice
 from pathlib import Path
@@ -72,6 +72,13 @@ class Storyworld(Task):
         supports={"sites", "log_prob", "temperature", "top_k", "top_p", "site_weights", "verifier", "reward", "prior"},
         shown=("diversity_ratio", "tail_names", "valid"),
     )
+
+    def __post_init__(self) -> None:
+        layers = "a one-layer" if self.layers == 1 else f"a {self.layers}-layer"
+        about = (
+            f"children's stories of a grammar that gives their exact probability; {layers} GPT-2 of width {self.width}"
+        )
+        object.__setattr__(self, "card", replace(type(self).card, about=about))
 
     def real(self, n: int, rng: torch.Generator) -> Corpus:
         return truth().sample(n, rng, Decoding())

@@ -89,3 +89,9 @@ def test_without_seen_questions_their_metric_is_absent() -> None:
 def test_impossible_sizes_are_refused() -> None:
     with pytest.raises(PluginError, match="max_operand"):
         arithmetic(max_operand=101)
+
+
+def test_the_card_says_the_sizes() -> None:
+    assert "below 50" in arithmetic(max_operand=50).card.about
+    assert "one-layer GPT-2 of width 16" in arithmetic(width=16).card.about
+    assert "3-layer" in arithmetic(layers=3).card.about

@@ -144,3 +144,8 @@ def test_impossible_sizes_are_refused() -> None:
         storyworld(heldout=3)
     with pytest.raises(PluginError, match="samples"):
         storyworld(samples=0)
+
+
+def test_the_card_says_the_sizes() -> None:
+    assert "one-layer GPT-2 of width 16" in storyworld(width=16).card.about
+    assert "3-layer" in storyworld(layers=3).card.about
