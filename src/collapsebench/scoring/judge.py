@@ -175,7 +175,7 @@ def _checked_error(classifier: Classifier, recipe: Recipe, heldout: Corpus) -> f
         raise DataError(
             f"The fixed classifier of '{recipe.task}' gets {error:.1%} of the held-out images wrong; "
             f"its recipe allows {recipe.most_error:.1%}.",
-            "Check the installed versions with `collapsebench doctor`; scores would not be comparable.",
+            "Check the versions with `collapsebench doctor`; for images of your own, set the task's most_error.",
         )
     return error
 
