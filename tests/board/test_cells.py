@@ -85,6 +85,16 @@ def test_pairing_across_machines_is_noticed(board_of):
     assert not board.across_machines(fabricate.entry(board, "frozen"))
 
 
+def test_where_references_ran_is_told_with_the_versions_that_round(board_of):
+    there = {"machine": "another CPU", "torch": "2.13.0", "date": "2026-01-01", "git": "abc"}
+    elsewhere = fabricate.cells("frozen", environment=there)
+    board = board_of(fabricate.cells("replace") + fabricate.cells("fresh_real") + elsewhere)
+    assert board.machines_of_references == {
+        "another CPU, torch 2.13.0": ("frozen",),
+        "one CPU": ("fresh_real", "replace"),
+    }
+
+
 def test_a_cell_that_never_ran_was_on_no_machine(board_of):
     outside = [
         replace(r, cell=r.cell.changed(environment={}))

@@ -309,6 +309,13 @@ def test_a_pairing_across_machines_is_marked(tmp_path):
     assert "† Some cells ran on another machine" in read(tmp_path)
 
 
+def test_a_reference_is_verified_with_its_learning_curves(tmp_path):
+    settings = ["gaussian/purify"]
+    fabricate.board(tmp_path, fabricate.references(settings))
+    sign(tmp_path, "take_newest", fabricate.curves(settings) + fabricate.cells("take_newest", settings), [], 0.1)
+    assert load_view(tmp_path).verified == {"take_newest"}
+
+
 def test_the_terminal_table_has_every_entry(folder):
     console = Console(width=250, record=True, file=io.StringIO())
     console.print(*terminal.write(summary(load_view(folder).board)))

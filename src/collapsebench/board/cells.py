@@ -233,8 +233,14 @@ class Cells:
         return tuple(sorted({part.limit for part in asked if part is not None and part.limit is not None}))
 
     def across_machines(self, entry: Entry) -> bool:
-        """Whether a cell ran on another machine than a reference of the same (setting, seed)."""
+        """Whether a cell ran on another machine, or with other versions, than a reference of its (setting, seed)."""
         return entry.label in self._across_machines
+
+    @cached_property
+    def machines_of_references(self) -> Mapping[str, tuple[str, ...]]:
+        """Where references ran -> their labels."""
+        ran = {(_machine(r), entry.label) for entry in self.references for r in entry.cells.values() if r.generations}
+        return {machine: tuple(sorted(one for at, one in ran if at == machine)) for machine, _ in sorted(ran)}
 
     @cached_property
     def _across_machines(self) -> frozenset[str]:
@@ -252,4 +258,7 @@ class Cells:
 
 
 def _machine(result: CellResult) -> str:
-    return str(result.cell.environment.get("machine", ""))
+    """What rounds: `AMD EPYC, torch 2.13.0, numpy 2.4.6`."""
+    told = result.cell.environment
+    versions = (f"{name} {told[name]}" for name in ("torch", "numpy") if name in told)
+    return ", ".join([str(told.get("machine", "")), *versions])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..board.load import load_board
 from ..core.files import write_atomic
+from ..results.reader import read_results
 from ..results.signature import verified
 from . import cost_plot, curves, markdown, page
 from .cost_plot import CostPlot
@@ -21,7 +22,7 @@ log = logging.getLogger("collapsebench")
 def load_view(folder: Path) -> View:
     """The board of a folder with what lies beside its records: the notes on verified records, and sheets of samples."""
     board = load_board(folder)
-    signed = verified(folder, [result for entry in board.entries for result in entry.cells.values()])
+    signed = verified(folder, [r for path in (folder / "records").glob("*.jsonl") for r in read_results(path)])
     labels = frozenset(entry.label for entry in board.entries if entry.method.name in signed)
     return View(board, labels, find_sheets(folder, board.entries))
 
