@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
 
-import numpy as np
 import torch
 
 from collapsebench import Corpus, Count, Finite, Learner, NonNegative, PluginError, Start, Task, TaskCard, task
@@ -139,6 +138,8 @@ class Categorical(Task):
         The mean of a token's proportion never moves. `entropy` and `support_lost` are of its whole distribution, which
         is followed for up to `MOST_ROWS` rows per context.
         """
+        import numpy as np
+
         from collapsebench import laws
 
         from .counts import lost_and_entropy

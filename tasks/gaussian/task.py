@@ -7,17 +7,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from collapsebench import Corpus, Count, Finite, Learner, Positive, Quantile, Start, Task, TaskCard, task
 from collapsebench.scoring import kl_from_standard_normal, w2_to_standard_normal
 
 if TYPE_CHECKING:
-    from collapsebench.learners import GaussianLearner
+    from numpy import float64
+    from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+    from collapsebench.learners import GaussianLearner
 
 
 @task("gaussian")
@@ -97,6 +96,8 @@ class Gaussian(Task):
 
         `kl` is known of chained fits, and `w2` of one to n real rows.
         """
+        import numpy as np
+
         from collapsebench import laws
 
         pools = {"accumulate": laws.gaussian_accumulate, "accumulate_subsample": laws.gaussian_accumulate_subsample}
@@ -114,12 +115,13 @@ class Gaussian(Task):
             curves["w2"] = np.full(generations + 1, self.learning_curve([n])[0])
         return {metric: curve.tolist() for metric, curve in curves.items()}
 
-    def _chained_kl(self, n: int, generations: int) -> FloatArray:
+    def _chained_kl(self, n: int, generations: int) -> NDArray[float64]:
         """Expected `kl` of the first, second, ... fit of a chain, float `[G + 1]`.
 
         A fit multiplies E tr Σ̂⁻¹ by c = n/(n − d − 2), the mean of an inverse Wishart matrix; and E μ̂ᵀΣ̂⁻¹μ̂ too, once
         its own d/n is added to that. It moves E log det Σ̂ by the means of log χ²/n of n − 1 to n − d degrees.
         """
+        import numpy as np
         from scipy.special import digamma
 
         d, t = self.d, np.arange(1, generations + 2)

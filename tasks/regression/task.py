@@ -8,7 +8,6 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
-import numpy as np
 import torch
 
 from collapsebench import Corpus, Count, Finite, Learner, Natural, NonNegative, Positive, Start, Task, TaskCard, task
@@ -111,6 +110,8 @@ class Regression(Task):
         n rows of one design leave σ²(1 − d/n) of their noise. T sets of labels on it share a fit, whose i-th is off the
         mean of those before by d independent noises: σ²(1 − d/n · H_T/T) is left, H_T the harmonic number.
         """
+        import numpy as np
+
         from collapsebench import laws
 
         chain = laws.chained(method, generations)
