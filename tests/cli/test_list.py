@@ -48,7 +48,7 @@ def test_tasks_are_listed_with_their_metric(cli):
 def test_protocols_are_listed_with_their_sizes(cli):
     ran = cli("list", "protocols")
     assert any(line.strip().startswith("quick v") and "gaussian: preserve" in line for line in ran.out.splitlines())
-    assert "arithmetic: preserve, grow" in ran.out
+    assert "arithmetic: preserve, purify-outside, grow" in ran.out
 
 
 def test_a_plugin_that_cannot_be_imported_is_listed_with_the_reason(cli, monkeypatch):
