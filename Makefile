@@ -46,6 +46,7 @@ format: setup
 
 boards: setup
 	$(BIN)/collapsebench leaderboard
+	$(BIN)/python benchmarks/readme.py
 
 clean:
 	rm -rf $(VENV) .collapsebench build dist .pytest_cache .mypy_cache .ruff_cache

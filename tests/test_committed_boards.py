@@ -107,4 +107,5 @@ def test_one_changed_number_in_a_record_makes_a_board_stale(tmp_path):
     last = last.changed(metrics={**last.metrics, primary: 2 * last.metrics[primary]})
     path.write_text(write_results([replace(first, generations=(*generations, last)), *others]), encoding="utf-8")
     stale = {page.name for page in stale_pages(folder)}
-    assert stale >= {"README.md", f"{first.cell.world.question}.md", f"{first.cell.world.name}.svg"}
+    page = f"{first.cell.world.question}-{first.cell.task.suite}.md"
+    assert stale >= {"README.md", page, f"{first.cell.world.name}.svg"}

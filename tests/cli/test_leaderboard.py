@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from collapsebench.render import page
+from collapsebench.render import first_page
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_check_ends_with_4_after_a_record_or_a_template_changed(console, board, 
     assert console("leaderboard", "--check", "--boards", "boards").code == 4
     path.write_text(records)
     assert console("leaderboard", "--check", "--boards", "boards").code == 0
-    monkeypatch.setitem(page.SEES, "blind", "nothing")
+    monkeypatch.setitem(first_page.SEES, "blind", "nothing")
     assert console("leaderboard", "--check", "--boards", "boards").code == 4
 
 

@@ -1,5 +1,7 @@
 """A tiny language model shown generation by generation."""
 
+import json
+
 import pytest
 import yaml
 
@@ -64,6 +66,15 @@ def test_every_generation_has_its_histogram_under_the_first_model(shown):
     lines = [line for line in shown.splitlines() if "NLL under M_0" in line]
     assert [line.split(":")[0].split()[-1] for line in lines] == ["D_0", "S_1", "S_2"]
     assert all(line.endswith("nats/token") and len(line.split("|")[1]) == 32 for line in lines)
+
+
+def test_the_run_left_the_texts_of_every_entry_beside_its_board(shown, tmp_path):
+    folder = tmp_path / "boards" / "letters"
+    sheet = json.loads((folder / "samples" / "letters-preserve-replace.json").read_text(encoding="utf-8"))
+    assert [len(texts) for texts in sheet["generations"]] == [6, 6, 6]
+    assert all(len(text) == 4 and set(text) <= set("abc.?") for texts in sheet["generations"] for text in texts)
+    page = (folder / "preserve-own.md").read_text(encoding="utf-8")
+    assert " · ".join(sheet["generations"][2]) in page
 
 
 def test_bars_by_hand():

@@ -2,6 +2,7 @@ import math
 import subprocess
 import sys
 import xml.etree.ElementTree as ET
+from dataclasses import replace
 
 import fabricate
 import pytest
@@ -43,6 +44,21 @@ def test_the_closed_form_is_drawn_where_records_carry_one(tmp_path):
     board = load_board(fabricate.board(tmp_path, fabricate.everything()))
     assert [line.label for line in shown(board, "gaussian/preserve").lines if line.theory] == ["replace"]
     assert not any(line.theory for line in shown(board, "kde/preserve").lines)
+
+
+def test_a_metric_beside_the_loss_has_a_closed_form_of_its_own(tmp_path):
+    own, trace = [0.2, 0.3, 0.4, 0.5, 0.6], [1.0, 0.9, 0.8, 0.7, 0.6]
+    results = [
+        replace(r, cell=r.cell.changed(theory={"w2_squared": own, "trace": trace}))
+        for r in fabricate.cells("replace", ["gaussian/preserve"])
+    ]
+    figure = shown(load_board(fabricate.board(tmp_path, results)), "gaussian/preserve")
+    assert figure.lines[0].theory == pytest.approx(own)
+    assert figure.beside[0].lines[0].theory == pytest.approx(trace)
+    panel = figure.beside[0]
+    without = replace(figure, beside=(replace(panel, lines=(replace(panel.lines[0], theory=()),)),))
+    lines = [svg.draw(one).count("<path") for one in (figure, without)]
+    assert lines[0] == lines[1] + 1
 
 
 def test_drawing_twice_gives_the_same_well_formed_svg(tmp_path):

@@ -15,7 +15,7 @@ from rich.console import Console
 from collapsebench.core.records import write_results
 from collapsebench.render import terminal
 from collapsebench.render.files import load_view, stale_pages, write_board
-from collapsebench.render.page import summary
+from collapsebench.render.page import files, summary
 from collapsebench.results.signature import sign
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "board"
@@ -43,7 +43,7 @@ def row(page: str, label: str) -> list[str]:
     return [cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]]
 
 
-@pytest.mark.parametrize("name", ["README.md", "preserve.md"])
+@pytest.mark.parametrize("name", ["README.md", "preserve-theory.md"])
 def test_pages_are_as_agreed(folder, name):
     """`UPDATE_GOLDEN=1 pytest tests/render` writes the agreed pages anew; read their diff."""
     page = read(folder, name)
@@ -53,10 +53,10 @@ def test_pages_are_as_agreed(folder, name):
     assert list(unified_diff(agreed.splitlines(), page.splitlines(), n=0)) == []  # pytest's own takes minutes
 
 
-def test_every_question_has_a_page_every_setting_its_curves_and_every_group_its_costs(folder):
+def test_every_group_has_a_page_and_its_costs_and_every_setting_its_curves(folder):
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.suffix in (".md", ".svg")}
     assert names == {
-        *("README.md", "preserve.md", "purify.md", "grow.md"),
+        *("README.md", "preserve-theory.md", "preserve-language.md", "purify-theory.md", "grow-language.md"),
         *(f"curves/{setting}.svg" for setting in fabricate.SETTINGS),
         *("cost/preserve/theory.svg", "cost/preserve/language.svg", "cost/purify/theory.svg", "cost/grow/language.svg"),
     }
@@ -70,56 +70,59 @@ def test_same_records_same_bytes_whatever_their_order(folder, tmp_path):
         with (records / f"{result.cell.method.name}.jsonl").open("a", encoding="utf-8") as file:
             file.write(write_results([result]))
     shutil.copytree(folder / "verified", tmp_path / "verified")
-    for name in write_board(tmp_path).files:
+    for name in files(write_board(tmp_path)):
         assert (tmp_path / name).read_bytes() == (folder / name).read_bytes(), name
 
 
-def test_the_first_page_answers_in_words(folder):
-    preserve, purify, grow = section(read(folder), "Answers").strip().splitlines()
-    assert preserve.startswith(
-        "- **[To preserve:](preserve.md)** in theory [token_edit](#entry-token-edit) (track anchored)"
-    )
-    assert "worse than `frozen`, told apart from all others (beside it `replace` 0.29); in language [ver" in preserve
-    assert "better than `frozen`" in grow
-    beside = "(beside it `take_newest` 0.90, `take_all` 1.87, `oracle` 2.88)"
-    assert purify.endswith(f"worse than `take_all`, told apart from all others {beside}.")
+def test_the_first_page_answers_in_words_with_a_line_for_each_suite(folder):
+    answers = section(read(folder), "Answers")
+    heads = re.findall(r"^\*\*(.*?):\*\* (.*)$", answers, re.MULTILINE)
+    assert [head for head, _ in heads] == ["To preserve", "On a polluted stream", "To grow", "What costs nothing"]
+    assert heads[0][1].startswith("in theory **keep the real data and train on them alone**: no method is worth more; ")
+    lines = re.findall(r"^- \[(\w+)\]\((.*?)\): .*", answers, re.MULTILINE)
+    assert [(suite, (folder / page).is_file()) for suite, page in lines] == [
+        *(("theory", True), ("language", True), ("theory", True), ("language", True))
+    ]
 
 
-def test_the_first_page_says_where_nothing_is_told_apart(tmp_path):
+def test_the_page_of_a_group_says_who_is_told_from_whom(tmp_path):
+    def best():
+        write_board(tmp_path)
+        return next(line for line in read(tmp_path, "preserve-theory.md").splitlines() if line.startswith("Best: "))
+
     settings = ["gaussian/preserve"]
-    level = fabricate.cells("accumulate", settings) + fabricate.cells("accumulate_subsample", settings)
-    write_board(fabricate.board(tmp_path, fabricate.references(settings) + level))
-    answers = section(read(tmp_path), "Answers")
-    assert "worse than `frozen`, but nothing is told apart (beside it `replace` 0.29)." in answers
-    others = [cell for cell in level if cell.cell.method.name == "accumulate"]
-    (tmp_path / "records" / "accumulate_subsample.jsonl").unlink()
-    write_board(fabricate.board(tmp_path, others))
-    assert "and nobody else is ranked (beside" in section(read(tmp_path), "Answers")
-    (tmp_path / "records" / "accumulate.jsonl").unlink()
-    write_board(tmp_path)
-    assert "in theory nobody is ranked yet." in section(read(tmp_path), "Answers")
-    (tmp_path / "records" / "frozen.jsonl").unlink()
-    write_board(tmp_path)
-    assert "in theory no setting counts." in section(read(tmp_path), "Answers")
+    fabricate.board(tmp_path, fabricate.references(settings) + fabricate.cells("accumulate", settings))
+    assert re.fullmatch(
+        r"Best: \[accumulate\]\(README.md#entry-accumulate\) 0\.6\d \[0\.\d\d, 0\.\d\d\] \(track blind\), "
+        r"worse than the real rows alone, and nobody else is ranked\.",
+        best(),
+    )
+    fabricate.board(tmp_path, fabricate.cells("accumulate_subsample", settings))
+    assert "not told from [accumulate" in best()
+    fabricate.board(tmp_path, fabricate.cells("real_mix", settings))
+    assert best().endswith("worse than the real rows alone, told apart from all others that are ranked.")
 
 
 def test_the_one_table_has_a_column_for_each_question_and_suite_and_marks_the_best_of_each_track(folder):
     methods = section(read(folder), "Methods")
     head = next(line for line in methods.splitlines() if line.startswith("|"))
     assert [cell.strip() for cell in head.split("|")[1:-1]] == [
-        *("entry", "track", "preserve, theory", "preserve, language", "purify, theory", "grow, language"),
+        "entry",
+        *("[preserve,<br>theory](preserve-theory.md)", "[preserve,<br>language](preserve-language.md)"),
+        *("[purify,<br>theory](purify-theory.md)", "[grow,<br>language](grow-language.md)"),
         *("cost", "what it does"),
     ]
     best = {
         name
         for name in ("accumulate", "accumulate_subsample", "real_mix", "token_edit")
-        if row(methods, name)[2].startswith("**")
+        if row(methods, name)[1].startswith("**")
     }
     assert best == {"accumulate", "accumulate_subsample", "token_edit"}
-    assert re.fullmatch(r"\*\*0\.6\d\*\* \[0\.\d\d, 0\.\d\d\]", row(methods, "accumulate")[2])
-    assert row(methods, "token_edit")[3] == "incomplete"
-    assert row(methods, "token_edit")[6] == "×1.03"
-    table, _, below = methods.partition("A **bold** worth")
+    assert re.fullmatch(r"\*\*0\.6\d\*\*<br><sub>\[0\.\d\d, 0\.\d\d\]</sub>", row(methods, "accumulate")[1])
+    assert row(methods, "accumulate")[0] == "[accumulate](#entry-accumulate)<br><sub>blind</sub>"
+    assert row(methods, "token_edit")[2] == "incomplete"
+    assert row(methods, "token_edit")[5] == "×1.03"
+    table, _, below = methods.partition("**Worth**: on how many")
     assert "thaw" not in table and "most=5" not in table  # shown on the pages of the questions
     assert "what they are: [thaw](#entry-thaw), in preserve: the same losses as frozen, to the last bit." in below
 
@@ -134,37 +137,61 @@ def test_of_two_hundred_copies_ten_are_named_on_the_first_page(tmp_path):
 
 
 def test_in_part_named_and_swept_entries_stand_apart_with_their_numbers(folder):
-    theory = section(read(folder, "preserve.md"), "Suite theory")
+    theory = section(read(folder, "preserve-theory.md"), "Scores")
     ranked, _, others = theory.partition("**Named, not ranked.**")
     named, _, swept = others.partition("**Other parameters.**")
     assert "thaw" not in ranked and "most=5" not in ranked
     assert row(named, "thaw")[2:4] == ["the same losses as frozen, to the last bit", "1.00 [1.00, 1.00]"]
     assert row(swept, "accumulate(most=5)")[2].startswith("0.71 ")
-    grow = section(read(folder, "grow.md"), "Suite language")
-    assert row(grow, "detector")[0] == ""
-    assert row(grow, "detector")[-1] == "diverged at t=3 (2 of 3 seeds)"
-    assert "in part: 0 of 1 settings." in grow
+    ranked, _, part = section(read(folder, "grow-language.md"), "Scores").partition("**In part.**")
+    assert "detector" not in ranked
+    assert row(part, "detector")[-1] == "diverged at t=3 (2 of 3 seeds)"
+    assert "in part: 0 of 1 settings." in part
+
+
+def test_a_world_in_which_nothing_has_resolution_says_so(tmp_path):
+    settings = ["kde/preserve", "gaussian/purify"]
+    write_board(fabricate.board(tmp_path, fabricate.references(settings) + fabricate.cells("accumulate", settings)))
+    nothing = "preserve shows nothing here: no task has resolution in it, and it enters no score."
+    assert nothing in read(tmp_path, "preserve-theory.md")
+    assert "shows nothing here" not in read(tmp_path, "purify-theory.md")
+
+
+def test_each_task_says_in_a_sentence_what_it_is(tmp_path):
+    def reading(result):
+        task = result.cell.task.changed(about="stories; a model", budget="700 steps of 32 rows", corpus="TinyStories")
+        return replace(result, cell=result.cell.changed(task=task, parameters=1234))
+
+    settings = ["gaussian/preserve", "arithmetic/preserve"]
+    results = fabricate.references(settings[:1]) + list(map(reading, fabricate.references(settings[1:])))
+    write_board(fabricate.board(tmp_path, results))
+    for page in (read(tmp_path), read(tmp_path, "preserve-theory.md")):
+        assert "- **gaussian**: Gaussian in ten dimensions, made up; a model of one number; n = 1000 real rows" in page
+    language = read(tmp_path, "preserve-language.md")
+    told = "Stories; a model; n = 1000 real rows; 700 steps of 32 rows; 1.23k parameters; reads TinyStories."
+    assert f"- **arithmetic**: {told}\n" in language
+    assert "[arithmetic/preserve (TinyStories)](#arithmeticpreserve)" in language
 
 
 def test_what_is_outside_of_a_curve_is_said(tmp_path):
     settings = ["gaussian/preserve"]
     far = fabricate.cells("accumulate", settings, worth=0.01)
     write_board(fabricate.board(tmp_path, fabricate.references(settings) + far))
-    assert row(section(read(tmp_path, "preserve.md"), "Suite theory"), "accumulate")[-1] == "< 1/4"
+    assert row(section(read(tmp_path, "preserve-theory.md"), "Scores"), "accumulate")[-1] == "< 1/4"
 
 
 def test_a_page_says_what_counts_and_the_smallest_worth_that_it_tells_from_1(folder):
-    measured = section(read(folder, "preserve.md"), "What was measured")
+    measured = section(read(folder, "preserve-theory.md"), "What was measured")
     assert row(measured, "gaussian/preserve")[-1] == "**counts**"
     assert 1 < float(row(measured, "gaussian/preserve")[-2].removeprefix("×")) < 1.2
     assert row(measured, "kde/preserve")[-2:] == ["none", "no resolution"]
     assert row(measured, "gaussian/preserve")[3] == "1000 rows, the newest model's"
-    purify = section(read(folder, "purify.md"), "What was measured")
+    purify = section(read(folder, "purify-theory.md"), "What was measured")
     assert row(purify, "gaussian/purify")[3] == "1000 rows, 50% of them new real rows, the others the newest model's"
 
 
 def test_preserve_shows_how_entries_decay(folder):
-    table = next(t for t in section(read(folder, "preserve.md"), "Suite theory").split("\n\n") if "last/first" in t)
+    table = next(t for t in section(read(folder, "preserve-theory.md"), "Scores").split("\n\n") if "last/first" in t)
     assert row(table, "replace")[1].startswith("0.1")
     assert row(table, "frozen")[1] == "0"
     assert row(table, "frozen")[2] == "×0.956"
@@ -178,7 +205,7 @@ def test_a_reward_is_shown_beside_the_divergence_that_it_costs(tmp_path):
     settings = ["gaussian/preserve", "kde/preserve"]
     cells = [logging(cell) for cell in fabricate.cells("reward_curate", settings[:1])]
     write_board(fabricate.board(tmp_path, fabricate.references(settings) + cells))
-    page = section(read(tmp_path, "preserve.md"), "Suite theory")
+    page = section(read(tmp_path, "preserve-theory.md"), "Scores")
     table = next(t for t in page.split("\n\n") if "KL, nats" in t)
     assert "kde" not in table
     assert float(row(table, "reward_curate")[1].partition(" ")[0]) == 0.5
@@ -196,7 +223,7 @@ def test_incomplete_diverged_and_skipped_are_said(folder):
 
 
 def test_the_head_names_protocol_digest_and_newest_record(folder):
-    for name in ("README.md", "preserve.md"):
+    for name in ("README.md", "preserve-theory.md"):
         assert "protocol digest `22c72aa82ce7` · newest record 2026-03-03" in read(folder, name)
         assert "- **Worth**, V: on how many real rows" in read(folder, name)
 
@@ -212,7 +239,7 @@ def test_lm_eval_metrics_stand_in_a_table_of_their_own(tmp_path):
 
     results = [asked(r) for r in fabricate.cells("replace", settings)] + fabricate.cells("frozen", settings)
     write_board(fabricate.board(tmp_path, results + fabricate.cells("accumulate", settings)))
-    page = read(tmp_path, "preserve.md").partition("## gaussian/preserve")[2]
+    page = read(tmp_path, "preserve-theory.md").partition("## gaussian/preserve")[2]
     table = page.partition("| lm-eval at the last generation")[2].partition("\n\n")[0]
     assert "piqa/acc" in table
     assert re.search(r"generation 0\s*\|\s*0\.500 ", table)
@@ -222,16 +249,15 @@ def test_lm_eval_metrics_stand_in_a_table_of_their_own(tmp_path):
 
 
 def test_references_are_in_italics_and_not_ranked(folder):
-    for question, references in fabricate.REFERENCES.items():
-        for name in references if question != "curve" else ():
-            page = read(folder, f"{question}.md")
-            line = row(section(page, "Suite theory") or section(page, "Suite language"), name)
+    for question, suite in (("preserve", "theory"), ("purify", "theory"), ("grow", "language")):
+        for name in fabricate.REFERENCES[question]:
+            line = row(section(read(folder, f"{question}-{suite}.md"), "Scores"), name)
             assert line[0] == ""
             assert f"*[{name}](README.md#entry-{name.replace('_', '-')})*" in line
 
 
 def test_secondary_metrics_stand_beside_the_primary_one_under_generation_0(folder):
-    table = section(read(folder, "preserve.md"), "arithmetic/preserve")
+    table = section(read(folder, "preserve-language.md"), "arithmetic/preserve")
     rows = [line for line in table.splitlines() if line.startswith("|")]
     assert all(name in rows[0] for name in ("answer_nll (nats/answer)", "exact_match", "diversity_ratio"))
     assert rows[2].startswith("| generation 0")
@@ -256,13 +282,13 @@ def test_links_lead_somewhere(folder):
 
 def test_nothing_is_stale_until_something_changes(tmp_path):
     fabricate.board(tmp_path, fabricate.cells("accumulate", ["kde/preserve"]))
-    assert list(write_board(tmp_path).files) == ["README.md", "preserve.md", "curves/kde/preserve.svg"]
+    assert list(files(write_board(tmp_path))) == ["README.md", "preserve-theory.md", "curves/kde/preserve.svg"]
     assert stale_pages(tmp_path) == []
     (tmp_path / "README.md").write_text("edited")
     assert stale_pages(tmp_path) == [tmp_path / "README.md"]
     fabricate.board(tmp_path, fabricate.cells("token_edit", ["gaussian/purify"]))
-    assert {path.name for path in stale_pages(tmp_path)} == {"README.md", "purify.md", "purify.svg"}
-    assert not (tmp_path / "purify.md").exists()
+    assert {path.name for path in stale_pages(tmp_path)} == {"README.md", "purify-theory.md", "purify.svg"}
+    assert not (tmp_path / "purify-theory.md").exists()
 
 
 def test_a_page_without_entries_is_removed_and_named(tmp_path, caplog):
@@ -271,13 +297,16 @@ def test_a_page_without_entries_is_removed_and_named(tmp_path, caplog):
     write_board(tmp_path)
     (tmp_path / "records" / "detector.jsonl").unlink()
     (tmp_path / "notes.md").write_text("mine")
-    (tmp_path / "grow.md").write_text("mine too, though it has the name of a question")
+    (tmp_path / "grow-theory.md").write_text("mine too, though it has the name of a page of ours")
     (tmp_path / "blind.md").write_text("<!-- Generated by an older version, when tracks had pages -->")
     write_board(tmp_path)
-    gone = [*(tmp_path / name for name in ("blind.md", "purify.md")), tmp_path / "curves" / "gaussian" / "purify.svg"]
+    gone = [
+        *(tmp_path / name for name in ("blind.md", "purify-theory.md")),
+        tmp_path / "curves" / "gaussian" / "purify.svg",
+    ]
     assert sorted(caplog.messages) == sorted(f"Removed {path}: no record gives it any more." for path in gone)
     assert not any(path.exists() for path in gone)
-    assert (tmp_path / "notes.md").exists() and (tmp_path / "grow.md").exists()
+    assert (tmp_path / "notes.md").exists() and (tmp_path / "grow-theory.md").exists()
 
 
 def test_figures_that_lie_where_they_lay_before_are_removed(tmp_path):
@@ -297,7 +326,7 @@ def test_without_references_losses_are_shown_with_the_command_that_adds_them(tmp
     assert "No setting counts yet" in page
     assert "Not run yet: kde, arithmetic." in page
     assert "`collapsebench run --method replace --task gaussian --protocol quick`" in page
-    setting = section(read(tmp_path, "preserve.md"), "gaussian/preserve")
+    setting = section(read(tmp_path, "preserve-theory.md"), "gaussian/preserve")
     assert re.search(r"\[accumulate\]\(README.md#entry-accumulate\)\s*\|\s*0\.\d+ ± —", setting)
 
 
@@ -316,13 +345,25 @@ def test_a_reference_is_verified_with_its_learning_curves(tmp_path):
     assert load_view(tmp_path).verified == {"take_newest"}
 
 
-def test_the_terminal_table_has_every_entry(folder):
-    console = Console(width=250, record=True, file=io.StringIO())
-    console.print(*terminal.write(summary(load_view(folder).board)))
-    text = console.export_text()
-    assert re.search(r"blind\s+accumulate\s+0\.6", text)
-    assert re.search(r"anchored\s+token_edit\s+0\.95 \[0\.9., 0\.9.\]\s+incomplete", text)
+def printed(folder, width):
+    console = Console(width=width, record=True, file=io.StringIO())
+    for block in terminal.write(summary(load_view(folder).board), console):
+        console.print(block)
+    return console.export_text()
+
+
+def test_the_terminal_has_the_answers_and_every_entry(folder):
+    text = printed(folder, 250)
+    assert "To preserve: in theory keep the real data and train on them alone: no method is worth more; in" in text
+    assert re.search(r"accumulate blind\s+0\.6\d \[0", text)
+    assert re.search(r"token_edit anchored\s+0\.95 \[0\.9., 0\.9.\]\s+incomplete", text)
     assert all(name in text for name in ("detector", "verify_filter", "replace", "frozen", "fresh_real", "thaw"))
+
+
+def test_a_narrow_terminal_leaves_out_intervals_and_wraps_words(folder):
+    text = printed(folder, 84)
+    assert re.search(r"accumulate\s+0\.6\d\s+0\.6\d", text)
+    assert max(map(len, text.splitlines())) <= 84
 
 
 def test_a_verified_entry_keeps_its_mark_while_its_records_stand(tmp_path):
@@ -332,7 +373,7 @@ def test_a_verified_entry_keeps_its_mark_while_its_records_stand(tmp_path):
 
     fabricate.board(tmp_path, fabricate.references() + fabricate.cells("accumulate"))
     sign(tmp_path, "accumulate", fabricate.cells("accumulate"), [], 0.1)
-    assert shown().endswith(" ✓")
+    assert " ✓<br>" in shown()
     fabricate.board(tmp_path, fabricate.cells("accumulate", environment={"machine": "another"}))
     assert "✓" in shown()
     fabricate.board(tmp_path, fabricate.cells("accumulate", worth=0.9))
@@ -356,7 +397,9 @@ HOSTILE = "<script>x</script> | [y](javascript:z) ![i](https://example.org/i.png
 def test_what_a_record_says_is_text_on_every_page(tmp_path):
     def told(result):
         method = result.cell.method.changed(title=HOSTILE, description=HOSTILE, paper=HOSTILE)
-        task = result.cell.task.changed(title=HOSTILE, unit=HOSTILE, metrics={"w2_squared": HOSTILE, "trace": ""})
+        task = result.cell.task.changed(
+            title=HOSTILE, about=HOSTILE, unit=HOSTILE, metrics={"w2_squared": HOSTILE, "trace": ""}
+        )
         protocol = result.cell.protocol.changed(description=f"# {HOSTILE}")
         return replace(result, cell=result.cell.changed(method=method, task=task, protocol=protocol))
 
@@ -364,7 +407,7 @@ def test_what_a_record_says_is_text_on_every_page(tmp_path):
     results = fabricate.references(settings) + fabricate.cells("accumulate", settings)
     write_board(fabricate.board(tmp_path, [told(result) for result in results]))
     pages = {path.name: path.read_text(encoding="utf-8") for path in tmp_path.glob("*.md")}
-    assert set(pages) == {"README.md", "preserve.md"}
+    assert set(pages) == {"README.md", "preserve-theory.md"}
     for page in pages.values():
         assert page.count("<script>") == page.count(" | [y](") == page.count("https://example") == 0
         assert "\n# <" not in page and "\n# \\<" not in page

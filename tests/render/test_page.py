@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from collapsebench.board import columns
-from collapsebench.render import html, markdown, page, terminal
+from collapsebench.render import answers, html, markdown, page, terminal
 from collapsebench.render.document import Span, To, joined, marked, papers
 from collapsebench.render.files import load_view
 
@@ -67,7 +67,7 @@ def markdown_rows(text):
 
 def pages(view):
     """The Markdown pages as one text."""
-    documents = [page.readme(view), *(page.question_page(view, question) for question in view.board.questions)]
+    documents = [page.readme(view), *(page.on_group(view, group) for group in view.board.groups)]
     return "\n".join(map(markdown.write, documents))
 
 
@@ -85,7 +85,7 @@ def test_every_word_of_the_markdown_pages_outside_their_tables_is_on_the_html_pa
     main = html.page([page.whole(view)]).partition("<main>")[2].partition("</main>")[0]
     shown = bare(unescape(re.sub(r"<[^>]*>", "", main)))
     beside = {"#", "##", "###", "-", "Leaderboard:", "Questions", "All", "questions", f"v{view.board.protocol.version}"}
-    names = {f"{word}:" for name, _ in page.ASKS.values() for word in name.split()}
+    names = {f"{word}{end}" for name, _ in answers.ASKS.values() for word in name.split() for end in ":,"}
     assert {word for word in words if word not in shown} <= beside | names | {view.board.protocol.name}
 
 
@@ -107,7 +107,8 @@ def test_the_terminal_says_of_every_entry_what_the_page_says_in_less_detail(view
     board, summary = view.board, page.summary(view.board)
     first, brief = table(page.readme(view), "Worth of"), table(summary, board.protocol.name)
     console = Console(width=400, record=True, file=io.StringIO())
-    console.print(*terminal.write(summary))
+    for block in terminal.write(summary, console):
+        console.print(block)
     lines = console.export_text().splitlines()
     assert set(first) <= set(brief) == {entry.label for entry in board.entries}
     for label, row in brief.items():
@@ -122,7 +123,7 @@ def test_the_terminal_says_of_every_entry_what_the_page_says_in_less_detail(view
 def test_the_first_page_says_of_every_score_what_the_page_of_its_question_says(view):
     first = table(page.readme(view), "Worth of")
     for group in view.board.groups:
-        rows = table(page.question_page(view, group.question), f"Worth in {group.question}, {group.suite}")
+        rows = table(page.on_group(view, group), f"Worth in {group.question}, {group.suite}")
         for label in rows.keys() & first.keys():
             words = terminal.words(first[label][f"{group.question}, {group.suite}"].text)
             assert words == terminal.words(rows[label]["score"].text), label

@@ -1,9 +1,11 @@
+import re
+
 import fabricate
 import pytest
 import torch
 
 from collapsebench.render.files import load_view, stale_pages, write_board
-from collapsebench.render.samples import Sheet, sheet_name, write_sheets
+from collapsebench.render.samples import LINE, MOST_LINES, Sheet, Texts, excerpts, sheet_name, write_sheets
 
 SETTING = "arithmetic/preserve"
 PIXELS = torch.full((9, 9), 51, dtype=torch.uint8)
@@ -69,7 +71,7 @@ def test_a_sheet_that_belongs_to_no_cell_of_the_board_stays_unlinked_and_is_name
     write_board(folder)
     assert path.read_bytes() == before
     assert sum(line.startswith(f"{path} shows a cell that is not on the board") for line in caplog.messages) == 1
-    assert path.name not in (folder / "preserve.md").read_text(encoding="utf-8")
+    assert path.name not in (folder / "preserve-language.md").read_text(encoding="utf-8")
     assert stale_pages(folder) == []
 
 
@@ -79,12 +81,12 @@ def test_other_files_stay(folder) -> None:
 
 
 def test_a_page_links_the_sheets_that_are_there(folder) -> None:
-    page = (folder / "preserve.md").read_text(encoding="utf-8")
-    links = "[frozen](samples/arithmetic-preserve-frozen.png) · [replace](samples/arithmetic-preserve-replace.png)"
-    assert page.count(f"Samples by generation, seed 0: {links}") == 1
+    page = (folder / "preserve-language.md").read_text(encoding="utf-8")
+    assert page.count("Samples, seed 0: the first row is real, the next what generation 0 drew") == 1
+    assert "![frozen by generation](samples/arithmetic-preserve-frozen.png)" in page
     assert "![replace by generation](samples/arithmetic-preserve-replace.png)" in page
     (folder / "samples" / "arithmetic-preserve-frozen.png").unlink()
-    assert stale_pages(folder) == [folder / "preserve.md"]
+    assert stale_pages(folder) == [folder / "preserve-language.md"]
 
 
 def test_a_sheet_is_written_again_only_when_it_changed(folder, sheet) -> None:
@@ -95,3 +97,55 @@ def test_a_sheet_is_written_again_only_when_it_changed(folder, sheet) -> None:
     assert path.read_bytes() == before
     write_sheets(folder, [sheet("replace", pixels=PIXELS + 1)])
     assert path.read_bytes() != before
+
+
+def test_texts_are_cut_to_a_few_short_lines():
+    assert excerpts(["1+2=3", "4+5=9\n"]) == ("1+2=3", "4+5=9")
+    assert excerpts(["7"] * 50) == ("7",) * MOST_LINES
+    first, second = excerpts(["once upon a time " * 50] * 4)
+    assert first == second and len(first) <= LINE and first.startswith("once upon a time once") and first[-1] == "…"
+
+
+@pytest.fixture
+def told(tmp_path):
+    """A board of the references and a method, with the texts of some cells."""
+
+    def texts(method, *generations, cell=None):
+        return Texts(SETTING, method, cell or fabricate.cell(method, SETTING, 0).cell.cell, generations)
+
+    folder = fabricate.board(tmp_path, fabricate.references([SETTING]) + fabricate.cells("accumulate", [SETTING]))
+    real = ("1+2=3", "2+2=4")
+    write_sheets(folder, [texts("frozen", real, ("1+3=4",)), texts("replace", real, ("9+9=9 | <b>",), ("9",))])
+    write_sheets(folder, [texts("accumulate", real, ("1+1=2",)), texts("fresh_real", real, ("x",), cell="another")])
+    write_board(folder)
+    return folder
+
+
+def test_texts_of_the_floor_stand_beside_those_of_frozen_by_generation(told):
+    page = (told / "preserve-language.md").read_text(encoding="utf-8")
+    rows = [re.split(r" *(?<!\\)\| *", line)[1:-1] for line in page.splitlines() if re.match(r"\| +(\d|real) \|", line)]
+    assert [row for row in rows if len(row) == 3] == [
+        ["real", "1+2=3 · 2+2=4", "1+2=3 · 2+2=4"],
+        ["1", "1+3=4", r"9+9=9 \| \<b\>"],
+        ["2", "—", "9"],
+    ]
+    _, _, others = page.partition("Samples of all the others")
+    assert "| 1+1=2" in others.partition("</details>")[0]
+
+
+def test_texts_outlive_the_store_and_say_when_their_cell_is_gone(told, caplog):
+    assert stale_pages(told) == []
+    before = {path: path.read_bytes() for path in (told / "samples").iterdir()}
+    write_board(told)
+    assert {path: path.read_bytes() for path in (told / "samples").iterdir()} == before
+    strays = [line.partition(" shows")[0] for line in caplog.messages]
+    assert {path.rpartition("/")[2] for path in strays} == {"arithmetic-preserve-fresh_real.json"}
+    assert sum(map(len, before.values())) < 2000
+
+
+@pytest.mark.parametrize("damage", ["", "[]", "{}", '{"cell": "x", "generations": 5}', "\udcff"])
+def test_a_damaged_sheet_of_texts_is_none(told, damage):
+    path = told / "samples" / "arithmetic-preserve-replace.json"
+    path.write_bytes(damage.encode("utf-8", "surrogateescape"))
+    write_board(told)
+    assert "9+9=9" not in (told / "preserve-language.md").read_text(encoding="utf-8")

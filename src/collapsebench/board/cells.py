@@ -91,6 +91,11 @@ class Setting:
         return f"{self.task.name}/{self.world.name}"
 
     @property
+    def heading(self) -> str:
+        """The name, with the corpus that the task reads: `babistories/preserve (TinyStories)`."""
+        return f"{self.name} ({self.task.corpus})" if self.task.corpus else self.name
+
+    @property
     def verdict(self) -> str:
         """Whether the setting counts, in words."""
         if self.curve is None:
@@ -117,6 +122,11 @@ class Group:
     question: str
     suite: str
     settings: tuple[Setting, ...]
+
+    @property
+    def name(self) -> str:
+        """Of its page: `preserve-theory`."""
+        return f"{self.question}-{self.suite}"
 
     @cached_property
     def counting(self) -> tuple[Setting, ...]:
@@ -216,6 +226,12 @@ class Cells:
             if result.generations
         }
         return student_t_interval([by_seed[seed] for seed in sorted(by_seed)])
+
+    def parameters(self, task: str) -> int:
+        """The trained numbers of a task's model; 0 where no cell of it has run."""
+        everyone = sorted(self.entries, key=lambda entry: not entry.reference)
+        counts = (r.cell.parameters for entry in everyone for r in entry.cells.values() if r.cell.task.name == task)
+        return next(filter(None, counts), 0)
 
     def measures(self, settings: Iterable[Setting], metric: str) -> bool:
         """Whether any cell of these settings has a metric."""

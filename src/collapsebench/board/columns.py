@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from .cells import AGAINST
-from .costs import TOKENS
 from .scores import DIVERSITY
 from .worth import Worth
 
@@ -48,7 +47,7 @@ class Best(NamedTuple):
 @dataclass(frozen=True)
 class Head:
     """The head of a column: its name, how its values are written, a line on what it says, whether less is better, and
-    the setting that it is about, if it is about one.
+    the setting or the page that it is about, if it is about one.
     """
 
     heading: str
@@ -56,6 +55,7 @@ class Head:
     about: str = ""
     falling: bool = False
     setting: str = ""
+    page: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ COST = Column(
     "ratio",
     "tokens trained on or scored, as a multiple of what frozen takes",
     falling=True,
-    value=lambda board, entry: board.costs.relative(entry, board.settings, TOKENS),
+    value=lambda board, entry: board.answers.cost(entry),
 )
 RULE = Column("what it does", "words", value=lambda _, entry: entry.method.description or entry.method.title)
 
@@ -99,14 +99,7 @@ EXPLAINED = (
 
 def first_columns(board: Board) -> tuple[Column, ...]:
     """The one table of the first page."""
-    return (ENTRY, TRACK, *map(_score, board.groups), COST, RULE)
-
-
-def summary_columns(board: Board) -> tuple[Column, ...]:
-    """A table for the terminal, in which incomplete entries stand with what they have."""
-    seconds = Column("sec.", "count", falling=True, value=lambda b, entry: b.costs.seconds(entry, _run(b, entry)))
-    real = Column("real", "share", value=lambda b, entry: b.costs.real_share(entry, b.settings))
-    return (TRACK, ENTRY, *map(_score, board.groups), real, seconds)
+    return (ENTRY, *map(_score, board.groups), COST, RULE)
 
 
 def worth_columns(board: Board, group: Group) -> tuple[Column, ...]:
@@ -167,9 +160,9 @@ def cost_columns(board: Board, settings: Sequence[Setting]) -> tuple[Column, ...
     )
 
 
-def _run(board: Board, entry: Entry, settings: Sequence[Setting] | None = None) -> list[Setting]:
+def _run(board: Board, entry: Entry, settings: Sequence[Setting]) -> list[Setting]:
     """The settings in which an entry has cells and is not out of its scope."""
-    return [s for s in settings or board.settings if entry.results(s) and not board.scope.lacks(entry, s)]
+    return [s for s in settings if entry.results(s) and not board.scope.lacks(entry, s)]
 
 
 def _score(group: Group, heading: str = "") -> Column:
@@ -190,7 +183,8 @@ def _score(group: Group, heading: str = "") -> Column:
         return Best(shown) if best and not heading else shown
 
     about = f"worth as a mean over the settings of {group.question} in {group.suite}"
-    return Column(heading or f"{group.question}, {group.suite}", "worth", about, value=value)
+    page = "" if heading else group.name
+    return Column(heading or f"{group.question}, {group.suite}", "worth", about, page=page, value=value)
 
 
 def _over(group: Group) -> Callable[[Board, Entry], Any]:
@@ -219,13 +213,13 @@ def _worth(setting: Setting) -> Column:
             return Noted(worth, f"silent collapse: the diversity of its samples is {diversity:.2g} of real ones'")
         return worth
 
-    return Column(setting.name, "worth", f"worth on {setting.task.title}", setting=setting.name, value=value)
+    return Column(setting.heading, "worth", f"worth on {setting.task.title}", setting=setting.name, value=value)
 
 
 def _gap(setting: Setting) -> Column:
     between = f"0 is {setting.world.floor}, 1 is {setting.world.ceiling}"
     return Column(
-        setting.name,
+        setting.heading,
         about=f"R on {setting.task.title}: {between}",
         setting=setting.name,
         value=lambda board, entry: board.scores.recovered(entry, setting),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
+from .answers import Answers
 from .cells import Cells
 from .costs import Costs
 from .ranks import Ranks
@@ -35,3 +36,8 @@ class Board(Cells):
     def costs(self) -> Costs:
         """What the entries cost."""
         return Costs(self)
+
+    @cached_property
+    def answers(self) -> Answers:
+        """What to do."""
+        return Answers(self, self.scores, self.ranks, self.costs)

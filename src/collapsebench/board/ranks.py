@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -164,7 +164,6 @@ class Ranks:
             }
         return ranks
 
-    def best(self, group: Group, track: str = "") -> list[Entry]:
-        """The ranked entry with the highest score, and those that nothing tells from it; of one track or of all."""
-        ranked = self.ranked(group, track)
+    def best_of(self, ranked: Sequence[Entry], group: Group) -> list[Entry]:
+        """Of entries by score the first, and those that nothing tells from it."""
         return [e for e in ranked if e is ranked[0] or self.scores.verdict(ranked[0], e, group) != "better"]

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from ..loop.cell import Cell
     from ..loop.protocol import Protocol
     from ..loop.store import Store
-    from ..render.samples import Sheet
+    from ..render.samples import Sheet, Texts
     from ..results.references import Verified
 
 
@@ -273,11 +273,8 @@ def _say_how_to_resume(done: int, total: int) -> None:
     typer.echo(f"Interrupted: {done} of {total} cells are finished and kept. Resume with:\n  {command}", err=True)
 
 
-def _publish(protocol: Protocol, results: Sequence[CellResult], sheets: Sequence[Sheet], boards: Path) -> Board:
+def _publish(protocol: Protocol, results: Sequence[CellResult], sheets: Sequence[Sheet | Texts], boards: Path) -> Board:
     """Merge the results into the board, write its pages and print its table."""
-    from rich.console import Console
-    from rich.measure import Measurement
-
     from ..render import terminal
     from ..render.files import write_board
     from ..render.page import summary
@@ -289,10 +286,7 @@ def _publish(protocol: Protocol, results: Sequence[CellResult], sheets: Sequence
         merge_records(results, folder)
         write_sheets(folder, sheets)
         view = write_board(folder)
-    (table,) = terminal.write(summary(view.board))
-    console = Console()
-    needed = Measurement.get(console, console.options.update(max_width=1000), table).maximum
-    Console(width=max(console.width, needed)).print(table)  # a narrow terminal wraps lines rather than figures
+    terminal.show(summary(view.board))
     typer.echo(f"Board: {folder / 'README.md'}")
     if beyond := sorted({r.cell.seed for r in results if r.cell.seed >= protocol.seeds}):
         typer.echo(f"Seeds beyond the protocol's {protocol.seeds} are in the store, not on the board: {beyond}.")

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from ..loop.cell import Cell
     from ..loop.lineage import Lineage
     from ..loop.store import CellFolder, Store
-    from ..render.samples import Sheet
+    from ..render.samples import Sheet, Texts
 
 SAMPLES = 4
 """Examples shown per generation."""
@@ -89,39 +89,65 @@ def write_sheet(folder: CellFolder, store: Store, count: int, path: Path) -> Non
     write_atomic(path, png(sheet, lineage.cell.digest))
 
 
-def draw_sheets(cells: Iterable[Cell], store: Store) -> Iterator[Sheet]:
+def draw_sheets(cells: Iterable[Cell], store: Store) -> Iterator[Sheet | Texts]:
     """Sheets for a board, of finished cells; a message names each that a plug-in fails to draw.
 
     A learning curve has none: it holds real data alone.
     """
-    from ..loop.lineage import Lineage
     from ..loop.runner import finished
     from ..loop.world import CURVE
-    from ..render.samples import SEED, Sheet
-    from ..render.sheet import pictured
+    from ..render.samples import SEED
 
     for cell in (cell for cell in cells if cell.seed == SEED and cell.world_name != CURVE):
-        done = finished(cell, store) if pictured(cell.task) else None
+        done = finished(cell, store)
         if done is None or done.cell.status != "done":
             continue
         try:
-            pixels = _drawn(Lineage(cell, store, keep_checkpoints=True), count=None)
+            sheet = _sheet(cell, store)
         except StoreError:
             raise
         except Exception as error:  # a plug-in may fail in any way; its numbers stand
             typer.echo(f"No sheet of samples of {cell.name}: {type(error).__name__}: {error}", err=True)
             continue
-        if pixels is not None:
-            yield Sheet(f"{cell.task.name}/{cell.world_name}", cell.method.label, cell.digest, pixels)
+        if sheet is not None:
+            yield sheet
+
+
+def _sheet(cell: Cell, store: Store) -> Sheet | Texts | None:
+    """The sheet of a cell; None where its examples are neither pictures nor texts."""
+    from ..core.task import Task
+    from ..loop.lineage import Lineage
+    from ..render.samples import Sheet, Texts
+    from ..render.sheet import pictured
+
+    place = f"{cell.task.name}/{cell.world_name}", cell.method.label, cell.digest
+    if pictured(cell.task):
+        pixels = _drawn(Lineage(cell, store, keep_checkpoints=True), count=None)
+        return None if pixels is None else Sheet(*place, pixels)
+    worded = cell.task.card.modality == "tokens" and type(cell.task).render is not Task.render
+    return Texts(*place, _read(Lineage(cell, store, keep_checkpoints=True))) if worded else None
 
 
 def _drawn(lineage: Lineage, count: int | None) -> torch.Tensor | None:
     """The sheet of the first `count` generations, None where there are no pictures."""
     from ..render.sheet import sheet_of
 
+    return sheet_of(lineage.task, _history(lineage, count))
+
+
+def _read(lineage: Lineage) -> tuple[tuple[str, ...], ...]:
+    """The beginnings of a few texts of every generation."""
+    from ..render.samples import MOST_LINES, excerpts
+
+    few = (corpus.select(torch.arange(min(MOST_LINES, len(corpus)))) for corpus in _history(lineage, None))
+    return tuple(excerpts(lineage.task.render(corpus)) for corpus in few)
+
+
+def _history(lineage: Lineage, count: int | None) -> list[Corpus]:
+    """D_0 and what arrived, of the first `count` generations or of all, from the stages that are stored."""
     for _ in islice(lineage.generations(), count):
         pass
-    return sheet_of(lineage.task, [corpus.value for corpus in lineage.history])
+    return [corpus.value for corpus in lineage.history]
 
 
 def _print_continuations(prompts: Sequence[str], continued: Sequence[Sequence[str]]) -> None:

@@ -32,7 +32,7 @@ def cell(style: Format, value: Any) -> Cell:
 def interval(value: Interval) -> Cell:
     """`mean ± half-width`, sorted by its mean; the half-width stands back."""
     mean, _, half_width = measured(value).partition(" ± ")
-    error = (Span(f" ± {half_width}", "error"),) if half_width else ()
+    error = (Span(f" ± {half_width}", "small"),) if half_width else ()
     return Cell((Span(mean, "number"), *error), _finite(value.centre))
 
 
@@ -57,7 +57,7 @@ def _worth(value: Worth, best: bool = False) -> Cell:
     """`0.62 [0.58, 0.66]`, or `< 1/16`; the interval stands back, the best of a track stands out."""
     log2 = value.log2
     words = f"{'<' if value.outside < 0 else '>'} {end(log2.centre)}" if value.outside else worth(log2.centre)
-    error = (Span(f" {interval}", "error"),) if (interval := span(log2)) else ()
+    error = (Span(f" {interval}", "small"),) if (interval := span(log2)) else ()
     return Cell((Span(words, "best" if best else "number"), *error), _finite(log2.centre))
 
 

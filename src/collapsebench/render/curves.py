@@ -125,6 +125,8 @@ def _draw_panel(canvas: Figure, panel: Panel, place: int, panels: int, height: f
     for line in panel.lines:
         look = {key: value for key, value in _look(line).items() if key in {"linestyle", "zorder"}}
         axes.plot(line.mean, color=_colour(line), linewidth=1.2, **look)
+        if line.theory:
+            axes.plot(line.theory, color=_colour(line), linestyle=":", linewidth=1.8)
     _set_scale(axes, panel.lines)
     axes.set_title(short(panel.metric), fontsize=8)
     axes.tick_params(labelsize=7)

@@ -17,13 +17,14 @@ from ..board.scores import Score
 from .cost_plot import CostPlot
 from .curves import Curves
 
-Style = Literal["plain", "number", "best", "error", "strong", "emphasis", "code", "sub", "picture"]
-"""A `number` comes from `numbers` and needs no escaping, nor does the `best` of a track; an `error` is the half-width
-after it; a `picture` is the file of its link, and its text says what it shows."""
+Style = Literal["plain", "number", "best", "small", "aside", "strong", "emphasis", "code", "sub", "picture"]
+"""A `number` comes from `numbers` and needs no escaping, nor does the `best` of a track; what is `small` stands back
+behind it, as an interval does; an `aside` is words that do; a `picture` is the file of its link, and its text says
+what it shows."""
 
 
 class To(NamedTuple):
-    """Where a link leads: an entry, a setting, the page of a question, the file of a sheet, or a paper on arXiv."""
+    """Where a link leads: an entry, a setting, the page on a group, the file of a sheet, or a paper on arXiv."""
 
     kind: Literal["entry", "setting", "page", "sheet", "paper"]
     name: str
@@ -64,12 +65,20 @@ class Row:
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of cells; its name tells which one it is on a page with many."""
+    """Rows of cells; its name tells which one it is on a page with many.
+
+    An `overview` among the words of its `kind` is to be read on a phone: what is small stands below, not behind.
+    """
 
     name: str
     columns: Sequence[Head]
     rows: Sequence[Row]
     kind: str = ""
+
+    @property
+    def overview(self) -> bool:
+        """Whether it is one."""
+        return "overview" in self.kind
 
 
 @dataclass(frozen=True)
@@ -142,14 +151,14 @@ class Document:
         title: its heading.
         blocks: what it says.
         home: the page on which its entries are described; "" where it is itself.
-        parts: where several pages are one: name of a page -> its section here.
+        parts: where several pages are one: name of a page -> its section here, below those that it stands in.
     """
 
     board: Board
     title: str
     blocks: Sequence[Block]
     home: str = ""
-    parts: Mapping[str, str] = field(default_factory=dict)
+    parts: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     def figures(self) -> Iterator[Figure]:
         """All figures, in order."""
@@ -158,7 +167,7 @@ class Document:
 
 def _figures(blocks: Sequence[Block]) -> Iterator[Figure]:
     for block in blocks:
-        if isinstance(block, Section):
+        if isinstance(block, Section | Fold):
             yield from _figures(block.blocks)
         elif isinstance(block, Figure):
             yield block

@@ -13,7 +13,7 @@ from ..board.stats import Interval
 from ..core.method import TRACKS
 from .cells import cell, interval, numbered
 from .curves import Curves
-from .document import Cell, Row, Span, Table, Text, To
+from .document import Cell, Row, Span, Style, Table, Text, To
 from .numbers import number, plural, share
 
 if TYPE_CHECKING:
@@ -39,16 +39,16 @@ def _on_first_page(board: Board, entry: Entry) -> bool:
 
 
 def summary(board: Board) -> Table:
-    """The scores in brief, incomplete entries included."""
+    """The same of every entry, those that are incomplete too, without what they do."""
     name = f"{board.protocol.name} v{board.protocol.version}: worth"
     rows = [*board.competitors(*TRACKS), *board.references]
-    return _of_entries(name, board, columns.summary_columns(board), rows)
+    return _of_entries(name, board, columns.first_columns(board)[:-1], rows, kind="overview")
 
 
 def ranked(board: Board, group: Group, verified: Collection[str]) -> Table:
-    """The entries of a group by track and rank, then those in part, then the references."""
+    """The entries of a group by track and rank, then the references."""
     rows = [e for track in TRACKS for e in board.ranks.ranked(group, track)]
-    rows += [*board.ranks.placed(group, "part"), *board.ranks.placed(group, "reference")]
+    rows += board.ranks.placed(group, "reference")
     name = f"Worth in {group.question}, {group.suite}"
     return _of_entries(name, board, columns.worth_columns(board, group), rows, verified, "scores")
 
@@ -81,9 +81,10 @@ def rewards(board: Board, group: Group, rows: Sequence[Entry]) -> Table | None:
     return _of_entries(f"Reward in {group.question}, {group.suite}", board, shown, entries) if logged else None
 
 
-def costs(board: Board, question: str, rows: Sequence[Entry]) -> Table:
-    """What entries cost in the settings of a question."""
-    return _of_entries(f"Costs in {question}", board, columns.cost_columns(board, board.of(question)), rows)
+def costs(board: Board, group: Group, rows: Sequence[Entry]) -> Table:
+    """What entries cost in the settings of a group."""
+    name = f"Costs in {group.question}, {group.suite}"
+    return _of_entries(name, board, columns.cost_columns(board, group.settings), rows)
 
 
 def _of_entries(
@@ -100,7 +101,8 @@ def _of_entries(
         if column.format != "name":
             return cell(column.format, column.value(board, entry))
         mark: tuple[Text, ...] = (" ", Span("✓", about="verified")) if entry.label in verified else ()
-        return named(board, entry, *mark)
+        track = Span(f" {entry.track or 'reference'}", "small") if "overview" in kind else ""
+        return named(board, entry, *mark, track)
 
     return Table(name, shown, [Row([written(c, entry) for c in shown], entry) for entry in rows], kind)
 
@@ -110,9 +112,9 @@ def named(board: Board, entry: Entry, *marks: Text) -> Cell:
     return Cell((linked(board, entry), *marks), entry.label.lower())
 
 
-def linked(board: Board, entry: Entry) -> Text:
+def linked(board: Board, entry: Entry, style: Style = "plain") -> Text:
     """An entry's label with a link to its description; references in italics."""
-    link = Span(entry.label, "emphasis" if entry.reference else "plain", To("entry", entry.label))
+    link = Span(entry.label, "emphasis" if entry.reference else style, To("entry", entry.label))
     dagger = Span("†", about="some cells ran on another machine than their references")
     return (link, " ", dagger) if board.across_machines(entry) else link
 
@@ -133,7 +135,7 @@ def measured(settings: Sequence[Setting]) -> Table:
     for setting in settings:
         task = setting.task
         cells = [
-            Cell(Span(setting.name, to=To("setting", setting.name)), setting.name),
+            Cell(Span(setting.heading, to=To("setting", setting.name)), setting.name),
             Cell(f"{task.primary} ({task.unit})", task.primary),
             Cell(str(task.n), float(task.n)),
             Cell(arrivals(setting)),
@@ -162,7 +164,7 @@ def _doubling(setting: Setting) -> tuple[Cell, Cell, Cell]:
     if setting.curve is None:
         return _MISSING, _MISSING, _MISSING
     fall, resolution = setting.curve.doubling, setting.curve.resolution
-    error = Span(f" (s.e. {number(fall.standard_error)})", "error")
+    error = Span(f" (s.e. {number(fall.standard_error)})", "small")
     told = numbered(number, resolution) if resolution < 1000 else Cell("none")
     return Cell((Span(number(fall.mean), "number"), error), fall.mean), numbered(number, fall.ratio), told
 
@@ -221,12 +223,29 @@ def lm_eval(board: Board, setting: Setting, entries: Iterable[Entry]) -> Table:
 
 
 def samples(board: Board, setting: Setting, shown: Iterable[tuple[Entry, Path]]) -> Table:
-    """The sheets of a setting."""
+    """Sheets of pictures of a setting."""
     rows = []
     for entry, path in shown:
         picture = Span(f"{entry.label} by generation", "picture", To("sheet", path.as_posix()))
         rows.append(Row([named(board, entry), Cell(picture)], entry))
     return Table(f"{setting.name}: samples by generation", [_ENTRY, Head("samples", "words")], rows)
+
+
+def texts(board: Board, setting: Setting, shown: Sequence[tuple[Entry, Sequence[Sequence[str]]]]) -> Table:
+    """Texts of a setting by generation, a column for each of a few entries."""
+    heads = [Head("t", "count"), *(Head(f"{entry.label}", "words") for entry, _ in shown)]
+    rows = []
+    for t in range(max(len(generations) for _, generations in shown)):
+        cells = [Cell(" · ".join(generations[t]) if t < len(generations) else MISSING) for _, generations in shown]
+        rows.append(Row([Cell("real" if t == 0 else str(t), float(t)), *cells]))
+    return Table(f"{setting.name}: texts by generation", heads, rows, "texts")
+
+
+def last_texts(board: Board, setting: Setting, shown: Iterable[tuple[Entry, Sequence[Sequence[str]]]]) -> Table:
+    """What arrived last in a setting, a row for each entry."""
+    heads = [_ENTRY, Head("what arrived last", "words")]
+    rows = [Row([named(board, entry), Cell(" · ".join(texts[-1]))], entry) for entry, texts in shown]
+    return Table(f"{setting.name}: texts of the last generation", heads, rows, "texts")
 
 
 def incomplete(board: Board, waiting: Sequence[Entry]) -> Table:

@@ -9,7 +9,8 @@ from collapsebench.board import load_board
 from collapsebench.board.stats import student_t_interval
 from collapsebench.render.html import page as render
 from collapsebench.render.numbers import measured
-from collapsebench.render.page import View, whole
+from collapsebench.render.page import whole
+from collapsebench.render.view import View
 
 pytestmark = pytest.mark.browser
 
@@ -55,12 +56,22 @@ def test_a_header_sorts_both_ways_and_says_so(visit):
     assert header.get_attribute("aria-sort") == "ascending"
     rising = column(page, "arithmetic/preserve")
     assert values(rising) == sorted(falling)
-    assert values(rising[-1:]) == []  # what has no value is last, whichever way
     page.locator(f"{SCORES} thead button", has_text="entry").click()
     assert header.get_attribute("aria-sort") is None
     assert rows(page) == sorted(rows(page))
     page.locator(f"{SCORES} thead button", has_text="rank").click()
     assert column(page, "rank") == before  # by track and rank, as the board stands
+
+
+def test_what_has_no_value_is_sorted_last_whichever_way(visit):
+    page = visit()
+    header = page.locator("#quick table.overview thead th", has_text="grow, language")
+    for way in ("descending", "ascending"):
+        header.locator("button").click()
+        assert header.get_attribute("aria-sort") == way
+        shown = page.locator("#quick table.overview tbody tr > :nth-child(5)").all_inner_texts()
+        known = [bool(text.strip("— 0123456789")) for text in shown]
+        assert any(known) and not all(known) and known == sorted(known, reverse=True)
 
 
 def test_tracks_are_filtered_in_tables_curves_and_descriptions(visit):
@@ -117,7 +128,7 @@ def test_arrow_keys_read_a_chart_with_its_closed_form(visit):
 def test_sheets_of_samples_are_drawn_and_go_with_their_track(visit):
     page = visit()
     sheets = page.locator("#quick-setting-arithmetic-preserve img")
-    page.locator("#quick-setting-arithmetic-preserve summary", has_text="All of them").click()
+    page.locator("#quick-setting-arithmetic-preserve summary", has_text="all the others").click()
     widths = [
         sheets.nth(i).evaluate("async (img) => { await img.decode(); return img.naturalWidth; }") for i in (0, 1, 2)
     ]
@@ -204,10 +215,20 @@ def test_on_a_phone_only_tables_scroll_sideways(visit):
     for board in ("quick", "standard"):
         page.locator(".boards a", has_text=board).tap()
         assert page.evaluate("document.documentElement.scrollWidth") == 360
-        box = page.locator(f"#{board} .scroll").first
+        box = page.locator(f"#{board} .scroll:not(:has(.overview))").first
         assert box.evaluate("(box) => box.scrollWidth > box.clientWidth")
         box.evaluate("(box) => { box.scrollLeft = 400; }")
-        assert page.locator(f"#{board} table.scores tbody th").first.bounding_box()["x"] >= 0  # names stay in sight
+        assert box.locator("tbody th").first.bounding_box()["x"] >= 0  # names stay in sight
+
+
+def test_on_a_phone_the_one_table_is_a_card_for_each_entry(visit):
+    page = visit(**PHONE)
+    overview = page.locator("#quick table.overview")
+    assert overview.evaluate("(table) => table.scrollWidth <= table.closest('.scroll').clientWidth")
+    cells = overview.locator("tbody tr").first.locator("td:visible").all()
+    labels = [cell.evaluate("(cell) => getComputedStyle(cell, '::before').content") for cell in cells[:-1]]
+    assert labels[:2] == ['"preserve, theory"', '"preserve, language"'] and labels[-1] == '"cost"'
+    assert all(box["x"] >= 0 and box["x"] + box["width"] <= 360 for box in (c.bounding_box() for c in cells))
 
 
 def test_endless_words_do_not_widen_a_phone(visit, tmp_path):

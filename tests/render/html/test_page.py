@@ -19,7 +19,8 @@ from collapsebench.render.figure import COLOURS
 from collapsebench.render.files import load_view
 from collapsebench.render.html import page
 from collapsebench.render.numbers import measured, span, worth
-from collapsebench.render.page import View, whole
+from collapsebench.render.page import whole
+from collapsebench.render.view import View
 
 ROOT = Path(__file__).parents[3]
 EVIL = (
@@ -68,7 +69,7 @@ def test_the_page_says_what_the_board_says(boards, text):
     assert board.protocol.digest[:12] in words
     assert "collapsebench run --method token_edit --task arithmetic --protocol quick" in words
     assert "ValueError: a | b" in words  # why a cell failed
-    assert "needs verifier, which gaussian does not have" in text
+    assert "needs reward, which kde does not have" in text
 
 
 def test_points_carry_the_mean_over_seeds_of_the_records(boards, text):

@@ -16,7 +16,14 @@ from .. import document as doc
 from ..cost_plot import CostPlot
 from ..numbers import end
 
-_TAGS: Mapping[doc.Style, str] = {"strong": "b", "best": "b", "emphasis": "em", "code": "code", "sub": "sub"}
+_TAGS: Mapping[doc.Style, str] = {
+    "strong": "b",
+    "best": "b",
+    "emphasis": "em",
+    "code": "code",
+    "sub": "sub",
+    "aside": "small",
+}
 
 _SCALE, _TICKS = (-3.5, 3.5), (-2.0, 0.0, 2.0)
 """What part of log2 V the small plot beside a score shows, and what it marks."""
@@ -35,7 +42,7 @@ class Writer:
         return "-".join(re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-") for name in names)
 
     def section(self) -> str:
-        """The document as a section, with links to its parts and room for the script's controls."""
+        """The document as a section, with links to its parts and, below the first, room for the script's controls."""
         blocks = self.document.blocks
         start = next(place for place, block in enumerate(blocks) if isinstance(block, doc.Section))
         parts = [block for block in blocks if isinstance(block, doc.Section)]
@@ -46,7 +53,8 @@ class Writer:
             f'<h2 id="{identity}-title">{plain(rules.name)} <small>version {rules.version}</small></h2>\n'
             f"{self.blocks(blocks[:start])}\n"
             f'<nav class="parts" aria-label="Parts of this board"><ul>{links}</ul></nav>\n'
-            f'<div class="controls"></div>\n{self.blocks(blocks[start:])}\n</section>'
+            f"{self.blocks(blocks[start : start + 1])}\n"
+            f'<div class="controls"></div>\n{self.blocks(blocks[start + 1 :])}\n</section>'
         )
 
     def blocks(self, blocks: Sequence[doc.Block], *inside: str) -> str:
@@ -97,7 +105,7 @@ class Writer:
         words, to = self.text(text.text), text.to
         if text.style == "picture" and to:
             return _image(Path(to.name), text.text)
-        if text.style == "error":
+        if text.style == "small":
             return f" <small>{words.strip()}</small>"
         if text.about:
             return f'<abbr class="sign" title="{plain(text.about)}">{words}</abbr>'
@@ -105,7 +113,7 @@ class Writer:
             broken = re.sub("([_(,=/])", r"\1<wbr>", words)
             words = f'<a href="#{self.place(*to)}">{broken}</a>'
         elif to and to.kind == "page":
-            words = f'<a href="#{self.place(self.document.parts[to.name]).lower()}">{words}</a>'
+            words = f'<a href="#{self.place(*self.document.parts[to.name]).lower()}">{words}</a>'
         elif to and to.kind == "paper":
             words = f'<a href="https://arxiv.org/abs/{to.name}" rel="noreferrer">{words}</a>'
         return _element(_TAGS[text.style], words) if text.style in _TAGS else words
@@ -117,7 +125,8 @@ class Writer:
         rows = []
         for row in table.rows:
             cells = zip(table.columns, row.cells, paired, strict=True)
-            rows.append(f"<tr{self._about(row)}>{''.join(self._cell(*parts, notes) for parts in cells)}</tr>")
+            written = "".join(self._cell(*parts, notes, table.overview) for parts in cells)
+            rows.append(f"<tr{self._about(row)}>{written}</tr>")
         below = doc.Items([f"{place}: {note}." for place, note in enumerate(notes, start=1)])
         folded = self.blocks([doc.Fold("Notes on single scores", [below])]) if notes else ""
         name, head, body = plain(table.name), "".join(map(_header, table.columns)), "\n".join(rows)
@@ -134,13 +143,14 @@ class Writer:
             about |= {"class": kind, "data-entry": str(self.places[row.entry.label]), "data-track": row.entry.track}
         return _attributes(about)
 
-    def _cell(self, column: Head, cell: doc.Cell, paired: bool, notes: Sequence[str]) -> str:
+    def _cell(self, column: Head, cell: doc.Cell, paired: bool, notes: Sequence[str], labelled: bool) -> str:
         number = column.format not in TEXT
         kinds = {"number": number, "pair": paired, "missing": number and cell.order is None, "drawn": cell.plot}
         about = {
             "class": " ".join(kind for kind, is_one in kinds.items() if is_one),
             "data-task": _task(column.setting),
             "data-value": f"{cell.order:.6g}" if isinstance(cell.order, float) else cell.order or "",
+            "data-label": column.heading if labelled else "",
         }
         words = self.text(cell.text) + (_small_plot(cell.plot) if cell.plot else "")
         if cell.note:
@@ -181,7 +191,7 @@ def _header(column: Head) -> str:
 
 
 def _has_error(text: doc.Text) -> bool:
-    return isinstance(text, tuple) and any(isinstance(part, doc.Span) and part.style == "error" for part in text)
+    return isinstance(text, tuple) and any(isinstance(part, doc.Span) and part.style == "small" for part in text)
 
 
 def _image(path: Path, words: str) -> str:
