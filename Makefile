@@ -28,7 +28,7 @@ ifeq ($(BROWSER),)
 endif
 
 quickstart: setup
-	$(BIN)/collapsebench run --method token_edit
+	$(BIN)/collapsebench run --method real_mix --boards mine
 
 test: setup
 	HF_HUB_OFFLINE=1 $(BIN)/python -m pytest --numprocesses 2
