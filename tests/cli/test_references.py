@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from collapsebench.core.method import references as names_of
 from collapsebench.core.records import CellResult, write_results
@@ -95,7 +96,9 @@ def test_references_come_from_the_published_board_where_ones_own_has_none(cli, r
     assert {name: content for name, content in records().items() if name != "toy_blend.jsonl"} == {
         name: content for name, content in theirs.items() if name != "toy_blend.jsonl"
     }
-    assert "[toy_blend](#entry-toy-blend) †" in (BOARD / "README.md").read_text()
+    page = (BOARD / "README.md").read_text()
+    assert "[toy_blend](#entry-toy-blend) †" in page
+    assert f"References ran on Another CPU, torch {torch.__version__}" in page
     again = records()
     assert f"verified records of {published}" in cli(*run_toys, *BLEND).out
     assert records() == again
@@ -159,6 +162,8 @@ def test_own_references_take_the_place_of_published_ones_and_say_so(cli, run_toy
     assert all(own[name] != theirs[name] for name in own if name != "toy_blend.jsonl")
     assert records(published) == theirs
 
+    third = [*run_toys[:-1], "third"]  # what is in the store comes before what is published
+    assert states(cli(*third, *BLEND, "--dry-run")) == {"done": {*ALL, "toy_blend"}}
     shutil.rmtree("store")  # the next run trains them again rather than mix the two
     assert states(cli(*run_toys, *BLEND, "--dry-run")) == {"to run": {*ALL, "toy_blend"}}
     assert "Replaced" not in cli(*run_toys, *BLEND).out

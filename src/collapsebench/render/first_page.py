@@ -102,9 +102,10 @@ def _notes(view: View) -> Iterator[Text]:
         command = Span(run_command(reference, board.scope.tasks(settings), board.protocol.name), "code")
         yield "The reference ", Span(reference, "code"), f" has not run in {', '.join(settings)}: ", command
     if any(board.across_machines(entry) for entry in board.entries):
+        ran = "; ".join(f"{machine} ({', '.join(names)})" for machine, names in board.machines_of_references.items())
         yield (
-            "† Some cells ran on another machine than the references that they are paired with; floating point "
-            "differs between machines, and with it the pairing."
+            "† Some cells ran on another machine, or with other versions, than the references that they are paired "
+            f"with, and floating point differs (docs/statistics.md). References ran on {ran}."
         )
 
 

@@ -115,7 +115,7 @@ def named(board: Board, entry: Entry, *marks: Text) -> Cell:
 def linked(board: Board, entry: Entry, style: Style = "plain") -> Text:
     """An entry's label with a link to its description; references in italics."""
     link = Span(entry.label, "emphasis" if entry.reference else style, To("entry", entry.label))
-    dagger = Span("†", about="some cells ran on another machine than their references")
+    dagger = Span("†", about="some cells ran on another machine, or with other versions, than their references")
     return (link, " ", dagger) if board.across_machines(entry) else link
 
 
