@@ -41,6 +41,14 @@ def test_level_is_not_better(board_of):
     assert answer(board, PRESERVE) == ("accumulate", "frozen", "frozen", "level")
 
 
+def test_an_entry_has_to_beat_even_what_only_may_be_better(board_of):
+    """Taking all is not told from the real rows alone, nor is the entry from taking all."""
+    wild = [fabricate.cell("take_all", PURIFY, seed, worth=worth) for seed, worth in enumerate((0.7, 1.2, 2.8))]
+    others = [r for r in fabricate.references([PURIFY]) if r.cell.method.name != "take_all"]
+    board = board_of([*others, *wild, *fabricate.cells("accumulate", [PURIFY], worth=1.4)])
+    assert answer(board, PURIFY) == ("accumulate", "take_all", "take_all", "level")
+
+
 def test_without_a_curve_there_is_no_answer(board_of):
     board = board_of(fabricate.cells("accumulate", [PRESERVE]) + fabricate.cells("replace", [PRESERVE]))
     found = board.answers.answer(board.groups[0])

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from collapsebench.render.files import load_view, stale_pages, write_board
-from collapsebench.render.samples import LINE, MOST_LINES, Sheet, Texts, excerpts, sheet_name, write_sheets
+from collapsebench.render.samples import LINE, MOST_LINES, Sheet, Texts, excerpts, kept, sheet_name, write_sheets
 
 SETTING = "arithmetic/preserve"
 PIXELS = torch.full((9, 9), 51, dtype=torch.uint8)
@@ -97,6 +97,12 @@ def test_a_sheet_is_written_again_only_when_it_changed(folder, sheet) -> None:
     assert path.read_bytes() == before
     write_sheets(folder, [sheet("replace", pixels=PIXELS + 1)])
     assert path.read_bytes() != before
+
+
+def test_outside_of_preserve_only_two_references_have_sheets():
+    cells = [fabricate.cell(name, "gaussian/purify", 0).cell for name in fabricate.METHODS]
+    assert [cell.method.name for cell in cells if kept(cell)] == ["frozen", "take_newest"]
+    assert [kept(fabricate.cell("more_real", "arithmetic/grow", seed).cell) for seed in (0, 1)] == [True, False]
 
 
 def test_texts_are_cut_to_a_few_short_lines():

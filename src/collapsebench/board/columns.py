@@ -174,6 +174,8 @@ def _score(group: Group, heading: str = "") -> Column:
             return ""
         if place == "incomplete":
             return "incomplete"
+        if not group.counting:
+            return None
         shown = Worth(score.seeds) if score else None
         if place == "named" and not heading:
             return Noted(shown, board.ranks.called(entry, group.question))

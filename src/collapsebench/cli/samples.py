@@ -96,11 +96,11 @@ def draw_sheets(cells: Iterable[Cell], store: Store) -> Iterator[Sheet | Texts]:
     """
     from ..loop.runner import finished
     from ..loop.world import CURVE
-    from ..render.samples import SEED
+    from ..render.samples import SEED, kept
 
     for cell in (cell for cell in cells if cell.seed == SEED and cell.world_name != CURVE):
         done = finished(cell, store)
-        if done is None or done.cell.status != "done":
+        if done is None or done.cell.status != "done" or not kept(done.cell):
             continue
         try:
             sheet = _sheet(cell, store)

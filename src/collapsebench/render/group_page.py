@@ -12,6 +12,7 @@ from . import answers, tables, tasks
 from .cost_plot import cost_plot
 from .document import Block, Figure, Fold, Items, Prose, Section, Span, Table, marked
 from .numbers import span, worth
+from .samples import in_sight
 
 if TYPE_CHECKING:
     from ..board import Board, Entry, Group, Setting
@@ -78,21 +79,12 @@ def _measured(board: Board, group: Group) -> Iterator[Block]:
 def _scores(view: View, group: Group, rows: Sequence[Entry]) -> Iterator[Block]:
     """The scores, R, and how entries decay."""
     board = view.board
-    if not group.counting:
-        yield Prose("No setting counts here: doubling n moves no loss by more than its noise, or a curve is missing.")
-    yield tables.ranked(board, group, view.verified)
-    if part := tables.beside(board, group, "part", "In part"):
-        yield Prose(marked(PART))
-        yield part
-    if named := tables.beside(board, group, "named", "Named, not ranked"):
-        yield Prose(marked(NAMED))
-        yield named
-    if sweep := tables.beside(board, group, "sweep", "Other parameters"):
-        yield Prose(marked("**Other parameters.** Only the defaults of a method are ranked."))
-        yield sweep
     if group.counting:
+        yield from _worths(view, group)
         yield Prose(marked("**R**, by the floor and the ceiling of the question."))
         yield tables.gaps(board, group, rows)
+    else:
+        yield Prose("No setting counts here: doubling n moves no loss by more than its noise, or a curve is missing.")
     if group.question == "preserve":
         yield Prose(
             marked(
@@ -118,6 +110,21 @@ def _scores(view: View, group: Group, rows: Sequence[Entry]) -> Iterator[Block]:
         )
     if any(board.scores.score(entry, group) for entry in rows):
         yield _cost_plot(board, group)
+
+
+def _worths(view: View, group: Group) -> Iterator[Block]:
+    """Who is ranked, and who is not and why."""
+    board = view.board
+    yield tables.ranked(board, group, view.verified)
+    if part := tables.beside(board, group, "part", "In part"):
+        yield Prose(marked(PART))
+        yield part
+    if named := tables.beside(board, group, "named", "Named, not ranked"):
+        yield Prose(marked(NAMED))
+        yield named
+    if sweep := tables.beside(board, group, "sweep", "Other parameters"):
+        yield Prose(marked("**Other parameters.** Only the defaults of a method are ranked."))
+        yield sweep
 
 
 def _cost_plot(board: Board, group: Group) -> Figure:
@@ -177,14 +184,14 @@ def _sheets(
     setting: Setting,
     found: Sequence[tuple[Entry, T]],
     about: str,
-    in_sight: Callable[[Sequence[tuple[Entry, T]]], Table],
+    open_table: Callable[[Sequence[tuple[Entry, T]]], Table],
     folded: Callable[[Sequence[tuple[Entry, T]]], Table],
 ) -> list[Block]:
     """Sheets of `frozen` and of the floor (or the ceiling, where that is `frozen`) in sight, the others folded."""
     if not found:
         return []
-    labels = list(dict.fromkeys(("frozen", setting.world.floor, setting.world.ceiling)))[:2]
+    labels = in_sight(setting.world)
     seen = [sheet for sheet in found if sheet[0].label in labels] or found[:1]
     others = [sheet for sheet in found if all(sheet is not one for one in seen)]
     rest = [Fold("Samples of all the others", [folded(others)])] if others else []
-    return [Prose(f"Samples, seed 0: {about}."), in_sight(seen), *rest]
+    return [Prose(f"Samples, seed 0: {about}."), open_table(seen), *rest]

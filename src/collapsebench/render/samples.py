@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import torch
 
     from ..board import Entry
+    from ..core.records import CellRecord, WorldRecord
 
 FOLDER, SEED = "samples", 0
 _LONGEST = 80
@@ -56,6 +57,16 @@ def excerpts(texts: Sequence[str]) -> tuple[str, ...]:
             break
         short.append(line)
     return tuple(short)
+
+
+def in_sight(world: WorldRecord) -> list[str]:
+    """The two references whose samples tell what happened: `frozen`, and the floor, or the ceiling where it is that."""
+    return list(dict.fromkeys(("frozen", world.floor, world.ceiling)))[:2]
+
+
+def kept(cell: CellRecord) -> bool:
+    """Whether a cell has a sheet: all in `preserve`, those in sight elsewhere; hundreds would weigh megabytes."""
+    return cell.seed == SEED and (cell.world.question == "preserve" or cell.method.label in in_sight(cell.world))
 
 
 def sheet_name(setting: str, label: str, suffix: str = "png") -> str:
