@@ -32,7 +32,7 @@ def one(setting, **worths):
 
 def test_where_nothing_beats_the_real_rows_it_says_keep_them(told):
     head, suites, *_ = told([PRESERVE], *one(PRESERVE, accumulate=0.6))
-    assert head == "**To preserve:** **keep the real data and train on them alone**: no method is worth more."
+    assert head == "**To preserve:** **keep the real data and train on them alone**: no method is shown to do better."
     assert suites == (
         "- [theory](preserve-theory.md): [accumulate](#entry-accumulate) 0.61, worse than the real rows alone. "
         "Not caring: `replace` 0.29."
@@ -42,8 +42,17 @@ def test_where_nothing_beats_the_real_rows_it_says_keep_them(told):
 def test_a_method_that_is_better_is_named_with_its_rule_and_what_it_needs(told):
     head, suites, *_ = told([PRESERVE], *one(PRESERVE, accumulate=0.6, verify_filter=1.5))
     assert head.startswith("**To preserve:** use **[verify_filter](#entry-verify-filter)** in theory.")
-    assert head.endswith("A line that says what D_t is. It needs a verifier, a reward or an outside model.")
+    assert head.endswith(
+        "A line that says what D_t is. It needs a verifier, a reward or an outside model. "
+        "Without that: **keep the real data and train on them alone**: no method is shown to do better."
+    )
     assert "1.5" in suites and "better than the real rows alone." in suites
+
+
+def test_without_help_the_best_of_the_others_is_the_answer_where_it_is_better(told):
+    head, *_ = told([PRESERVE], *one(PRESERVE, accumulate=1.3, verify_filter=1.9))
+    assert head.endswith("Without that: use **[accumulate](#entry-accumulate)** in theory.")
+    assert "Without" not in told([PRESERVE], *one(PRESERVE, accumulate=1.9, verify_filter=1.3))[0]
 
 
 def test_level_is_said_to_be_level_and_others_are_counted(told):
@@ -57,8 +66,8 @@ def test_suites_that_differ_get_different_answers(told):
     cells = one(PRESERVE, accumulate=0.6) + one("arithmetic/preserve", accumulate=1.6)
     head, suites, *_ = told([PRESERVE, "arithmetic/preserve"], *cells)
     assert head.startswith(
-        "**To preserve:** in theory **keep the real data and train on them alone**: no method is worth more; "
-        "in language use **[accumulate](#entry-accumulate)**. accumulate: A line"
+        "**To preserve:** in language use **[accumulate](#entry-accumulate)**; in theory **keep the real data and "
+        "train on them alone**: no method is shown to do better. accumulate: A line"
     )
     assert [line.partition("]")[0] for line in suites.splitlines()] == ["- [theory", "- [language"]
 
@@ -67,7 +76,7 @@ def test_suites_that_differ_get_different_answers(told):
     ("worths", "says"),
     [
         ({"take_all": 1.9}, "**train on all that arrives**: nobody is ranked yet"),
-        ({"take_all": 1.9, "accumulate": 1.2}, "**train on all that arrives**: no method is worth more"),
+        ({"take_all": 1.9, "accumulate": 1.2}, "**train on all that arrives**: no method is shown to do better"),
         ({"take_all": 0.5}, "**ignore the stream and keep to the real rows that you have**: nobody is ranked yet"),
         ({"take_all": 0.5, "accumulate": 1.4}, "use **[accumulate](#entry-accumulate)** in theory"),
     ],

@@ -21,8 +21,11 @@ PLAIN: Mapping[str, tuple[str, ...]] = {
 }
 """Question -> what anybody can do without a method: ignore all that is generated, or train on all that arrives."""
 
-FREE, UNAIDED = 1.1, ("blind", "anchored")
-"""What costs nothing: up to so many times the tokens of `frozen`, in a track without marks or help from outside."""
+UNAIDED = ("blind", "anchored")
+"""Tracks without marks or help from outside."""
+
+FREE = 1.1
+"""What costs nothing is unaided, and takes up to so many times the tokens of `frozen`."""
 
 _ORDER: Mapping[Verdict, int] = {"worse": 0, "level": 1, "better": 2}
 
@@ -63,6 +66,11 @@ class Answers:
     def answer(self, group: Group) -> Answer:
         """Of all ranked entries."""
         return self._of(group, self.ranks.ranked(group), PLAIN.get(group.question, ("frozen",)))
+
+    def unaided(self, group: Group) -> Answer:
+        """Of those that need neither marks nor help from outside."""
+        ranked = [entry for entry in self.ranks.ranked(group) if entry.track in UNAIDED]
+        return self._of(group, ranked, PLAIN.get(group.question, ("frozen",)))
 
     def free(self, group: Group) -> Answer:
         """Of those that cost nothing, against the real rows alone."""

@@ -68,29 +68,42 @@ def in_brief(board: Board) -> Items:
 
 
 def headline(board: Board, question: str) -> Text:
-    """What to do: one thing, or one for these suites and another for those."""
+    """What to do: one thing, or one for these suites and another for those; and what without marks or help."""
+    answers = [answer for group in _groups(board, question) if (answer := board.answers.answer(group)).do]
+    said = _acts(board, answers, len(answers)) or "no task counts yet, so that there is no answer"
+    used = {answer.do.label: answer.do for answer in answers if answer.do and not answer.do.reference}
+    several = len({answer.do.label for answer in answers if answer.do}) > 1
+    rules = [Span(f" {f'{label}: ' if several else ''}{_rule(entry)}", "aside") for label, entry in used.items()]
+    aided = [answer.group for answer in answers if answer.do and answer.do.track in NEEDS]
+    without = (
+        (" Without that: ", _acts(board, list(map(board.answers.unaided, aided)), len(answers)), ".") if aided else ""
+    )
+    return Span(f"{name(question)}:", "strong"), " ", said, ".", *rules, without
+
+
+def _acts(board: Board, answers: Sequence[Answer], suites: int) -> Text:
+    """What to do by suite, those together in which it is the same; what needs no method comes last, with the reason."""
     by_entry: dict[str, list[Answer]] = {}
-    for group in _groups(board, question):
-        answer = board.answers.answer(group)
+    for answer in sorted(answers, key=lambda answer: answer.do is not None and answer.do.reference):
         if answer.do:
             by_entry.setdefault(answer.do.label, []).append(answer)
-    acts = [_act(board, same, alone=len(by_entry) == 1) for same in by_entry.values()]
-    said = joined("; ", acts) if acts else "no task counts yet, so that there is no answer"
-    used = [do for same in by_entry.values() if (do := same[0].do) and not do.reference]
-    rules = [Span(f" {f'{e.label}: ' if len(by_entry) > 1 else ''}{_rule(e)}", "aside") for e in used]
-    return Span(f"{name(question)}:", "strong"), " ", said, ".", *rules
+    everywhere = len(by_entry) == 1 and len(answers) == suites
+    acts = joined("; ", [_act(board, same, everywhere) for same in by_entry.values()])
+    plain = [answer for answer in answers if answer.do and answer.do.reference]
+    ranked = any(answer.best for answer in plain)
+    why = (": no method is shown to do better" if ranked else ": nobody is ranked yet") if plain else ""
+    return (acts, why) if by_entry else ""
 
 
-def _act(board: Board, same: Sequence[Answer], alone: bool) -> Text:
+def _act(board: Board, same: Sequence[Answer], everywhere: bool) -> Text:
     """One thing to do, and the suites for which it is the answer."""
     do, where = same[0].do, f"in {_listed([answer.group.suite for answer in same])}"
     assert do is not None
     if not do.reference:
         use = ("use ", tables.linked(board, do, "strong"))
-        return (*use, f" {where}") if alone else (f"{where} ", *use)
+        return (*use, f" {where}") if everywhere else (f"{where} ", *use)
     act = Span(PLAINLY.get((same[0].group.question, do.label), f"do as {do.label} does"), "strong")
-    why = ": no method is worth more" if any(answer.best for answer in same) else ": nobody is ranked yet"
-    return "" if alone else f"{where} ", act, why
+    return act if everywhere else (f"{where} ", act)
 
 
 def _rule(entry: Entry) -> str:
@@ -113,7 +126,7 @@ def _suite(board: Board, group: Group) -> Text:
         _standing(board, answer),
         _others(answer),
         ".",
-        (_scale(board, answer)),
+        _scale(board, answer),
     )
 
 
@@ -161,7 +174,7 @@ def free_headline(board: Board) -> Text:
     if not ranked:
         said = marked(f"nobody is ranked who works {words.rstrip(',')}")
     elif not gains:
-        said = marked(f"little: {words} no method is told to be worth more than the real rows alone")
+        said = marked(f"little: {words} no method is shown to be worth more than the real rows alone")
     else:
         said = (
             marked(f"{words} these are worth more than the real rows alone: "),
