@@ -105,6 +105,13 @@ def test_it_loads_nothing(text):
     assert all(at["href"].startswith(("#", "https://arxiv.org/abs/")) for _, at, _ in elements.all("a"))
 
 
+def test_every_address_on_the_page_is_a_place_on_it(text):
+    places = {at["id"] for _, at, _ in Elements(text).found if "id" in at}
+    links = {at["href"].removeprefix("#") for _, at, _ in Elements(text).all("a") if at["href"].startswith("#")}
+    assert "quick-to-preserve-suite-language" in links
+    assert links <= places
+
+
 def test_the_sheets_of_a_task_stand_on_the_page_as_they_lie_beside_the_board(folder, text):
     shown = {at["alt"].removesuffix(" by generation"): at for _, at, _ in Elements(text).all("img")}
     assert list(shown) == ["replace", "accumulate", "real_mix"]  # references first
