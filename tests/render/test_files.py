@@ -368,6 +368,15 @@ def test_a_narrow_terminal_leaves_out_intervals_and_wraps_words(folder):
     assert max(map(len, text.splitlines())) <= 84
 
 
+def test_a_very_narrow_terminal_has_a_table_for_each_question(folder):
+    text = printed(folder, 64)
+    assert text.count("quick v1: worth") == 4  # three questions, and cost
+    preserve, purify = text.split("quick v1: worth")[1:3]
+    assert "tempered" in preserve and "tempered" not in purify and "take_all" in purify
+    assert re.search(r"accumulate\s+0\.6\d\s+0\.6\d\s*\n", text)
+    assert max(map(len, text.splitlines())) <= 64
+
+
 def test_a_verified_entry_keeps_its_mark_while_its_records_stand(tmp_path):
     def shown():
         write_board(tmp_path)

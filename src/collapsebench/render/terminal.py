@@ -1,8 +1,9 @@
-"""Documents for the terminal: words are wrapped, and intervals left out where a table would not fit with them."""
+"""Documents for the terminal: words are wrapped, a table that is too wide loses its intervals, or is cut in parts."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console, RenderableType
@@ -46,9 +47,34 @@ def _blocks(blocks: Sequence[doc.Block], console: Console) -> Iterator[Renderabl
             case doc.Items():
                 yield from (Padding(Text("- ") + _text(item), (0, 0, 0, 2)) for item in block.items)
             case doc.Table():
-                full = _table(block)
-                fits = Measurement.get(console, console.options.update(max_width=1000), full).maximum <= console.width
-                yield full if fits else _table(block, brief=True)
+                yield from _fitting(block, console)
+
+
+def _fitting(source: doc.Table, console: Console) -> Iterator[Table]:
+    """A table as it fits: whole, without what is small, or in a part for each question."""
+
+    def fits(table: Table) -> bool:
+        return Measurement.get(console, console.options.update(max_width=1000), table).maximum <= console.width
+
+    whole, brief = _table(source), _table(source, brief=True)
+    if fits(whole):
+        yield whole
+    elif fits(brief) or not source.overview:
+        yield brief
+    else:
+        yield from (_table(part, brief=True) for part in _parts(source))
+
+
+def _parts(source: doc.Table) -> Iterator[doc.Table]:
+    """The columns of each question, and then those that are of none, with the rows that say something there."""
+    places: dict[str, list[int]] = {}
+    for place, column in enumerate(source.columns[1:], start=1):
+        places.setdefault(column.heading.partition(", ")[0] if column.page else "", []).append(place)
+    for own in places.values():
+        columns = [source.columns[place] for place in (0, *own)]
+        asked = (row for row in source.rows if any(words(row.cells[place].text) for place in own))
+        rows = [replace(row, cells=[row.cells[place] for place in (0, *own)]) for row in asked]
+        yield replace(source, columns=columns, rows=rows)
 
 
 def _table(source: doc.Table, brief: bool = False) -> Table:
