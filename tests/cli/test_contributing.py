@@ -11,8 +11,9 @@ CONSOLE = re.findall(r"```console\n\$ collapsebench (.*?)\n(.*?)```", PAGE, re.D
 
 
 @pytest.fixture
-def walked(cli):
-    """What each command of the page says, with the output that the page shows."""
+def walked(cli, monkeypatch):
+    """What each command of the page says in eighty columns, with the output that the page shows."""
+    monkeypatch.setenv("COLUMNS", "80")
     (protocol,) = re.findall(r"```yaml\n(.*?)```", PAGE, re.DOTALL)
     Path("trial.yaml").write_text(protocol)
     Path("methods").mkdir()
