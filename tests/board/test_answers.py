@@ -26,6 +26,7 @@ def answer(board, setting):
         (PURIFY, {"take_all": 0.6, "accumulate": 1.4}, ("accumulate", "frozen", "accumulate", "better")),
         (GROW, {"take_all": 0.8, "verify_filter": 1.5}, ("verify_filter", "frozen", "verify_filter", "better")),
         (GROW, {"take_all": 1.9, "verify_filter": 1.5}, ("verify_filter", "take_all", "take_all", "worse")),
+        (PURIFY, {"take_all": 1.02, "accumulate": 1.8}, ("accumulate", "take_all", "accumulate", "better")),
         (PURIFY, {}, (None, "take_all", "take_all", None)),
         (PURIFY, {"take_all": 0.6}, (None, "frozen", "frozen", None)),
     ],

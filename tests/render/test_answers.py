@@ -44,14 +44,15 @@ def test_a_method_that_is_better_is_named_with_its_rule_and_what_it_needs(told):
     assert head.startswith("**To preserve:** use **[verify_filter](#entry-verify-filter)** in theory.")
     assert head.endswith(
         "A line that says what D_t is. It needs a verifier, a reward or an outside model. "
-        "Without that: **keep the real data and train on them alone**: no method is shown to do better."
+        "Without marks or help from outside: **keep the real data and train on them alone**: "
+        "no method is shown to do better."
     )
     assert "1.5" in suites and "better than the real rows alone." in suites
 
 
 def test_without_help_the_best_of_the_others_is_the_answer_where_it_is_better(told):
     head, *_ = told([PRESERVE], *one(PRESERVE, accumulate=1.3, verify_filter=1.9))
-    assert head.endswith("Without that: use **[accumulate](#entry-accumulate)** in theory.")
+    assert head.endswith("Without marks or help from outside: use **[accumulate](#entry-accumulate)** in theory.")
     assert "Without" not in told([PRESERVE], *one(PRESERVE, accumulate=1.9, verify_filter=1.3))[0]
 
 
@@ -60,6 +61,13 @@ def test_level_is_said_to_be_level_and_others_are_counted(told):
     assert "level with the real rows alone. Not" in suites
     _, suites, *_ = told([PRESERVE], *one(PRESERVE, accumulate=0.62, accumulate_subsample=0.62))
     assert "; 1 other is not told from it." in suites
+
+
+def test_the_rule_of_a_method_is_told_once(told):
+    cells = one(PRESERVE, verify_filter=1.5) + one(GROW, verify_filter=2.5)
+    preserve, _, grow, *_ = told([PRESERVE, GROW], *cells)
+    assert "verify_filter: A line that says what D_t is." in preserve
+    assert "use **[verify_filter]" in grow and "A line that says" not in grow
 
 
 def test_suites_that_differ_get_different_answers(told):

@@ -38,7 +38,7 @@ class Answer:
         group: a question in a suite.
         best: the ranked entry with the highest score; None where nobody is ranked.
         level: the other ranked entries, which nothing tells from it.
-        plain: what it has to beat: of `PLAIN` that to which it stands worst; None without a score.
+        plain: what it has to beat: of `PLAIN` that to which it stands worst, then the better one; None without scores.
         stands: how it stands to that; None where one of both is missing.
     """
 
@@ -86,9 +86,11 @@ class Answers:
         found = [entry for label in labels if (entry := self.cells.reference(label))]
         known = [entry for entry in found if self.scores.score(entry, group)]
 
-        def worst_first(entry: Entry) -> tuple[int, int]:
+        def worst_first(entry: Entry) -> tuple[int, int, float]:
+            stands = _ORDER[self.scores.verdict(best, entry, group)] if best else 0
             beaten = sum(self.scores.verdict(entry, other, group) == "worse" for other in known if other is not entry)
-            return _ORDER[self.scores.verdict(best, entry, group)] if best else 0, beaten
+            score = self.scores.score(entry, group)
+            return stands, beaten, -score.seeds.centre if score and stands == _ORDER["better"] else 0
 
         plain = min(known, key=worst_first, default=None)
         stands = self.scores.verdict(best, plain, group) if best and plain else None

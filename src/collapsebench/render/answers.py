@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from . import tables
@@ -69,16 +69,25 @@ def in_brief(board: Board) -> Items:
 
 def headline(board: Board, question: str) -> Text:
     """What to do: one thing, or one for these suites and another for those; and what without marks or help."""
-    answers = [answer for group in _groups(board, question) if (answer := board.answers.answer(group)).do]
+    answers = _answers(board, question)
     said = _acts(board, answers, len(answers)) or "no task counts yet, so that there is no answer"
-    used = {answer.do.label: answer.do for answer in answers if answer.do and not answer.do.reference}
-    several = len({answer.do.label for answer in answers if answer.do}) > 1
-    rules = [Span(f" {f'{label}: ' if several else ''}{_rule(entry)}", "aside") for label, entry in used.items()]
+    before = {e.label for q in board.questions[: board.questions.index(question)] for e in _used(_answers(board, q))}
+    new = [entry for entry in _used(answers) if entry.label not in before]
+    rules = [Span(f" {entry.label}: {_rule(entry)}", "aside") for entry in new]
     aided = [answer.group for answer in answers if answer.do and answer.do.track in NEEDS]
-    without = (
-        (" Without that: ", _acts(board, list(map(board.answers.unaided, aided)), len(answers)), ".") if aided else ""
-    )
+    unaided = _acts(board, [board.answers.unaided(group) for group in aided], len(answers))
+    without = (" Without marks or help from outside: ", unaided, ".") if aided else ""
     return Span(f"{name(question)}:", "strong"), " ", said, ".", *rules, without
+
+
+def _answers(board: Board, question: str) -> list[Answer]:
+    """Of the suites that have one."""
+    return [answer for group in _groups(board, question) if (answer := board.answers.answer(group)).do]
+
+
+def _used(answers: Iterable[Answer]) -> list[Entry]:
+    """The methods among what is to be done, each once."""
+    return list({answer.do.label: answer.do for answer in answers if answer.do and not answer.do.reference}.values())
 
 
 def _acts(board: Board, answers: Sequence[Answer], suites: int) -> Text:

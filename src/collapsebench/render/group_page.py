@@ -37,6 +37,11 @@ ABOUT_COSTS = (
 )
 """Under a table of costs."""
 
+ABOUT_PICTURES = (
+    "the first row is real, the next what generation 0 drew, and so on; a class that was lost leaves its place empty"
+)
+"""Above sheets of pictures."""
+
 NAMED = (
     "**Named, not ranked.** These are what their column says, as the records show it. Their numbers stand; they have "
     "no rank and change nobody else's."
@@ -175,7 +180,7 @@ def _samples(view: View, setting: Setting, entries: Sequence[Entry]) -> list[Blo
         partial(one, view.board, setting) for one in (tables.samples, tables.texts, tables.last_texts)
     )
     return [
-        *_sheets(setting, pictures, "the first row is real, the next what generation 0 drew, and so on", table, table),
+        *_sheets(setting, pictures, ABOUT_PICTURES, table, table),
         *_sheets(setting, texts, "first real ones, then what arrived in each generation", words, last),
     ]
 
