@@ -68,6 +68,7 @@ class Table:
     """Rows of cells; its name tells which one it is on a page with many.
 
     An `overview` among the words of its `kind` is to be read on a phone: what is small stands below, not behind.
+    `numbers` are those of a figure, and nobody sorts them.
     """
 
     name: str

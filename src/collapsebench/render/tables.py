@@ -203,7 +203,7 @@ def by_generation(board: Board, setting: Setting, shown: Curves) -> Table:
                 name = Cell(f"closed form of {entry.label}", f"{entry.label.lower()} theory")
                 rows.append(Row([name, *_filled([numbered(number, value) for value in line.theory], length)], entry))
     heads = [_ENTRY, *(Head(f"t = {t}", falling=True) for t in range(length))]
-    return Table(f"{setting.name}: {setting.task.primary} ({setting.task.unit}) by generation", heads, rows)
+    return Table(f"{setting.name}: {setting.task.primary} ({setting.task.unit}) by generation", heads, rows, "numbers")
 
 
 def _filled(cells: list[Cell], length: int) -> list[Cell]:

@@ -125,7 +125,7 @@ class Writer:
         rows = []
         for row in table.rows:
             cells = zip(table.columns, row.cells, paired, strict=True)
-            written = "".join(self._cell(*parts, notes, table.overview) for parts in cells)
+            written = "".join(self._cell(*parts, notes, table) for parts in cells)
             rows.append(f"<tr{self._about(row)}>{written}</tr>")
         below = doc.Items([f"{place}: {note}." for place, note in enumerate(notes, start=1)])
         folded = self.blocks([doc.Fold("Notes on single scores", [below])]) if notes else ""
@@ -143,18 +143,20 @@ class Writer:
             about |= {"class": kind, "data-entry": str(self.places[row.entry.label]), "data-track": row.entry.track}
         return _attributes(about)
 
-    def _cell(self, column: Head, cell: doc.Cell, paired: bool, notes: Sequence[str], labelled: bool) -> str:
+    def _cell(self, column: Head, cell: doc.Cell, paired: bool, notes: Sequence[str], table: doc.Table) -> str:
         number = column.format not in TEXT
         kinds = {"number": number, "pair": paired, "missing": number and cell.order is None, "drawn": cell.plot}
         about = {
             "class": " ".join(kind for kind, is_one in kinds.items() if is_one),
             "data-task": _task(column.setting),
             "data-value": f"{cell.order:.6g}" if isinstance(cell.order, float) else cell.order or "",
-            "data-label": column.heading if labelled else "",
+            "data-label": column.heading if table.overview else "",
         }
         words = self.text(cell.text) + (_small_plot(cell.plot) if cell.plot else "")
         if cell.note:
             words += f' <abbr class="sign" title="{plain(cell.note)}">{notes.index(cell.note) + 1}</abbr>'
+        if table.kind == "numbers" and column.format != "name":
+            return f"<td>{words}</td>"
         if column.format != "name":
             return f"<td{_attributes(about)}>{words}</td>"
         return f'<th scope="row"{_attributes(about)}><span class="who">{words}</span></th>'
