@@ -120,9 +120,10 @@ def test_the_one_table_has_a_column_for_each_question_and_suite_and_marks_the_be
         if row(methods, name)[1].startswith("**")
     }
     assert best == {"accumulate", "accumulate_subsample", "token_edit"}
-    assert re.fullmatch(r"\*\*0\.6\d\*\*<br><sub>\[0\.\d\d, 0\.\d\d\]</sub>", row(methods, "accumulate")[1])
+    assert re.fullmatch(r"\*\*0\.6\d\*\*<br><sub>\[0\.\d\d,\xa00\.\d\d\]</sub>", row(methods, "accumulate")[1])
     assert row(methods, "accumulate")[0] == "[accumulate](#entry-accumulate)<br><sub>blind</sub>"
     assert row(methods, "token_edit")[2] == "incomplete"
+    assert row(methods, "accumulate")[-1] == "A\xa0line\xa0that\xa0says\xa0what\xa0D_t\xa0is."
     assert row(methods, "token_edit")[5] == "×1.03"
     table, _, below = methods.partition("**Worth**: on how many")
     assert "thaw" not in table and "most=5" not in table  # shown on the pages of the questions

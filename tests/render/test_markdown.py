@@ -1,6 +1,10 @@
+import re
+
 import pytest
 
-from collapsebench.render.markdown import plain
+from collapsebench.board.columns import Head
+from collapsebench.render.document import Cell, Row, Table
+from collapsebench.render.markdown import part, plain
 
 
 @pytest.mark.parametrize(
@@ -29,3 +33,19 @@ from collapsebench.render.markdown import plain
 )
 def test_text_is_text(text, escaped):
     assert plain(text) == escaped
+
+
+def test_words_of_an_overview_hold_together_in_lines_and_stay_escaped():
+    rule = "Train on " + "a" * 40 + " | of <all> that came so far and was kept"
+    table = Table(
+        "t", [Head("entry", "name"), Head("what it does", "words")], [Row([Cell("m"), Cell(rule)])], "overview"
+    )
+    line = part([table], "").splitlines()[-1]
+    assert line.count("|") - line.count(r"\|") == 3
+    cells = re.split(r"(?<!\\)\|", line)[2].strip()
+    assert cells.split(" ") == [
+        "Train\xa0on",
+        "a" * 40,
+        "\\|\xa0of\xa0\\<all\\>\xa0that\xa0came\xa0so\xa0far\xa0and",
+        "was\xa0kept",
+    ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from textwrap import wrap
 
 from tabulate import tabulate
 
@@ -83,7 +84,7 @@ def inline(text: doc.Text, below: bool = False) -> str:
         return f"`{' '.join(text.text.split()).replace('`', chr(39))}`"
     words = text.text if text.style in ("number", "best", "small") else inline(text.text)
     if below and text.style == "small":
-        return f"<br><sub>{words.strip()}</sub>"
+        return f"<br><sub>{_held(words.strip())}</sub>"
     return _STYLES.get(text.style, "{}").format(f"[{words}]({_address(text.to)})" if text.to else words)
 
 
@@ -105,6 +106,19 @@ def _anchor(label: str) -> str:
     return "entry-" + re.sub(r"[^A-Za-z0-9]", "-", label)
 
 
+def _cell(column: Head, cell: doc.Cell, below: bool) -> str:
+    """Words of an overview hold together in lines: beside many numbers they would stand one below the other."""
+    text = inline(cell.text, below)
+    if not (below and column.format == "words"):
+        return text
+    return " ".join(map(_held, wrap(text, 36, break_long_words=False, break_on_hyphens=False)))
+
+
+def _held(text: str) -> str:
+    """Text that is not broken into lines."""
+    return text.replace(" ", "\u00a0")
+
+
 def _place_of(column: Head) -> doc.To | None:
     if column.setting:
         return doc.To("setting", column.setting)
@@ -117,7 +131,7 @@ def _table(table: doc.Table) -> str:
     notes, below = list(dict.fromkeys(c.note for row in table.rows for c in row.cells if c.note)), table.overview
     marks = {"": "", **{note: f"<sup>{place}</sup>" for place, note in enumerate(notes, start=1)}}
     rows = [
-        [inline(cell.text, below) + marks[cell.note] for cell in (row.cells[i] for i in shown)] for row in table.rows
+        [_cell(table.columns[i], row.cells[i], below) + marks[row.cells[i].note] for i in shown] for row in table.rows
     ]
     heads = [inline(doc.Span(table.columns[i].heading, to=_place_of(table.columns[i]))) for i in shown]
     heads = [head.replace(", ", ",<br>") for head in heads] if below else heads
