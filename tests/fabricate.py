@@ -24,6 +24,7 @@ SIZES = (1, 0.25, 0.5, 2, 4)
 WORLDS = {
     # name: kind, question, floor, ceiling, arrivals, alpha
     "preserve": ("preserve", "preserve", "replace", "frozen", N, 0.0),
+    "preserve-more": ("preserve", "preserve", "replace", "frozen", 2 * N, 0.0),
     "purify": ("purify", "purify", "take_newest", "oracle", N, 0.5),
     "grow": ("grow", "grow", "frozen", "more_real", 5 * N, 0.0),
     "curve": ("curve", "curve", "", "", 0, 1.0),

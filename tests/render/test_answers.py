@@ -63,6 +63,17 @@ def test_level_is_said_to_be_level_and_others_are_counted(told):
     assert "; 1 other is not told from it." in suites
 
 
+def test_a_setting_in_which_the_best_loses_is_named(told):
+    settings = [PRESERVE, "gaussian/preserve-more"]
+    worths = [*one(PRESERVE, accumulate=3.0), *one("gaussian/preserve-more", accumulate=0.7)]
+    _, suites, *_ = told(settings, *worths)
+    assert re.search(r"better than the real rows alone, though 0\.7\d* in gaussian/preserve-more\.", suites)
+    assert (
+        "though"
+        not in told(settings, *one(PRESERVE, accumulate=3.0), *one("gaussian/preserve-more", accumulate=1.2))[1]
+    )
+
+
 def test_the_rule_of_a_method_is_told_once(told):
     cells = one(PRESERVE, verify_filter=1.5) + one(GROW, verify_filter=2.5)
     preserve, _, grow, *_ = told([PRESERVE, GROW], *cells)

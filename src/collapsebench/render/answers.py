@@ -133,6 +133,7 @@ def _suite(board: Board, group: Group) -> Text:
         ": ",
         _worth(board, answer.best, group),
         _standing(board, answer),
+        _exception(board, answer),
         _others(answer),
         ".",
         _scale(board, answer),
@@ -145,6 +146,15 @@ def _standing(board: Board, answer: Answer) -> Text:
     if answer.plain.label == "frozen":
         return f", {STANDS[answer.stands]} the real rows alone"
     return f", {STANDS[answer.stands]} ", _worth(board, answer.plain, answer.group)
+
+
+def _exception(board: Board, answer: Answer) -> str:
+    """Where an entry that is better on the whole is worth less than the real rows alone."""
+    score = board.scores.score(answer.best, answer.group) if answer.best and answer.stands == "better" else None
+    lowest = board.scores.worth(answer.best, score.worst) if answer.best and score else None
+    if score is None or lowest is None or lowest.log2.centre >= 0:
+        return ""
+    return f", though {worth(lowest.log2.centre)} in {score.worst.name}"
 
 
 def _others(answer: Answer) -> str:
