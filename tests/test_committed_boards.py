@@ -18,7 +18,7 @@ from collapsebench.results.references import verified_references
 ROOT = Path(__file__).parents[1]
 BOARDS = sorted(path.parent for path in ROOT.glob("leaderboards/*/records"))
 
-SCORED = {"quick": "370c1d266d2e3a7937cf077e8f7e59793d2def9bf151bf1caa06d86d9080abdc"}
+SCORED = {"quick": "4b3a5b5ad3aabab50033a630332fed80db84a9d5a2dcfe97ecbc325f4a25d0ef"}
 """SHA-256 over all that is scored or counted in the records of a board (see `scored`).
 
 Tidying, new digests and new sentences leave these alone. A change that is meant to move a number bumps a version, and
