@@ -61,7 +61,7 @@ FORGED = {
     "method.description": ("<b>Wins</b>", "method.description: must be"),
     "method.params.share": (0.25, "method.digest: stale"),
     "method.params.speed": (9, "method: Unknown parameter 'speed'"),
-    "theory": ([0.0, 0.0, 0.0], "theory: is not what the closed form gives"),
+    "theory": ({"error": [0.0, 0.0, 0.0]}, "theory.error: is not what the closed form gives"),
 }
 
 
