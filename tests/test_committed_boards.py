@@ -19,6 +19,7 @@ ROOT = Path(__file__).parents[1]
 BOARDS = sorted(path.parent for path in ROOT.glob("leaderboards/*/records"))
 
 SCORED = {
+    "classic": "d45f41ae3758a36e7462d7a401cef70a234111719353cbe1c31561b4cf23eebb",
     "quick": "4b3a5b5ad3aabab50033a630332fed80db84a9d5a2dcfe97ecbc325f4a25d0ef",
     "standard": "d5cab92bd3418ac53092cf6d8fdbdc0489bbb3256cbcdf0d7113977d9bc4f0c3",
 }
