@@ -7,8 +7,8 @@ import time
 from pathlib import Path
 
 from collapsebench.loop.cell import Cell
-from collapsebench.loop.executors.local import Options, run_pool
-from collapsebench.loop.executors.progress import Silent
+from collapsebench.loop.executors.executor import Options, Silent
+from collapsebench.loop.executors.local import Local
 from collapsebench.loop.plugins import make_method, make_task
 from collapsebench.loop.protocol import single_task
 
@@ -21,7 +21,7 @@ if __name__ == "__main__":  # workers are spawned: they import this file
     workers = os.cpu_count() or 1
     with tempfile.TemporaryDirectory() as folder:
         start = time.perf_counter()
-        ended = [result.cell.status for result in run_pool(cells, Options(Path(folder)), Silent(), workers)]
+        ended = [result.cell.status for result in Local(workers).run(cells, Options(Path(folder)), Silent())]
         seconds = time.perf_counter() - start
     assert ended.count("done") == len(cells), ended
     each = 1000 * seconds * workers / len(cells)

@@ -24,6 +24,7 @@ from .core.errors import DataError, Diverged, PluginError  # noqa: E402
 from .core.filter import Filter  # noqa: E402
 from .core.learner import Decoding, FitConfig, FitReport, Learner, Sites  # noqa: E402
 from .core.method import Method, MethodCard, method  # noqa: E402
+from .core.resources import Resources  # noqa: E402
 from .core.task import Start, Task, TaskCard, task  # noqa: E402
 
 __version__ = "0.1.0"
@@ -50,6 +51,7 @@ __all__ = [
     "Positive",
     "PositiveShare",
     "Quantile",
+    "Resources",
     "Share",
     "Sites",
     "Start",

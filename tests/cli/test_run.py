@@ -49,7 +49,7 @@ def test_a_run_of_some_worlds_fills_their_columns(cli, run_toys, toys):
 def test_a_second_run_reuses_everything_and_changes_no_byte(cli, run_toys, monkeypatch):
     cli(*run_toys, "--method", "toy_blend")
     before = {path: path.read_bytes() for path in Path("boards").rglob("*") if path.is_file()}
-    monkeypatch.setattr(local, "run_here", lambda cells, *rest: pytest.fail("ran again") if cells else iter(()))
+    monkeypatch.setattr(local.Here, "run", lambda _, cells, *rest: pytest.fail("ran again") if cells else iter(()))
 
     assert cli(*run_toys, "--method", "toy_blend").code == 0
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shlex
 import sys
 from collections.abc import Collection, Mapping, Sequence
@@ -30,6 +29,7 @@ if TYPE_CHECKING:
     from ..board import Board
     from ..core.records import CellResult, Place
     from ..loop.cell import Cell
+    from ..loop.executors.executor import Executor
     from ..loop.protocol import Protocol
     from ..loop.store import Store
     from ..render.samples import Sheet, Texts
@@ -64,7 +64,17 @@ def run(
     plugin: PluginOption = None,
     workers: Annotated[
         int | None,
-        typer.Option("--workers", min=0, help="Worker processes; 0: this process; default: all cores."),
+        typer.Option("--workers", min=0, help="Worker processes; 0: this process; by default what the machine holds."),
+    ] = None,
+    executor: Annotated[
+        str, typer.Option("--executor", help="Where cells run: local, ray (a Ray cluster) or slurm (job arrays).")
+    ] = "local",
+    address: Annotated[
+        str | None,
+        typer.Option("--address", help="Ray's head, e.g. 10.0.0.1:6379; by default one starts here."),
+    ] = None,
+    executor_config: Annotated[
+        Path | None, typer.Option("--executor-config", help="YAML: resources of cells, settings of the engine.")
     ] = None,
     store: StoreOption = DEFAULT_STORE,
     boards: BoardsOption = DEFAULT_BOARDS,
@@ -92,6 +102,8 @@ def run(
     published one has them; --own-references trains them here.
     """
     from ..core.registry import load_plugins
+    from ..loop.executors import make_executor
+    from ..loop.executors.resources import ExecutorConfig, load_config
     from ..loop.plan import enumerate_cells
     from ..loop.protocol import shipped_protocols
     from ..loop.store import Store
@@ -99,6 +111,8 @@ def run(
     from ..results.references import Verified, published_references, verified_references
     from .samples import draw_sheets
 
+    config = ExecutorConfig() if executor_config is None else load_config(executor_config)
+    engine = make_executor(executor, _workers(workers), address, config)
     load_plugins(plugin or [])
     plugins = [str(path.resolve()) for path in plugin or []]
     tasks = None if task is None else split_names("--task", task)
@@ -119,7 +133,7 @@ def run(
         _say_what_is_taken(cells, ready, sources)
     if dry_run or explain:
         return
-    results = _execute(cells, ready, store, keep_checkpoints, _workers(workers))
+    results = _execute(cells, ready, engine, store, keep_checkpoints)
     sheets = list(draw_sheets(cells, Store(store)))
     if not processes.is_main():
         return
@@ -132,11 +146,9 @@ def run(
         raise typer.Exit(1)
 
 
-def _workers(wanted: int | None) -> int:
+def _workers(wanted: int | None) -> int | None:
     """Worker processes; none when a launcher already started several, which then work on one cell together."""
-    if processes.count() > 1:
-        return 0
-    return (os.cpu_count() or 1) if wanted is None else wanted
+    return 0 if processes.count() > 1 else wanted
 
 
 def _with_lm_eval(rules: Protocol, tasks: Sequence[str] | None, names: Sequence[str], limit: int | None) -> Protocol:
@@ -245,10 +257,10 @@ def _apart(results: Sequence[CellResult], known: Mapping[Place, CellResult]) -> 
 
 
 def _execute(
-    cells: Sequence[Cell], ready: Mapping[Place, _Ready], store: Path, keep_checkpoints: bool, workers: int
+    cells: Sequence[Cell], ready: Mapping[Place, _Ready], engine: Executor, store: Path, keep_checkpoints: bool
 ) -> list[CellResult]:
     """The results of cells: those that are ready, and the others run."""
-    from ..loop.executors.local import Options, run_here, run_pool
+    from ..loop.executors.executor import Options
     from ..loop.stage import prepared_task
     from .progress import LiveProgress
 
@@ -256,13 +268,12 @@ def _execute(
     remaining = [cell for cell in cells if cell.place not in ready]
     for cell in {cell.task.name: cell for cell in remaining}.values():
         prepared_task(cell)  # missing or damaged data are one message before anything runs
-    options = Options(store, keep_checkpoints)
     with LiveProgress(len(cells), done=len(results)) as progress:
-        running = run_pool(remaining, options, progress, workers) if workers else run_here(remaining, options, progress)
+        running = engine.run(remaining, Options(store, keep_checkpoints), progress)
         try:
             results.extend(running)
         except KeyboardInterrupt:
-            running.close()  # type: ignore[attr-defined]
+            running.close()
             _say_how_to_resume(progress.finished_cells, len(cells))
             raise typer.Exit(130) from None
     return results

@@ -76,6 +76,12 @@ class StoreError(CollapsebenchError):
     """The store cannot be read or written (full disk, no permission)."""
 
 
+class ExecutorError(CollapsebenchError):
+    """An engine that is not there, or that refuses what it is given."""
+
+    exit_code = 2
+
+
 class RecordError(StoreError):
     """Records that no run can have written, that are incomplete, or that are not what the installed code gives."""
 

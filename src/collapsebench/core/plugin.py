@@ -13,12 +13,18 @@ from typing_extensions import override
 
 from .checked import Checked
 from .errors import BadParameter, CollapsebenchError, PluginError, UsageError, describe, unknown_name
+from .resources import Resources
 
 
 class Plugin(Checked):
-    """A class whose typed fields are the parameters that a user or a protocol may set."""
+    """A class whose typed fields are the parameters that a user or a protocol may set.
+
+    Attributes:
+        resources: what a cell of this plug-in wants of the machine, e.g. `Resources(gpus=1, memory="16 GiB")`.
+    """
 
     plugin_kind: ClassVar[str] = "plug-in"
+    resources: ClassVar[Resources] = Resources()
     name: ClassVar[str] = ""
 
     def __init_subclass__(cls, **options: Any) -> None:

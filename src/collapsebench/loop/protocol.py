@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import yaml
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import ByteSize, Field, ValidationError, field_validator, model_validator
 from pydantic_core import ErrorDetails, from_json
 from typing_extensions import override
 
@@ -20,8 +20,9 @@ NonNegative = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
 
 WorldName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=64)]
 
-EXTRA_EVALS = {"lm_eval", "lm_eval_limit"}
-"""What is measured besides a task's own metrics: it cannot change a score, so it is in no digest of rules."""
+NOT_SCORED = {"lm_eval", "lm_eval_limit", "cell"}
+"""What is measured besides a task's own metrics, and what a cell may take: neither can change a score, so no digest
+of rules has them."""
 
 
 class Budget(Rules):
@@ -53,6 +54,22 @@ class Limits(Rules):
     corpus_bytes: Count = 2 * 1024**3
 
 
+class CellLimits(Rules):
+    """What one cell may take of the machine; a method that wants more fails its own cell and nothing else.
+
+    They cannot change a score, so they are in no digest.
+
+    Args:
+        hours: wall time.
+        memory: resident bytes of all its processes, or a text such as `8 GiB`.
+        processes: how many a method may start.
+    """
+
+    hours: Positive = 12.0
+    memory: Annotated[ByteSize, Field(gt=0)] = ByteSize(16 * 1024**3)
+    processes: Count = 64
+
+
 class _TaskEntry(Rules):
     """A task as a protocol file writes it; what is missing comes from the protocol."""
 
@@ -60,6 +77,7 @@ class _TaskEntry(Rules):
     start: Annotated[str, Field(pattern="^(scratch|pretrained|previous)$")] = "scratch"
     budget: Budget = Budget()
     limits: Limits | None = None
+    cell: CellLimits | None = None
     params: dict[str, Any] = Field(default_factory=dict)
     lm_eval: tuple[str, ...] = ()
     lm_eval_limit: Count | None = None
@@ -77,10 +95,11 @@ class TaskRules(_TaskEntry):
     """The rules of one task in whatever world: size, training budget and the task's own parameters."""
 
     limits: Limits = Limits()
+    cell: CellLimits = CellLimits()
 
     def digest(self) -> str:
         """SHA-256 over every rule that can change a score in any world; part of a cell's key."""
-        return digest(self.model_dump(mode="json", exclude={*EXTRA_EVALS, "worlds"}))
+        return digest(self.model_dump(mode="json", exclude={*NOT_SCORED, "worlds"}))
 
 
 class Protocol(Rules):
@@ -97,6 +116,7 @@ class Protocol(Rules):
     seeds: Annotated[int, Field(strict=True, gt=0, le=100_000)]
     average_last: Count = 1
     limits: Limits = Limits()
+    cell: CellLimits = CellLimits()
     tasks: dict[str, _TaskEntry]
 
     @model_validator(mode="after")
@@ -118,7 +138,9 @@ class Protocol(Rules):
         if task not in self.tasks:
             raise unknown_name("task", task, self.tasks, owner=f"protocol '{self.name}'")
         entry = self.tasks[task]
-        return TaskRules.model_validate({**dict(entry), "limits": entry.limits or self.limits})
+        return TaskRules.model_validate(
+            {**dict(entry), "limits": entry.limits or self.limits, "cell": entry.cell or self.cell}
+        )
 
     def world(self, task: str, name: str) -> World:
         """One of the worlds of one of this protocol's tasks.
@@ -149,9 +171,9 @@ class Protocol(Rules):
 
     def digest(self) -> str:
         """SHA-256 over all that can change a score; names exactly what a board was run under."""
-        content = self.model_dump(mode="json", exclude={"description"})
+        content = self.model_dump(mode="json", exclude={"description", "cell"})
         for entry in content["tasks"].values():
-            for name in EXTRA_EVALS:
+            for name in NOT_SCORED:
                 del entry[name]
         return digest(content)
 

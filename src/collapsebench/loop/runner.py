@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Callable
 from dataclasses import asdict
 
+import torch
 from filelock import Timeout
 
 from ..core.errors import Diverged, StoreError, describe
@@ -18,6 +19,18 @@ from .store import CellFolder, Store
 
 class Busy(Exception):
     """Another process is running this cell."""
+
+
+class OutOfMemory(Exception):
+    """A cell found no memory; alone it may find enough.
+
+    Args:
+        result: the failed cell.
+    """
+
+    def __init__(self, result: CellResult) -> None:
+        super().__init__(result)
+        self.result = result
 
 
 def finished(cell: Cell, store: Store) -> CellResult | None:
@@ -49,6 +62,7 @@ def run_cell(
 
     Raises:
         Busy: another process still runs it.
+        OutOfMemory: the cell failed for want of memory, of the machine or of a GPU.
         StoreError: the disk is full or not writable; what was finished stands.
     """
     if (done := finished(cell, store)) is not None:
@@ -61,11 +75,10 @@ def run_cell(
         raise Busy(cell.name) from None
 
 
-def died(cell: Cell, store: Store) -> CellResult:
-    """The result of a cell whose process was killed."""
-    reason = f"{cell.name}: its worker process died, most likely killed for using too much memory"
-    _folder(cell, store).fail(reason + "\n")
-    return CellResult(_record(cell, "failed", reason))
+def failed(cell: Cell, store: Store, reason: str) -> CellResult:
+    """The result of a cell that was ended from outside; its reason names the cell."""
+    _folder(cell, store).fail(f"{cell.name}: {reason}\n")
+    return CellResult(_record(cell, "failed", f"{cell.name}: {reason}"))
 
 
 def _record(cell: Cell, status: Status, reason: str = "", parameters: int = 0) -> CellRecord:
@@ -103,4 +116,7 @@ def _attempt(
 def _failed(cell: Cell, folder: CellFolder, records: list[GenerationRecord], error: BaseException) -> CellResult:
     folder.fail(traceback.format_exc())
     reason = f"{cell.name}, generation {len(records)}: {describe(error)}"
-    return CellResult(_record(cell, "failed", reason), tuple(records))
+    result = CellResult(_record(cell, "failed", reason), tuple(records))
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        raise OutOfMemory(result) from error
+    return result

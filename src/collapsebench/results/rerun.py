@@ -11,8 +11,8 @@ from pathlib import Path
 from ..core.errors import RecordError
 from ..core.files import sha256
 from ..core.records import CellResult
-from ..loop.executors.local import Options, run_here, run_pool
-from ..loop.executors.progress import Silent
+from ..loop.executors.executor import Options, Silent
+from ..loop.executors.local import Here, Local
 from ..loop.protocol import Protocol
 from .audit import cell_of
 from .signature import Rerun, fingerprint
@@ -54,8 +54,8 @@ def rerun(
         cell = cell_of(recorded.cell, rules, plugins)
         started = time.monotonic()
         with tempfile.TemporaryDirectory() as store:
-            options = Options(Path(store))
-            (again,) = run_pool([cell], options, Silent(), 1) if workers else run_here([cell], options, Silent())
+            executor = Local(workers) if workers else Here()
+            (again,) = executor.run([cell], Options(Path(store)), Silent())
         yield _compared(path, recorded, again, time.monotonic() - started, tolerance)
 
 

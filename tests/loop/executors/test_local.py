@@ -4,8 +4,8 @@ import os
 import pytest
 
 from collapsebench.core.errors import StoreError
-from collapsebench.loop.executors.local import Options, run_here, run_pool
-from collapsebench.loop.executors.progress import Silent
+from collapsebench.loop.executors.executor import Options, Silent
+from collapsebench.loop.executors.local import Here, Local
 from collapsebench.loop.runner import finished
 from collapsebench.loop.store import Store
 
@@ -39,7 +39,7 @@ def test_cells_run_here_one_after_the_other(make_cell, tmp_path):
     heard = Heard()
     cells = [make_cell("replace", generations=1), make_cell("toy_fail", at=1), make_cell("toy_picky")]
 
-    results = list(run_here(cells, Options(tmp_path), heard))
+    results = list(Here().run(cells, Options(tmp_path), heard))
 
     assert [result.cell.status for result in results] == ["done", "failed", "unsupported"]
     assert heard.generations == [("replace", 0), ("replace", 1), ("toy_fail", 0)]
@@ -55,15 +55,17 @@ def test_a_pool_gives_the_same_results_and_outlives_a_worker_that_dies(make_cell
         make_cell("accumulate"),
     ]
 
-    pool = by_name(run_pool(cells, Options(tmp_path / "pool"), heard, workers=2))
+    pool = by_name(Local(2).run(cells, Options(tmp_path / "pool"), heard))
 
-    here = by_name(run_here([cells[0], *cells[2:]], Options(tmp_path / "here"), Silent()))
+    here = by_name(Here().run([cells[0], *cells[2:]], Options(tmp_path / "here"), Silent()))
     assert set(pool) == {*here, "toy_die"}
     assert all(pool[name].same_result(here[name]) for name in here)
     assert pool["toy_die"].cell.status == "failed"
-    assert pool["toy_die"].cell.reason.startswith("toy_die on toy/preserve, seed 0: its worker process died")
+    assert pool["toy_die"].cell.reason.startswith(
+        "toy_die on toy/preserve, seed 0: its worker process ended by SIGKILL"
+    )
     (failure,) = (tmp_path / "pool" / "cells" / "toy" / "toy_die").rglob("failure.txt")
-    assert "its worker process died" in failure.read_text()
+    assert "its worker process ended by SIGKILL" in failure.read_text()
     assert sorted(heard.cells) == sorted((name, result.cell.status) for name, result in pool.items())
     assert [t for method, t in heard.generations if method == "toy_blend"] == [0, 1, 2, 3]
     assert not multiprocessing.active_children()
@@ -74,7 +76,7 @@ def test_a_worker_that_died_idle_is_replaced_and_an_interrupted_pool_ends_its_wo
     first, second = make_cell("frozen"), make_cell("replace", "toy_sgd", generations=50)
     store = Store(tmp_path / "store")
 
-    running = run_pool([first, second], Options(store.root), Interrupting(), workers=1)
+    running = Local(1).run([first, second], Options(store.root), Interrupting())
     assert next(running).cell.status == "done"
     (worker,) = multiprocessing.active_children()
     worker.kill()
@@ -86,19 +88,19 @@ def test_a_worker_that_died_idle_is_replaced_and_an_interrupted_pool_ends_its_wo
     assert "OMP_NUM_THREADS" not in os.environ
     assert finished(first, store) is not None
     assert finished(second, store) is None
-    (resumed,) = run_here([second], Options(store.root), Silent())
-    assert resumed.same_result(next(run_here([second], Options(tmp_path / "other"), Silent())))
+    (resumed,) = Here().run([second], Options(store.root), Silent())
+    assert resumed.same_result(next(Here().run([second], Options(tmp_path / "other"), Silent())))
 
 
 def test_a_store_that_cannot_be_written_stops_the_whole_run(make_cell, tmp_path):
     (tmp_path / "file").write_text("not a folder")
     options, cells = Options(tmp_path / "file" / "store"), [make_cell("replace"), make_cell("frozen")]
-    for run in (lambda: run_pool(cells, options, Silent(), workers=1), lambda: run_here(cells, options, Silent())):
+    for run in (lambda: Local(1).run(cells, options, Silent()), lambda: Here().run(cells, options, Silent())):
         with pytest.raises(StoreError, match="Cannot"):
             list(run())
     assert not multiprocessing.active_children()
 
 
 def test_nothing_to_run_starts_nothing(tmp_path):
-    assert list(run_pool([], Options(tmp_path), Silent(), workers=4)) == []
+    assert list(Local(4).run([], Options(tmp_path), Silent())) == []
     assert not multiprocessing.active_children()

@@ -1,214 +1,195 @@
-"""Local executor: one spawned process per worker, one thread per process.
+"""Local executor: this machine. A pool of spawned workers, one thread per process, each under supervision.
 
-Two threads in one process were measured several times slower than one when the cores are shared. A
-worker that dies (out of memory, killed) fails its cell and is replaced; the other cells go on.
+Two threads in one process were measured several times slower than one when the cores are shared. A cell that runs
+out of memory is tried once more when no other runs; a worker that dies fails its cell and is replaced.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import signal
 import time
-import traceback
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass, field
-from multiprocessing.connection import Connection, wait
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from multiprocessing.connection import wait
 
-import torch
+from typing_extensions import override
 
-from ...core.errors import CollapsebenchError
 from ...core.records import CellResult
 from ..cell import Cell
-from ..plan import build_cell
-from ..runner import Busy, died, run_cell
+from ..runner import OutOfMemory, failed, run_cell
 from ..store import Store
-from .progress import Progress
-from .threads import one_thread
+from . import machine
+from .devices import Slot, slots
+from .executor import Executor, Options, Progress
+from .resources import ExecutorConfig
+from .worker import Worker, in_gib
 
-if TYPE_CHECKING:
-    from multiprocessing.context import SpawnProcess
-
-_PATIENCE = 10.0
-"""Seconds that a worker has to end before it is killed."""
-
-_BUSY_PAUSE = 0.5
-"""Seconds before a cell that another process runs is looked at again."""
+_TICK = 0.5
+"""Seconds between looks at what workers use, and before a cell that another process runs is tried again."""
 
 
-@dataclass(frozen=True)
-class Options:
-    """How cells are run, the same for all of them.
+class Here(Executor):
+    """This process, one cell after the other, where no limit of time or memory holds."""
+
+    @override
+    def run(self, cells: Sequence[Cell], options: Options, progress: Progress) -> Generator[CellResult, None, None]:
+        store = Store(options.store)
+        for cell in cells:
+            try:
+                result = run_cell(
+                    cell,
+                    store,
+                    on_generation=lambda t, cell=cell: progress.generation(cell, t),  # type: ignore[misc]
+                    keep_checkpoints=options.keep_checkpoints,
+                )
+            except OutOfMemory as error:
+                result = error.result
+            progress.finished(cell, result)
+            yield result
+
+
+class Local(Executor):
+    """A pool of workers on this machine.
 
     Args:
-        store: folder of the store.
-        keep_checkpoints: keep the model of every generation.
+        workers: how many; None for as many as cores, memory and GPUs have room for.
+        config: resources of cells.
     """
 
-    store: Path
-    keep_checkpoints: bool = False
+    def __init__(self, workers: int | None = None, config: ExecutorConfig | None = None) -> None:
+        self._workers, self._config = workers, config or ExecutorConfig()
+
+    @override
+    def run(self, cells: Sequence[Cell], options: Options, progress: Progress) -> Generator[CellResult, None, None]:
+        if not cells:
+            return
+        pool = Pool(options, slots(cells, self._workers, self._config))
+        try:
+            yield from pool.run(cells, progress)
+        finally:
+            pool.close()
 
 
-def run_here(cells: Sequence[Cell], options: Options, progress: Progress) -> Iterator[CellResult]:
-    """Run cells one after the other in this process."""
-    store = Store(options.store)
-    for cell in cells:
-        result = run_cell(
-            cell,
-            store,
-            on_generation=lambda t, cell=cell: progress.generation(cell, t),  # type: ignore[misc]
-            keep_checkpoints=options.keep_checkpoints,
-        )
-        progress.finished(cell, result)
-        yield result
+class Pool:
+    """Workers that run cells; they stay warm until the pool is closed.
 
-
-def run_pool(cells: Sequence[Cell], options: Options, progress: Progress, workers: int) -> Iterator[CellResult]:
-    """Run cells in a pool of spawned workers; results come in the order in which cells finish.
-
-    Raises:
-        CollapsebenchError: what stops the whole run, such as a full disk; running workers are ended.
+    Args:
+        options: of the run.
+        places: one for each worker.
     """
-    queue = _Queue(deque(cells))
-    pool = [_Worker(options) for _ in range(min(workers, len(cells)))]
-    try:
-        while queue.waiting or any(worker.cell for worker in pool):
-            for worker in pool:
-                if worker.cell is None and (cell := queue.next()) is not None:
+
+    def __init__(self, options: Options, places: Sequence[Slot]) -> None:
+        self._store = Store(options.store)
+        self._workers = [Worker(options, place.device) for place in places]
+        self._looked = 0.0
+
+    def run(self, cells: Sequence[Cell], progress: Progress) -> Iterator[CellResult]:
+        """Run cells; results come in the order in which they finish."""
+        queue = _Queue(deque(cells))
+        while queue.waiting or queue.alone or self._busy():
+            for worker in self._workers:
+                if worker.cell is None and (cell := queue.next(busy=bool(self._busy()))) is not None:
                     worker.give(cell)
-            for worker in _ready(pool):
-                yield from _answers(worker, queue, progress)
-    finally:
-        for worker in pool:
+            for worker in self._ready():
+                yield from self._answers(worker, queue, progress)
+            yield from self._over_limits(progress)
+
+    def close(self) -> None:
+        """End all workers."""
+        for worker in self._workers:
             worker.stop()
+
+    def _busy(self) -> list[Worker]:
+        return [worker for worker in self._workers if worker.cell is not None]
+
+    def _ready(self) -> list[Worker]:
+        busy = {worker.connection: worker for worker in self._busy()}
+        if not busy:
+            time.sleep(_TICK)
+        return [busy[connection] for connection in wait(list(busy), timeout=_TICK)]  # type: ignore[index]
+
+    def _answers(self, worker: Worker, queue: _Queue, progress: Progress) -> Iterator[CellResult]:
+        cell = worker.cell
+        assert cell is not None
+        try:
+            kind, content, left_processes = worker.connection.recv()
+        except (EOFError, ConnectionError):
+            kind, content, left_processes = *self._death(worker, cell), True
+        if kind == "generation":
+            progress.generation(cell, content)
+            return
+        peak = worker.peak
+        if left_processes:
+            worker.restart()
+        worker.cell = None
+        if kind == "busy":
+            queue.put_back(cell)
+        elif kind == "error":
+            raise content
+        elif kind != "memory" or not queue.once_more_alone(cell):
+            result = self._without_memory(cell, content, peak) if kind == "memory" else content
+            progress.finished(cell, result)
+            yield result
+
+    def _death(self, worker: Worker, cell: Cell) -> tuple[str, CellResult]:
+        """The answer of a worker that died. By SIGKILL the system ends what takes too much memory."""
+        worker.process.join()
+        code = worker.process.exitcode or 0
+        how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+        result = failed(cell, self._store, f"its worker process ended {how}")
+        return "memory" if code == -signal.SIGKILL else "result", result
+
+    def _without_memory(self, cell: Cell, result: CellResult, peak: int) -> CellResult:
+        reason = result.cell.reason.removeprefix(f"{cell.name}: ")
+        numbers = f"its processes were seen to use {in_gib(peak)}, and {in_gib(machine.memory())} is free now"
+        return failed(cell, self._store, f"{reason}, also when no other cell ran; {numbers}")
+
+    def _over_limits(self, progress: Progress) -> Iterator[CellResult]:
+        """Fail the cells that take more than their protocol allows."""
+        if time.monotonic() - self._looked < _TICK:
+            return
+        self._looked = time.monotonic()
+        for worker in self._busy():
+            cell = worker.cell
+            assert cell is not None
+            if (excess := worker.over(cell.rules.cell)) is None or worker.connection.poll():
+                continue
+            worker.restart()
+            worker.cell = None
+            result = failed(cell, self._store, f"{excess}, the protocol's limit for a cell")
+            progress.finished(cell, result)
+            yield result
 
 
 @dataclass
 class _Queue:
-    """Cells to run; those that another process runs come back after a pause."""
+    """Cells to run: those that may run beside others, and those that ran out of memory there, which run alone."""
 
     waiting: deque[Cell]
-    not_before: dict[int, float] = field(default_factory=dict)
+    alone: deque[Cell] = field(default_factory=deque)
+    _not_before: dict[int, float] = field(default_factory=dict)
+    _tried_again: set[int] = field(default_factory=set)
 
-    def next(self) -> Cell | None:
-        """The next cell that may be tried now."""
+    def next(self, busy: bool) -> Cell | None:
+        """The next cell that may be tried now, while another runs or none does."""
         now = time.monotonic()
         for _ in range(len(self.waiting)):
             cell = self.waiting.popleft()
-            if self.not_before.get(id(cell), 0.0) <= now:
+            if self._not_before.get(id(cell), 0.0) <= now:
                 return cell
             self.waiting.append(cell)
-        return None
+        return self.alone.popleft() if self.alone and not self.waiting and not busy else None
 
     def put_back(self, cell: Cell) -> None:
-        """Try this cell again later."""
-        self.not_before[id(cell)] = time.monotonic() + _BUSY_PAUSE
+        """Try this cell again later: another process runs it."""
+        self._not_before[id(cell)] = time.monotonic() + _TICK
         self.waiting.append(cell)
 
-
-class _Worker:
-    """A spawned process and the cell that it runs."""
-
-    def __init__(self, options: Options) -> None:
-        self.options = options
-        self.cell: Cell | None = None
-        self.process: SpawnProcess
-        self.connection: Connection[Any, Any]
-        self._start()
-
-    def _start(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, self.options), daemon=True)
-        with one_thread():
-            self.process.start()
-        theirs.close()
-
-    def give(self, cell: Cell) -> None:
-        """Start a cell; in a new process if this one died while it waited."""
-        self.cell = cell
-        try:
-            self.connection.send(cell.spec)
-        except OSError:
-            self.restart()
-            self.connection.send(cell.spec)
-
-    def restart(self) -> None:
-        """Replace a dead process."""
-        self.stop()
-        self._start()
-
-    def stop(self) -> None:
-        """End the process, at once if it runs a cell; what that has finished is in the store."""
-        if self.cell is not None:
-            self.process.terminate()
-        self.connection.close()  # an idle worker ends by itself when the pipe does
-        self.process.join(_PATIENCE)
-        if self.process.is_alive():
-            self.process.kill()
-            self.process.join()
-
-
-def _ready(pool: Sequence[_Worker]) -> list[_Worker]:
-    busy = {worker.connection: worker for worker in pool if worker.cell is not None}
-    if not busy:
-        time.sleep(_BUSY_PAUSE)
-    return [busy[connection] for connection in wait(list(busy), timeout=_BUSY_PAUSE)]  # type: ignore[index]
-
-
-def _answers(worker: _Worker, queue: _Queue, progress: Progress) -> Iterator[CellResult]:
-    cell = worker.cell
-    assert cell is not None
-    try:
-        kind, content = worker.connection.recv()
-    except (EOFError, ConnectionError):
-        worker.restart()
-        kind, content = "result", died(cell, Store(worker.options.store))
-    if kind == "generation":
-        progress.generation(cell, content)
-        return
-    worker.cell = None
-    if kind == "busy":
-        queue.put_back(cell)
-    elif kind == "error":
-        raise content
-    else:
-        progress.finished(cell, content)
-        yield content
-
-
-def _serve(connection: Connection[Any, Any], options: Options) -> None:
-    """The life of a worker: take a spec, run it, answer; until the pipe closes."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's to handle
-    torch.set_num_threads(1)
-    store = Store(options.store)
-
-    def report(t: int) -> None:
-        try:
-            connection.send(("generation", t))
-        except OSError:  # the parent is gone; what is finished is stored
-            os._exit(1)
-
-    while True:
-        try:
-            spec = connection.recv()
-        except EOFError:
-            return
-        try:
-            answer = run_cell(
-                build_cell(spec),
-                store,
-                on_generation=report,
-                keep_checkpoints=options.keep_checkpoints,
-                wait=0,
-            )
-            connection.send(("result", answer))
-        except Busy:
-            connection.send(("busy", None))
-        except CollapsebenchError as error:
-            connection.send(("error", error))
-        except Exception as error:  # a bug of ours: the parent shows it instead of a dead worker
-            connection.send(("error", RuntimeError("".join(traceback.format_exception(error)))))
+    def once_more_alone(self, cell: Cell) -> bool:
+        """Try this cell again when no other runs; False where that was done already."""
+        if id(cell) in self._tried_again:
+            return False
+        self._tried_again.add(id(cell))
+        self.alone.append(cell)
+        return True

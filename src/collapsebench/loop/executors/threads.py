@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 _ENVIRONMENT = {
@@ -15,10 +15,15 @@ _ENVIRONMENT = {
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """Processes spawned inside start their linear algebra and tokenizers with one thread."""
-    before = {name: os.environ.get(name) for name in _ENVIRONMENT}
-    os.environ.update(_ENVIRONMENT)
+def one_thread(more: Mapping[str, str] | None = None) -> Iterator[None]:
+    """Processes spawned inside start their linear algebra and tokenizers with one thread.
+
+    Args:
+        more: further variables of their environment.
+    """
+    wanted = {**_ENVIRONMENT, **(more or {})}
+    before = {name: os.environ.get(name) for name in wanted}
+    os.environ.update(wanted)
     try:
         yield
     finally:

@@ -1,0 +1,206 @@
+"""Worker: a spawned process that runs cells one after the other, and the supervision of it.
+
+A method may never end, eat memory, start processes or die: that ends its own cell and nothing else.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import psutil
+import torch
+
+from ...core.errors import CollapsebenchError
+from ..cell import Cell
+from ..plan import build_cell
+from ..runner import Busy, OutOfMemory, run_cell
+from ..store import Store
+from .executor import Options
+from .threads import one_thread
+
+if TYPE_CHECKING:
+    from multiprocessing.context import SpawnProcess
+
+    from ..protocol import CellLimits
+
+_PATIENCE = 10.0
+"""Seconds that an idle worker has to end before it is killed."""
+
+
+class Use(NamedTuple):
+    """What the processes of a worker use now.
+
+    Args:
+        memory: resident bytes of all of them.
+        processes: how many there are beside the worker.
+    """
+
+    memory: int
+    processes: int
+
+
+class Worker:
+    """A spawned process and the cell that it runs.
+
+    Args:
+        options: of the run.
+        device: the GPU that the process sees, as `CUDA_VISIBLE_DEVICES` names it; None for all there are.
+
+    Attributes:
+        cell: what it runs, or None.
+        peak: most memory that its processes were seen to use in this cell, bytes.
+    """
+
+    def __init__(self, options: Options, device: str | None = None) -> None:
+        self.options, self.device = options, device
+        self.cell: Cell | None = None
+        self.peak = 0
+        self._since = 0.0
+        self.process: SpawnProcess
+        self.connection: Connection[Any, Any]
+        self._start()
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(target=_serve, args=(theirs, self.options), daemon=True)
+        with one_thread({} if self.device is None else {"CUDA_VISIBLE_DEVICES": self.device}):
+            self.process.start()
+        theirs.close()
+
+    def give(self, cell: Cell) -> None:
+        """Start a cell; in a new process if this one died while it waited."""
+        self.cell, self.peak, self._since = cell, 0, time.monotonic()
+        try:
+            self.connection.send(cell.spec)
+        except OSError:
+            self.restart()
+            self.connection.send(cell.spec)
+
+    def over(self, limits: CellLimits) -> str | None:
+        """By what the cell exceeds its limits, in words; None where it keeps them."""
+        use = self._use()
+        self.peak = max(self.peak, use.memory)
+        hours = (time.monotonic() - self._since) / 3600
+        if hours > limits.hours:
+            return f"took longer than {limits.hours:g} h"
+        if use.memory > limits.memory:
+            return f"used {in_gib(use.memory)} of memory, more than {in_gib(limits.memory)}"
+        if use.processes > limits.processes:
+            return f"ran {use.processes} processes, more than {limits.processes}"
+        return None
+
+    def _use(self) -> Use:
+        try:
+            process = psutil.Process(self.process.pid)
+            family = [process, *process.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return Use(0, 0)
+        memory = 0
+        for member in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                memory += member.memory_info().rss
+        return Use(memory, len(family) - 1)
+
+    def restart(self) -> None:
+        """Replace the process, dead or alive."""
+        self.stop()
+        self._start()
+
+    def stop(self) -> None:
+        """End the process and all that it started, at once if it runs a cell; what is finished is in the store."""
+        self.connection.close()  # an idle worker ends by itself when the pipe does
+        if self.cell is None:
+            self.process.join(_PATIENCE)
+        if self.process.is_alive():
+            self._kill()
+        self.process.join()
+
+    def _kill(self) -> None:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process = psutil.Process(self.process.pid)
+            process.suspend()  # it starts nothing more
+            for member in [*process.children(recursive=True), process]:
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    member.kill()
+
+
+def in_gib(size: int) -> str:
+    """`1.5 GiB`."""
+    return f"{size / 2**30:.3g} GiB"
+
+
+def _serve(connection: Connection[Any, Any], options: Options) -> None:
+    """The life of a worker: take a spec, run it, answer; until the pipe closes."""
+    _live_with_parent()
+    torch.set_num_threads(1)
+    store = Store(options.store)
+
+    def report(t: int) -> None:
+        try:
+            connection.send(("generation", t, False))
+        except OSError:  # the parent is gone; what is finished is stored
+            os._exit(1)
+
+    while True:
+        try:
+            spec = connection.recv()
+        except EOFError:
+            return
+        kind: str
+        content: object
+        kind, content = "busy", None
+        try:
+            kind, content = "result", run_cell(build_cell(spec), store, report, options.keep_checkpoints, wait=0)
+        except Busy:
+            pass
+        except OutOfMemory as error:
+            kind, content = "memory", error.result
+        except CollapsebenchError as error:
+            kind, content = "error", error
+        except Exception as error:  # a bug of ours: the parent shows it instead of a dead worker
+            kind, content = "error", RuntimeError("".join(traceback.format_exception(error)))
+        connection.send((kind, content, _has_children()))
+
+
+def _live_with_parent() -> None:
+    """Own group, so that Ctrl-C is the parent's to handle; what is started here stays a child, and ends with it."""
+    parent = os.getppid()
+    if hasattr(os, "setsid"):
+        os.setsid()
+    if sys.platform == "linux":
+        libc = ctypes.CDLL(None, use_errno=True)
+        libc.prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: a daemon that a method starts is still found
+        with contextlib.suppress(OSError):  # the system ends a worker before the process that keeps the account
+            Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(0.5)
+        if hasattr(os, "killpg"):
+            os.killpg(os.getpgid(0), signal.SIGKILL)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def _has_children() -> bool:
+    """Whether a method left processes behind; their status is left to whoever waits for them."""
+    if not hasattr(os, "waitid"):
+        return bool(psutil.Process().children())
+    try:
+        os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    except ChildProcessError:
+        return False
+    return True
