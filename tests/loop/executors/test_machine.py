@@ -76,7 +76,7 @@ def test_a_configuration_that_says_something_else_is_one_message(text, message, 
     with pytest.raises(UsageError) as error:
         load_config(tmp_path / "c.yaml")
     assert message in error.value.message and "c.yaml" in error.value.message
-    with pytest.raises(UsageError, match="missing.*cannot be read"):
+    with pytest.raises(UsageError, match=r"missing.*cannot be read"):
         load_config(tmp_path / "missing.yaml")
 
 
