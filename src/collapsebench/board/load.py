@@ -35,13 +35,14 @@ def load_board(folder: Path) -> Board:
     results = [result for _, result in found if result.cell.world.question != "curve"]
     losses = {key(result): scored_loss(result) for result in results if result.cell.status == "done"}
     methods = {result.cell.method.label: result.cell.method for result in results}
+    cells: dict[str, dict[tuple[str, int], CellResult]] = {label: {} for label in sorted(methods)}
+    for result in results:
+        label, setting, seed = key(result)
+        cells[label][setting, seed] = result
     return Board(
         found[0][1].cell.protocol,
         _settings(results, curves, losses),
-        tuple(
-            Entry(method, {key(result)[1:]: result for result in results if result.cell.method.label == label})
-            for label, method in sorted(methods.items())
-        ),
+        tuple(Entry(methods[label], own) for label, own in cells.items()),
         losses,
     )
 

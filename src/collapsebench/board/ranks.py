@@ -73,12 +73,23 @@ class Ranks:
         losses, settings = self.cells.losses_of, self.cells.of(question)
         if not any(losses(entry, setting) for setting in settings):
             return ""
-        for other in self._in_order:
+        first = next((s.name, *pair) for s in settings for pair in losses(entry, s).items())
+        for other in self._with_loss[first]:  # any such entry has this one of the losses too
             if other is entry:
                 return ""
             if all(losses(entry, setting).items() <= losses(other, setting).items() for setting in settings):
                 return other.label
         return ""
+
+    @cached_property
+    def _with_loss(self) -> Mapping[tuple[str, int, float], list[Entry]]:
+        """The entries that have a loss in a setting with a seed, in their order."""
+        found: dict[tuple[str, int, float], list[Entry]] = {}
+        for entry in self._in_order:
+            for name, losses in self.cells.losses_by_setting.get(entry.label, {}).items():
+                for seed, loss in losses.items():
+                    found.setdefault((name, seed, loss), []).append(entry)
+        return found
 
     @cached_property
     def _in_order(self) -> list[Entry]:
@@ -102,13 +113,18 @@ class Ranks:
 
     def changed_parameters(self, entry: Entry, question: str) -> bool:
         """Whether another entry of the same method stands for it: that of the defaults, or else the first that came."""
-        settings = self.cells.of(question)
-        own = [
-            e
-            for e in self.cells.entries
-            if e.method.name == entry.method.name and any(self.cells.losses_of(e, setting) for setting in settings)
-        ]
-        return min(own, key=lambda e: (e.label != e.method.name, e.since), default=entry) is not entry
+        return self._usual.get((entry.method.name, question), entry) is not entry
+
+    @cached_property
+    def _usual(self) -> Mapping[tuple[str, str], Entry]:
+        """Method and question -> the entry that stands for the method, of those that have a loss there."""
+        usual: dict[tuple[str, str], Entry] = {}
+        for question in self.cells.questions:
+            settings = self.cells.of(question)
+            own = [e for e in self.cells.entries if any(self.cells.losses_of(e, setting) for setting in settings)]
+            for entry in sorted(own, key=lambda e: (e.label != e.method.name, e.since)):
+                usual.setdefault((entry.method.name, question), entry)
+        return usual
 
     def place(self, entry: Entry, group: Group) -> Where:
         """Where an entry stands in a group."""

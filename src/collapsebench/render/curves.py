@@ -64,19 +64,20 @@ def curves(board: Board, setting: Setting) -> Curves:
     )
 
 
-def style_of(entry: Entry, board: Board) -> int:
-    """An entry's place among the methods of its board, so that it looks the same in every setting; 0 for references."""
-    return 0 if entry.reference else [e.label for e in board.entries if not e.reference].index(entry.label)
+def styles(board: Board) -> dict[str, int]:
+    """Label -> place among the methods of a board, so that an entry looks the same in every setting; 0: references."""
+    methods = [entry.label for entry in board.entries if not entry.reference]
+    return {**{entry.label: 0 for entry in board.references}, **{label: place for place, label in enumerate(methods)}}
 
 
 def _started(board: Board, setting: Setting) -> list[tuple[Entry, list[CellResult], int]]:
     """Entries that have a line, references first, with their cells and their style."""
-    lines = []
+    lines, looks = [], styles(board)
     for entry in sorted(board.entries, key=lambda entry: not entry.reference):
         # A failed cell is no result, and must not cut the others short.
         cells = [result for result in entry.results(setting) if result.generations and result.cell.status != "failed"]
         if cells:
-            lines.append((entry, cells, style_of(entry, board)))
+            lines.append((entry, cells, looks[entry.label]))
     return lines
 
 

@@ -76,8 +76,9 @@ def decay(board: Board, group: Group, rows: Sequence[Entry]) -> Table:
 def rewards(board: Board, group: Group, rows: Sequence[Entry]) -> Table | None:
     """Reward against divergence, of the entries and settings that have both; None without any."""
     logged = [(e, s) for e in rows for s in group.settings if not math.isnan(board.logged(e, s, "kl").centre)]
-    shown = columns.reward_columns([s for s in group.settings if any(s is other for _, other in logged)])
-    entries = [entry for entry in rows if any(entry is other for other, _ in logged)]
+    labels, names = {entry.label for entry, _ in logged}, {setting.name for _, setting in logged}
+    shown = columns.reward_columns([setting for setting in group.settings if setting.name in names])
+    entries = [entry for entry in rows if entry.label in labels]
     return _of_entries(f"Reward in {group.question}, {group.suite}", board, shown, entries) if logged else None
 
 

@@ -61,11 +61,10 @@ def merge_records(results: Iterable[CellResult], folder: Path) -> None:
         old = known.get(place)
         if old is None or not (old.includes(result) or _failed_again(old, result)):
             known[place] = result
-    methods = sorted({result.cell.method.name for result in known.values()})
-    contents = {
-        _file(folder, name): write_results(r for r in known.values() if r.cell.method.name == name).encode()
-        for name in methods
-    }
+    by_method: dict[str, list[CellResult]] = {}
+    for result in known.values():
+        by_method.setdefault(result.cell.method.name, []).append(result)
+    contents = {_file(folder, name): write_results(own).encode() for name, own in sorted(by_method.items())}
     for path, content in contents.items():
         parse_results(content, path)  # what is written can be read: a plug-in may log or return anything
     for path, content in contents.items():

@@ -120,14 +120,15 @@ class Writer:
 
     def _table(self, table: doc.Table) -> str:
         """A table in a box of its own that scrolls, and below it the notes on its cells."""
-        notes = list(dict.fromkeys(cell.note for row in table.rows for cell in row.cells if cell.note))
+        said = dict.fromkeys(cell.note for row in table.rows for cell in row.cells if cell.note)
+        notes = {note: place for place, note in enumerate(said, start=1)}
         paired = [any(_has_error(row.cells[i].text) for row in table.rows) for i in range(len(table.columns))]
         rows = []
         for row in table.rows:
             cells = zip(table.columns, row.cells, paired, strict=True)
             written = "".join(self._cell(*parts, notes, table) for parts in cells)
             rows.append(f"<tr{self._about(row)}>{written}</tr>")
-        below = doc.Items([f"{place}: {note}." for place, note in enumerate(notes, start=1)])
+        below = doc.Items([f"{place}: {note}." for note, place in notes.items()])
         folded = self.blocks([doc.Fold("Notes on single scores", [below])]) if notes else ""
         name, head, body = plain(table.name), "".join(map(_header, table.columns)), "\n".join(rows)
         return (
@@ -143,7 +144,7 @@ class Writer:
             about |= {"class": kind, "data-entry": str(self.places[row.entry.label]), "data-track": row.entry.track}
         return _attributes(about)
 
-    def _cell(self, column: Head, cell: doc.Cell, paired: bool, notes: Sequence[str], table: doc.Table) -> str:
+    def _cell(self, column: Head, cell: doc.Cell, paired: bool, notes: Mapping[str, int], table: doc.Table) -> str:
         number = column.format not in TEXT
         kinds = {"number": number, "pair": paired, "missing": number and cell.order is None, "drawn": cell.plot}
         about = {
@@ -154,7 +155,7 @@ class Writer:
         }
         words = self.text(cell.text) + (_small_plot(cell.plot) if cell.plot else "")
         if cell.note:
-            words += f' <abbr class="sign" title="{plain(cell.note)}">{notes.index(cell.note) + 1}</abbr>'
+            words += f' <abbr class="sign" title="{plain(cell.note)}">{notes[cell.note]}</abbr>'
         if table.kind == "numbers" and column.format != "name":
             return f"<td>{words}</td>"
         if column.format != "name":

@@ -8,7 +8,7 @@ from typing import Any
 
 from ...board.stats import Interval
 from ..cost_plot import KINDS, CostPlot
-from ..curves import Curve, Curves, style_of
+from ..curves import Curve, Curves, styles
 from ..numbers import measured, number
 from .blocks import Writer
 
@@ -18,7 +18,8 @@ def figures(writer: Writer) -> dict[str, Any]:
 
     Entries are given by their position in `entries`.
     """
-    board, settings, costs = writer.board, list[dict[str, Any]](), list[list[dict[str, Any]]]()
+    board, looks = writer.board, styles(writer.board)
+    settings, costs = list[dict[str, Any]](), list[list[dict[str, Any]]]()
     for figure in writer.document.figures():
         if isinstance(figure.shown, CostPlot):
             costs.append(_points(writer, figure.shown, figure.points))
@@ -28,7 +29,7 @@ def figures(writer: Writer) -> dict[str, Any]:
     return {
         "id": writer.place(),
         "entries": [
-            {"label": entry.label, "track": entry.track, "reference": entry.reference, "style": style_of(entry, board)}
+            {"label": entry.label, "track": entry.track, "reference": entry.reference, "style": looks[entry.label]}
             for entry in board.entries
         ],
         "settings": settings,
