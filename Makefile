@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 export OMP_NUM_THREADS := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: setup browser quickstart test lint format boards clean
+.PHONY: setup browser clusters quickstart test lint format boards clean
 
 setup: $(INSTALLED)
 
@@ -25,6 +25,14 @@ ifeq ($(BROWSER),)
 	@test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { echo "No Chromium here: install it with your package manager, e.g. sudo apt-get install chromium." >&2; exit 1; }
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends chromium >/dev/null
+endif
+
+# For the tests on a real SLURM; those on Ray need what pip installs.
+clusters:
+ifneq ($(words $(foreach name,slurmctld slurmd sbatch munged,$(shell command -v $(name)))),4)
+	@test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { echo "No SLURM here: install it with your package manager, e.g. sudo apt-get install slurm-wlm munge." >&2; exit 1; }
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends slurm-wlm munge >/dev/null
 endif
 
 quickstart: setup

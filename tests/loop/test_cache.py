@@ -81,7 +81,7 @@ def test_a_damaged_value_is_computed_again_and_said_in_one_line(squares, again, 
         assert again(3).value["x"].item() == 9
 
     assert again.computed == 1
-    assert [record.getMessage() for record in caplog.records] == [f"{path} is damaged (checksum); computing it again."]
+    assert [record.getMessage() for record in caplog.records] == [f"{path} is damaged; computing it again."]
     assert Squares(store)(3).value["x"].item() == 9  # the value stands again
 
 

@@ -165,7 +165,7 @@ def test_a_truncated_record_is_computed_again_and_said_in_one_line(make_cell, st
         again = run_cell(cell, store)
 
     assert again.same_result(whole)
-    assert [record.getMessage() for record in caplog.records] == [f"{path} is damaged (checksum); computing it again."]
+    assert [record.getMessage() for record in caplog.records] == [f"{path} is damaged; computing it again."]
     assert finished(cell, store) == again
 
 

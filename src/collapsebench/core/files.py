@@ -6,15 +6,22 @@ import contextlib
 import errno
 import hashlib
 import json
+import logging
 import os
 import secrets
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import processes
 from .errors import StoreError
+
+if TYPE_CHECKING:
+    from filelock import SoftFileLease
+
+log = logging.getLogger("collapsebench")
 
 CACHE_VARIABLE = "COLLAPSEBENCH_CACHE"
 """The environment variable that names the folder."""
@@ -56,31 +63,54 @@ def write_atomic(path: Path, content: bytes) -> None:
         raise cannot_write(path, error) from error
 
 
+LEASE = 60.0
+"""Seconds after which a lock whose holder shows no sign of life is free; the holder shows one every twenty."""
+
+_awaited: dict[Path, SoftFileLease] = {}
+"""Locks that others held when they were last tried: for how long they show no sign of life is seen from try to try."""
+
+
 @contextlib.contextmanager
-def locked(path: Path, timeout: float = -1) -> Iterator[None]:
-    """Hold a lock file, among processes; released if the holder dies.
+def locked(path: Path, timeout: float = -1) -> Iterator[Callable[[], bool]]:
+    """Hold a lock file, among processes of all machines that share the file system; released if the holder dies.
+
+    The lock is a lease with a heartbeat. A holder that was killed on this machine is noticed at once, one on another
+    machine after `LEASE` seconds, by this machine's own clock. A holder that was stopped for longer lost it.
+
+    Gives:
+        A question whether it is still held.
 
     Raises:
         filelock.Timeout: another process held it for `timeout` seconds (negative: wait for ever).
         StoreError: the file cannot be made.
     """
     if not processes.is_main():
-        yield
+        yield lambda: True
         return
-    from filelock import FileLock, Timeout
+    from filelock import SoftFileLease, Timeout
 
-    lock = FileLock(path, timeout=timeout)
+    lock = _awaited.pop(path, None) or SoftFileLease(path, lease_duration=LEASE)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock.acquire()
+        if path.is_dir():
+            set_aside(path)
+        lock.acquire(timeout=timeout)
     except Timeout:
+        _awaited[path] = lock
         raise
     except OSError as error:
         raise cannot_write(path, error) from error
     try:
-        yield
+        yield lambda: lock.is_lock_held_by_us
     finally:
         lock.release()
+
+
+def set_aside(path: Path) -> None:
+    """Rename what stands in the place of a file, and say so; nothing in it is lost."""
+    aside = path.with_name(f"{path.name}.damaged-{secrets.token_hex(4)}")
+    path.rename(aside)
+    log.warning("%s is not a file; it is called %s now.", path, aside.name)
 
 
 def cannot_write(path: Path, error: OSError) -> StoreError:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import traceback
 from collections.abc import Callable
+from contextlib import closing, suppress
 from dataclasses import asdict
 
 import torch
 from filelock import Timeout
 
-from ..core.errors import Diverged, StoreError, describe
+from ..core.errors import Diverged, PluginError, StoreError, describe
 from ..core.records import CellRecord, CellResult, GenerationRecord, Status
 from .cell import Cell
 from .environment import environment_today
@@ -69,8 +71,8 @@ def run_cell(
         return done
     folder = _folder(cell, store)
     try:
-        with folder.lock(wait):
-            return folder.result() or _attempt(cell, store, folder, on_generation, keep_checkpoints)
+        with folder.lock(wait) as held, closing(_Watch(cell, held)) as watch:
+            return folder.result() or _attempt(cell, store, folder, watch, on_generation, keep_checkpoints)
     except Timeout:
         raise Busy(cell.name) from None
 
@@ -90,8 +92,58 @@ def _folder(cell: Cell, store: Store) -> CellFolder:
     return store.cell(cell.task.name, cell.method.name, cell.seed, cell.storage_digest)
 
 
+class _Watch:
+    """Sees to it that one process goes on with a cell, the one that holds its lock.
+
+    Args:
+        cell: what runs.
+        held: whether this process still holds the cell's lock.
+    """
+
+    def __init__(self, cell: Cell, held: Callable[[], bool]) -> None:
+        self._cell, self._held, self._process = cell, held, os.getpid()
+        self._children, self._child = os.pipe()
+        os.set_blocking(self._children, False)
+
+    def only_one(self) -> None:
+        """Go on in the process that began; a child that a method forked, and that came back, ends here.
+
+        Raises:
+            PluginError: such a child came back.
+        """
+        if os.getpid() != self._process:
+            os.write(self._child, b"!")
+            os._exit(1)
+        with suppress(BlockingIOError):
+            os.read(self._children, 1)
+            raise PluginError(
+                f"Method '{self._cell.method.name}' forked, and the child came back from `curate` too.",
+                "End a child by `os._exit`, or use `subprocess`.",
+            )
+
+    def still_ours(self) -> None:
+        """Go on with what is written.
+
+        Raises:
+            Busy: this process stood still for so long that another one took the cell.
+        """
+        self.only_one()
+        if not self._held():
+            raise Busy(self._cell.name)
+
+    def close(self) -> None:
+        """Forget the pipe."""
+        os.close(self._children)
+        os.close(self._child)
+
+
 def _attempt(
-    cell: Cell, store: Store, folder: CellFolder, on_generation: Callable[[int], None], keep_checkpoints: bool
+    cell: Cell,
+    store: Store,
+    folder: CellFolder,
+    watch: _Watch,
+    on_generation: Callable[[int], None],
+    keep_checkpoints: bool,
 ) -> CellResult:
     records: list[GenerationRecord] = []
     folder.start(_record(cell, "running"), asdict(cell.spec))
@@ -99,22 +151,26 @@ def _attempt(
         lineage = Lineage(cell, store, keep_checkpoints)
         for record in lineage.generations():
             records.append(record)
+            watch.only_one()
             on_generation(record.t)
             if not lineage.closed_form:
+                watch.still_ours()
                 folder.save_records(records)
         outcome = _record(cell, "done", parameters=lineage.parameters)
     except Diverged as error:
         outcome = _record(cell, "diverged", f"diverged at t={len(records)}: {error.message}")
-    except (StoreError, KeyboardInterrupt):
+    except (StoreError, Busy, KeyboardInterrupt):
         raise
     except BaseException as error:  # a plug-in may fail in any way, also by SystemExit; the other cells go on
+        watch.only_one()
         return _failed(cell, folder, records, error)
+    watch.still_ours()
     folder.finish(outcome, records)
     return CellResult(outcome, tuple(records))
 
 
 def _failed(cell: Cell, folder: CellFolder, records: list[GenerationRecord], error: BaseException) -> CellResult:
-    folder.fail(traceback.format_exc())
+    folder.fail("".join(traceback.format_exception(error)))
     reason = f"{cell.name}, generation {len(records)}: {describe(error)}"
     result = CellResult(_record(cell, "failed", reason), tuple(records))
     if isinstance(error, MemoryError | torch.OutOfMemoryError):

@@ -13,19 +13,21 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from ..core import processes
 from ..core.errors import StoreError
-from ..core.files import locked, sha256, write_atomic
+from ..core.files import locked, set_aside, sha256, write_atomic
 from ..core.records import CellRecord, CellResult, GenerationRecord, to_line
 
 log = logging.getLogger("collapsebench")
+
+T = TypeVar("T")
 
 
 def _read(path: Path) -> bytes | None:
@@ -40,23 +42,35 @@ def _read(path: Path) -> bytes | None:
 def _read_here(path: Path) -> bytes | None:
     try:
         return path.read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
+        if path.is_dir() or path.is_symlink():
+            set_aside(path)
+            return None
         raise StoreError(
             f"Cannot read {path}: {error.strerror or error}.", "Check the permissions or pass another --store."
         ) from error
 
 
+def _write(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all; a folder in its place is set aside."""
+    if processes.is_main() and path.is_dir():
+        set_aside(path)
+    write_atomic(path, content)
+
+
 def _discard(path: Path) -> None:
     """Say that a file is damaged, once: it is gone afterwards."""
     if processes.is_main():
-        log.warning("%s is damaged (checksum); computing it again.", path)
+        log.warning("%s is damaged; computing it again.", path)
     _remove(path)
 
 
 def _remove(path: Path) -> None:
     if processes.is_main():
+        if path.is_dir():
+            set_aside(path)
         path.unlink(missing_ok=True)
 
 
@@ -66,16 +80,22 @@ def _sealed(content: Any) -> bytes:
     return line + b"\n" + sha256(line).encode() + b"\n"
 
 
-def _unsealed(path: Path) -> Any | None:
-    """What `_sealed` wrote, or None if the file is missing or damaged (a warning says so)."""
+def _unsealed(path: Path, read: Callable[[Any], T]) -> T | None:
+    """What `_sealed` wrote, or None if the file is missing or damaged, or holds something else (a warning says so).
+
+    Args:
+        path: the file.
+        read: makes of the content what it stands for.
+    """
     content = _read(path)
     if content is None:
         return None
     line, _, seal = content.partition(b"\n")
-    if sha256(line).encode() != seal.strip():
-        _discard(path)
-        return None
-    return json.loads(line)
+    if sha256(line).encode() == seal.strip():
+        with suppress(ValueError, TypeError, KeyError, AttributeError):  # the first is also pydantic's and JSON's
+            return read(json.loads(line))
+    _discard(path)
+    return None
 
 
 @dataclass(frozen=True)
@@ -111,14 +131,13 @@ class Store:
 
     def stage_note(self, kind: str, key: str) -> StageNote | None:
         """The note of a finished stage, or None."""
-        content = _unsealed(self._stage(kind, key, "json"))
-        return None if content is None else _note_from_dict(content)
+        return _unsealed(self._stage(kind, key, "json"), _note_from_dict)
 
     def save_stage(self, kind: str, key: str, note: StageNote, payload: bytes | None) -> None:
         """Write a stage: payload first, then the note that makes it count."""
         if payload is not None:
-            write_atomic(self._stage(kind, key, "safetensors"), payload)
-        write_atomic(self._stage(kind, key, "json"), _sealed(asdict(note)))
+            _write(self._stage(kind, key, "safetensors"), payload)
+        _write(self._stage(kind, key, "json"), _sealed(asdict(note)))
 
     def load_payload(self, kind: str, key: str, digest: str) -> bytes | None:
         """A stage's payload, or None if it was dropped or is damaged (a warning says so)."""
@@ -133,7 +152,7 @@ class Store:
         """Forget a stage's payload but not its note."""
         _remove(self._stage(kind, key, "safetensors"))
 
-    def stage_lock(self, kind: str, key: str) -> AbstractContextManager[Any]:
+    def stage_lock(self, kind: str, key: str) -> AbstractContextManager[Callable[[], bool]]:
         """Held while a stage is computed, so that two processes do not do it twice."""
         return locked(self._stage(kind, key, "lock"))
 
@@ -157,8 +176,8 @@ class CellFolder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def lock(self, timeout: float) -> AbstractContextManager[Any]:
-        """Held by the process that runs this cell.
+    def lock(self, timeout: float) -> AbstractContextManager[Callable[[], bool]]:
+        """Held by the process that runs this cell; gives the question whether it still is.
 
         Raises:
             filelock.Timeout: on entry, when another process held it for `timeout` seconds.
@@ -168,20 +187,20 @@ class CellFolder:
     def start(self, cell: CellRecord, spec: Mapping[str, Any]) -> None:
         """Write the manifest (every key part, and the spec that runs it again); clear what an earlier failure left."""
         _remove(self.path / "failure.txt")
-        write_atomic(self.path / "manifest.json", _sealed({"cell": cell.model_dump(), "spec": dict(spec)}))
+        _write(self.path / "manifest.json", _sealed({"cell": cell.model_dump(), "spec": dict(spec)}))
 
     def manifest(self) -> tuple[CellRecord, dict[str, Any]] | None:
         """What this cell was started as and its spec, or None if missing, damaged or of an older version."""
-        content = _unsealed(self.path / "manifest.json")
+        content: dict[str, Any] | None = _unsealed(self.path / "manifest.json", dict)
         try:
             return None if content is None else (CellRecord(**content["cell"]), content["spec"])
-        except ValidationError:
+        except (ValidationError, KeyError, TypeError):
             return None
 
     def save_records(self, records: list[GenerationRecord]) -> bytes:
         """Write the generations finished so far; returns the bytes written."""
         content = "".join(to_line(vars(record)) + "\n" for record in records).encode()
-        write_atomic(self.path / "records.jsonl", content)
+        _write(self.path / "records.jsonl", content)
         return content
 
     def unfinished_records(self) -> list[GenerationRecord]:
@@ -199,25 +218,27 @@ class CellFolder:
     def finish(self, cell: CellRecord, records: list[GenerationRecord]) -> None:
         """Write the last records and the DONE that makes the cell count."""
         content = self.save_records(records)
-        write_atomic(self.path / "DONE", _sealed({"cell": cell.model_dump(), "records": sha256(content)}))
+        _write(self.path / "DONE", _sealed({"cell": cell.model_dump(), "records": sha256(content)}))
 
     def fail(self, traceback: str) -> None:
         """Keep a failure's traceback; never satisfies a look-up."""
-        write_atomic(self.path / "failure.txt", traceback.encode())
+        _write(self.path / "failure.txt", traceback.encode())
 
     def result(self) -> CellResult | None:
         """The finished cell, or None if it is not finished or damaged (a warning says so)."""
-        done = _unsealed(self.path / "DONE")
+        done = _unsealed(self.path / "DONE", lambda content: (CellRecord(**content["cell"]), str(content["records"])))
         if done is None:
             return None
-        content = _read(self.path / "records.jsonl") or b""
-        if sha256(content) != done["records"]:
-            _discard(self.path / "records.jsonl")
-            _remove(self.path / "DONE")
-            return None
-        cell = CellRecord(**done["cell"])
-        generations = tuple(GenerationRecord(**json.loads(line)) for line in content.decode().splitlines())
-        return CellResult(cell, generations)
+        cell, checksum = done
+        records = self.path / "records.jsonl"
+        content = _read(records) or b""
+        if sha256(content) == checksum:
+            with suppress(ValueError, TypeError):
+                lines = content.decode().splitlines()
+                return CellResult(cell, tuple(GenerationRecord(**json.loads(line)) for line in lines))
+        _discard(records)
+        _remove(self.path / "DONE")
+        return None
 
 
 def _note_from_dict(content: Mapping[str, Any]) -> StageNote:

@@ -6,10 +6,10 @@ So limits, deaths and want of memory are the same code everywhere. The store mus
 from __future__ import annotations
 
 import json
+import os
 import secrets
 import socket
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 
 from ...core.errors import ExecutorError
@@ -43,9 +43,18 @@ def run_remotely(specs: Sequence[CellSpec], options: Options, token: str, worker
     return [write_result(result) for result in _pool(options, workers).run(list(map(build_cell, specs)), Silent())]
 
 
-@lru_cache(maxsize=1)
+_warm: dict[tuple[Options, int, str | None], Pool] = {}
+"""The pool of this process, by what it was made for."""
+
+
 def _pool(options: Options, workers: int) -> Pool:
-    return Pool(options, [Slot()] * workers)
+    key = options, workers, os.environ.get("CUDA_VISIBLE_DEVICES")  # an engine may give each call another GPU
+    if key not in _warm:
+        for other in _warm.values():
+            other.close()
+        _warm.clear()
+        _warm[key] = Pool(options, [Slot()] * workers)
+    return _warm[key]
 
 
 def share_token(store: Path) -> str:
