@@ -193,7 +193,7 @@ def _cached(path: Path, recipe: Recipe) -> dict[str, torch.Tensor] | None:
     else:
         if note.get("recipe") == recipe.digest and note.get("sha256") == _sha256(weights):
             return weights
-        problem = "is damaged" if note.get("recipe") == recipe.digest else "is of another version"
+        problem = "is damaged (checksum)" if note.get("recipe") == recipe.digest else "is of another version"
     log.warning("%s %s; training the classifier again.", path, problem)
     return None
 
