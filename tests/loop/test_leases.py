@@ -105,6 +105,36 @@ def test_a_folder_in_place_of_a_lock_is_set_aside(tmp_path, caplog):
     assert (aside / "inside").is_dir()
 
 
+def test_an_empty_lock_file_of_an_earlier_release_holds_nobody_up(tmp_path):
+    lock = tmp_path / "lock"
+    lock.touch()
+    with pytest.raises(Timeout), locked(lock, 0):
+        pass  # a new one may be that of a process that is about to write its name
+    os.utime(lock, (time.time() - 2 * files.LEASE,) * 2)
+    with locked(lock, 0) as held:
+        assert held()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_lock_that_was_taken_in_place_of_an_empty_one_stays_held(tmp_path, holder, monkeypatch):
+    lock = tmp_path / "lock"
+    lock.touch()
+    os.utime(lock, (time.time() - 2 * files.LEASE,) * 2)
+    rename = type(lock).rename
+
+    def late(path, target):
+        if path == lock:
+            (tmp_path / "kept").hardlink_to(lock)  # so that the new file has another number
+            lock.unlink()
+            holder()
+        return rename(path, target)
+
+    monkeypatch.setattr(type(lock), "rename", late)
+    with pytest.raises(Timeout), locked(lock, 0):
+        pass
+    assert lock.stat().st_size > 0
+
+
 # -- cells -----------------------------------------------------------------------------------------
 
 FORKING = '''

@@ -10,6 +10,7 @@ import logging
 import os
 import secrets
 import sys
+import time
 from collections.abc import Callable, Iterator
 from functools import lru_cache
 from pathlib import Path
@@ -94,6 +95,7 @@ def locked(path: Path, timeout: float = -1) -> Iterator[Callable[[], bool]]:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             set_aside(path)
+        _forget_empty(path)
         lock.acquire(timeout=timeout)
     except Timeout:
         _awaited[path] = lock
@@ -104,6 +106,19 @@ def locked(path: Path, timeout: float = -1) -> Iterator[Callable[[], bool]]:
         yield lambda: lock.is_lock_held_by_us
     finally:
         lock.release()
+
+
+def _forget_empty(path: Path) -> None:
+    """Remove an old lock file that names no holder: earlier releases left one behind each lock."""
+    with contextlib.suppress(FileNotFoundError):
+        found = path.stat()
+        if found.st_size or time.time() - found.st_mtime < LEASE:
+            return
+        aside = path.with_name(f"{path.name}.{secrets.token_hex(4)}")
+        path.rename(aside)
+        if aside.stat().st_ino != found.st_ino:
+            os.link(aside, path)  # another process was faster, and this is its lock
+        aside.unlink()
 
 
 def set_aside(path: Path) -> None:
