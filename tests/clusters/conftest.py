@@ -38,9 +38,11 @@ def absent(engine, reason):
 
 
 @pytest.fixture
-def ray_cluster():
+def ray_cluster(monkeypatch):
     """A Ray cluster of two nodes."""
     pytest.importorskip("ray")
+    # Ray would else read a token of the home folder, on some nodes and not on others.
+    monkeypatch.setenv("RAY_AUTH_MODE", "disabled")
     cluster = RayCluster()
     try:
         cluster.start()

@@ -42,7 +42,7 @@ def _read(path: Path) -> bytes | None:
 def _read_here(path: Path) -> bytes | None:
     try:
         return path.read_bytes()
-    except (FileNotFoundError, NotADirectoryError):
+    except FileNotFoundError:
         return None
     except OSError as error:
         if path.is_dir() or path.is_symlink():
