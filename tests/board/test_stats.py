@@ -9,8 +9,15 @@ from collapsebench.board.stats import (
     paired_gap,
     recovered_gap,
     student_t_interval,
-    swap_p_value,
+    swap_p_values,
 )
+
+
+def swap_p_value(ours, theirs, scores, **options):
+    """The p-value of a single pair of entries."""
+    (value,) = swap_p_values(ours, [[losses] for losses in theirs], scores, **options)
+    return value
+
 
 T2 = 4.302652729911275  # the 97.5 % quantile of Student's t with two degrees of freedom
 
@@ -102,3 +109,13 @@ def test_many_pairs_are_swapped_at_random_and_always_alike():
     assert once == swap_p_value(list(ours), list(theirs), [by_loss] * 4)
     assert 0.05 < once < 1
     assert swap_p_value(list(ours + 9), list(theirs), [by_loss] * 4) == 1 / 4096
+
+
+def test_a_large_p_value_may_be_given_up_early_but_no_small_one():
+    rng = np.random.default_rng(0)
+    ours, theirs = rng.normal(size=(4, 3)), rng.normal(rng.normal(0, 1, (60, 1, 1)), 1, (60, 4, 3))
+    pairs = (list(ours), list(np.moveaxis(theirs, 1, 0)), [by_loss] * 4)
+    known, early = swap_p_values(*pairs), swap_p_values(*pairs, most=0.025)
+    assert 0 < np.count_nonzero(known < 0.025) < len(known)
+    assert np.where(known <= 0.025, known, 1).tolist() == np.where(early <= 0.025, early, 1).tolist()
+    assert (early <= known).all() and early.max() < known.max()

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from collapsebench.board.stats import Interval, swap_p_value
+from collapsebench.board.stats import Interval, jackknife_half_width, swap_p_values
 from collapsebench.board.worth import LearningCurve, ahead, inverted, mean_log2, monotone
 
 T1 = 12.706204736174698  # the 97.5 % quantile of Student's t with one degree of freedom
@@ -128,18 +128,18 @@ def test_the_mean_over_settings_takes_the_end_where_a_loss_is_outside():
 def test_the_difference_of_two_entries_leaves_out_a_seed_of_both():
     # 2 against 1 and 4 against 2, whatever the seed: exactly one doubling apart.
     halving = curve(ONE_OVER_N, ONE_OVER_N)
-    assert mean_log2([halving], [[0.5, 0.25]], [[1.0, 0.5]]) == Interval(pytest.approx(1.0), pytest.approx(0.0))
+    assert ahead([halving], [[0.5, 0.25]], [[[1.0, 0.5]]]) == pytest.approx(1.0)
 
 
 def test_two_entries_are_told_apart_by_swaps_or_with_few_pairs_by_their_interval():
     three = curve(*[ONE_OVER_N] * 3)
     ours, theirs = np.array([0.5, 0.51, 0.49]), np.array([1.0, 1.0, 1.0])
-    assert ahead([three], [ours], [theirs]) == pytest.approx(1.0, abs=0.01)
-    assert ahead([three], [theirs], [ours]) == pytest.approx(-1.0, abs=0.01)
-    assert ahead([three], [ours], [[0.5, 0.5, 0.5]]) == 0  # level
-    assert ahead([three] * 3, [ours] * 3, [theirs] * 3) == pytest.approx(1.0, abs=0.01)
-    assert ahead([three] * 3, [ours] * 3, [ours[::-1]] * 3) == 0
-    assert ahead([curve(ONE_OVER_N)], [[0.5]], [[1.0]]) == 0  # one seed tells nothing
+    assert ahead([three], [ours], [[theirs]]) == pytest.approx(1.0, abs=0.01)
+    assert ahead([three], [theirs], [[ours]]) == pytest.approx(-1.0, abs=0.01)
+    assert ahead([three], [ours], [[[0.5, 0.5, 0.5]]]) == 0  # level
+    assert ahead([three] * 3, [ours] * 3, [[theirs] * 3]) == pytest.approx(1.0, abs=0.01)
+    assert ahead([three] * 3, [ours] * 3, [[ours[::-1]] * 3]) == 0
+    assert ahead([curve(ONE_OVER_N)], [[0.5]], [[[1.0]]]) == 0  # one seed tells nothing
 
 
 def test_many_small_advantages_are_told_by_swaps_and_a_large_one_by_its_interval():
@@ -147,21 +147,22 @@ def test_many_small_advantages_are_told_by_swaps_and_a_large_one_by_its_interval
     three, rng = curve(*[ONE_OVER_N] * 3), np.random.default_rng(0)
     common = rng.lognormal(0, 0.3, (5, 3))  # seeds differ far more than entries
     slightly = 0.9 * common * (1 + 0.04 * np.array([[-1, 0, 1]]))
-    assert ahead([three] * 5, list(slightly), list(common)) > 0
+    assert ahead([three] * 5, slightly, [common]) > 0
     once = np.ones((5, 3))
     once[0] = 4.0
-    assert swap_p_value(list(once), [np.ones(3)] * 5, [three.log2] * 5) == pytest.approx(0.25, abs=0.02)
-    assert ahead([three] * 5, list(once), [np.ones(3)] * 5) == pytest.approx(-2 / 5)
+    assert swap_p_values(list(once), [np.ones((1, 3))] * 5, [three.log2] * 5) == pytest.approx(0.25, abs=0.02)
+    assert ahead([three] * 5, once, np.ones((1, 5, 3))) == pytest.approx(-2 / 5)
 
 
 def test_each_of_two_tests_has_half_the_level():
     nine, theirs = curve(*[ONE_OVER_N] * 9), np.ones(9)
     ours = theirs - np.array([0.23, 0.23, 0.13, 0.13, 0.13, 0.08, 0.08, -0.07, -0.09])
-    assert swap_p_value([ours], [theirs], [nine.log2]) == pytest.approx(0.047, abs=1e-3)
-    difference = mean_log2([nine], [ours], [theirs])
-    assert difference.low > 0  # though only by a little
-    assert ahead([nine], [ours], [theirs]) == 0
-    assert ahead([nine], [ours - 0.02], [theirs]) > 0
+    assert swap_p_values([ours], [[theirs]], [nine.log2]) == pytest.approx(0.047, abs=1e-3)
+    curves = enumerate(nine.without_one)
+    left_out = [c.log2(np.delete(ours, s).mean()) - c.log2(np.delete(theirs, s).mean()) for s, c in curves]
+    assert nine.log2(ours.mean()) > jackknife_half_width(left_out)  # though only by a little
+    assert ahead([nine], [ours], [[theirs]]) == 0
+    assert ahead([nine], [ours - 0.02], [[theirs]]) > 0
 
 
 @pytest.mark.parametrize(("settings", "seeds"), [(1, 5), (3, 3)])
@@ -169,5 +170,15 @@ def test_a_wild_seed_tells_no_entry_apart_and_hides_no_difference(settings, seed
     curves, ones = [curve(*[ONE_OVER_N] * seeds)] * settings, np.ones((settings, seeds))
     wild, worse = ones.copy(), 2 * ones
     wild[0, 0] = worse[0, 0] = 2000.0
-    assert ahead(curves, list(wild), list(ones)) == 0
-    assert ahead(curves, list(worse), list(ones)) < -1
+    assert ahead(curves, wild, [ones]) == 0
+    assert ahead(curves, worse, [ones]) < -1
+
+
+def test_an_entry_is_compared_with_many_at_once_as_with_each_alone():
+    """With seven pairs and more, so that some are told apart by each test and some by none."""
+    curves, draw = [curve(*[ONE_OVER_N] * 3)] * 4, np.random.default_rng(1)
+    many = draw.lognormal(draw.normal(0, 0.5, (40, 1, 1)), 0.2, (40, 4, 3))
+    at_once = ahead(curves, many[0], many[1:])
+    assert 0 < np.count_nonzero(at_once) < len(at_once)
+    assert at_once.tolist() == [ahead(curves, many[0], other[None]).item() for other in many[1:]]
+    assert at_once.tolist() == [-ahead(curves, other, many[:1]).item() for other in many[1:]]

@@ -19,15 +19,19 @@ SETTINGS = ("gaussian/preserve", "arithmetic/preserve", "gaussian/purify")
 SIZES = (8, 16, 32)
 
 
-@pytest.fixture(scope="module")
-def boards(tmp_path_factory):
-    """Boards of one method with so many values of a parameter, beside the references."""
+@pytest.fixture(scope="module", params=["params", "name"])
+def boards(request, tmp_path_factory):
+    """Boards of one method with so many values of a parameter, or of so many methods, beside the references."""
     folders = []
     for size in SIZES:
         own = [
             result
             for most in range(size)
-            for result in fabricate.cells("accumulate", SETTINGS, params={"most": most}, worth=0.3 + 0.01 * most)
+            for result in fabricate.cells(
+                *("accumulate", SETTINGS),
+                **{request.param: {"most": most} if request.param == "params" else f"other_{most}"},
+                worth=0.3 + 0.01 * most,
+            )
         ]
         folders.append(
             fabricate.board(tmp_path_factory.mktemp(f"entries-{size}"), fabricate.references(SETTINGS) + own)

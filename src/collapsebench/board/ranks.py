@@ -168,15 +168,11 @@ class Ranks:
     def _ranks(self) -> Mapping[Group, Mapping[str, int]]:
         ranks: dict[Group, dict[str, int]] = {}
         for group in self.cells.groups:
-            ranked = self.ranked(group)
+            lineups = [self.ranked(group, track) for track in TRACKS]
             ranks[group] = {
-                one.label: 1
-                + sum(
-                    self.scores.verdict(other, one, group) == "better"
-                    for other in ranked
-                    if other.track == one.track and other is not one
-                )
-                for one in ranked
+                one.label: 1 + better
+                for lineup in lineups
+                for one, better in zip(lineup, self.scores.better(lineup, group), strict=True)
             }
         return ranks
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from .cells import AGAINST
-from .stats import Interval, recovered_gap, student_t_interval
+from .stats import Floats, Interval, recovered_gap, student_t_interval
 from .worth import Worth, ahead, mean_log2
 
 if TYPE_CHECKING:
@@ -105,28 +105,44 @@ class Scores:
             return OPPOSITE[self.verdict(other, entry, group)]
         known = (entry.label, other.label, group)
         if known not in self._verdicts:
-            self._verdicts[known] = self._verdict(entry, other, group)
+            above = self._ahead([entry, other], group)[0, 1]
+            self._verdicts[known] = "better" if above > 0 else "worse" if above < 0 else "level"
         return self._verdicts[known]
 
     @cached_property
     def _verdicts(self) -> dict[tuple[str, str, Group], Verdict]:
         return {}
 
-    def _verdict(self, entry: Entry, other: Entry, group: Group) -> Verdict:
-        def losses(one: Entry) -> list[list[float]]:
-            return [[self.cells.losses_of(one, setting)[seed] for seed in seeds] for setting in settings]
+    def better(self, entries: Sequence[Entry], group: Group) -> list[int]:
+        """How many of these entries are better than each of them."""
+        return [int(count) for count in np.count_nonzero(self._ahead(entries, group) > 0, axis=0)]
 
-        shared = {setting: self._shared(setting, entry, other) for setting in group.counting}
-        settings = [setting for setting, both in shared.items() if both]
-        seeds = sorted(set.intersection(*(shared[setting] for setting in settings))) if settings else []
-        if not seeds:
-            return "level"
-        above = ahead([setting.curve_of(seeds) for setting in settings], losses(entry), losses(other))
-        return "better" if above > 0 else "worse" if above < 0 else "level"
+    def _ahead(self, entries: Sequence[Entry], group: Group) -> Floats:
+        """By how much each entry is above each other one, `[entries, entries]`, as verdicts are told.
 
-    def _shared(self, setting: Setting, *entries: Entry) -> set[int]:
-        """Seeds of a setting's curve with losses of all these entries."""
-        return set(setting.seeds).intersection(*(self.cells.losses_of(entry, setting) for entry in entries))
+        Every pair is compared, but an entry with all others that have the same cells at once.
+        """
+        settings, seeds = group.counting, sorted({seed for setting in group.counting for seed in setting.seeds})
+        losses = np.full((len(entries), len(settings), len(seeds)), np.nan)
+        there = np.zeros(losses.shape, dtype=np.bool_)
+        for place, entry in enumerate(entries):
+            for row, setting in enumerate(settings):
+                own = self.cells.losses_of(entry, setting)
+                for column in (seeds.index(seed) for seed in setting.seeds if seed in own):
+                    losses[place, row, column], there[place, row, column] = own[seeds[column]], True
+        kinds, kind = np.unique(there, axis=0, return_inverse=True)
+        above = np.zeros((len(entries), len(entries)))
+        for place in range(len(entries)):
+            for number, cells in enumerate(kinds):
+                both = there[place] & cells
+                rows = np.flatnonzero(both.any(1))
+                columns = np.flatnonzero(both[rows].all(0)) if rows.size else rows
+                others = place + 1 + np.flatnonzero(kind.reshape(-1)[place + 1 :] == number)
+                if columns.size and others.size:
+                    curves = [settings[row].curve_of([seeds[column] for column in columns]) for row in rows]
+                    own, theirs = (losses[np.ix_(who, rows, columns)] for who in (np.array([place]), others))
+                    above[place, others] = ahead(curves, own[0], theirs)
+        return above - above.T
 
     def against(self, entry: Entry, group: Group) -> Verdict | None:
         """The entry against the reference of its question; None without it, or without a score."""

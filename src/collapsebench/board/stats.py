@@ -80,11 +80,14 @@ def paired_gap(worse: ArrayLike, better: ArrayLike) -> PairedGap:
     return PairedGap(float(d.mean()) if d.size else math.nan, error, d.size)
 
 
-def jackknife_half_width(left_out: ArrayLike) -> float:
-    """Half-width of a Student-t interval from a statistic with each of n observations left out, `[n]`."""
+def jackknife_half_width(left_out: ArrayLike) -> Floats:
+    """Half-widths of Student-t intervals from statistics with each of n observations left out, `[..., n]` -> `[...]`.
+
+    NaN for a single observation.
+    """
     values = np.asarray(left_out, dtype=np.float64)
-    n = values.size
-    return t_quantile(n - 1) * math.sqrt((n - 1) * float(values.var()))
+    n = values.shape[-1]
+    return np.asarray(t_quantile(n - 1) * np.sqrt((n - 1) * values.var(-1)))
 
 
 def recovered_gap(losses: ArrayLike, floor: ArrayLike, ceiling: ArrayLike) -> Interval:
@@ -102,7 +105,7 @@ def recovered_gap(losses: ArrayLike, floor: ArrayLike, ceiling: ArrayLike) -> In
     if own.size < 2:
         return Interval(_ratio(sums.sum(1)), math.nan)
     left_out = sums.sum(1, keepdims=True) - sums
-    return Interval(_ratio(sums.sum(1)), jackknife_half_width([_ratio(pair) for pair in left_out.T]))
+    return Interval(_ratio(sums.sum(1)), float(jackknife_half_width([_ratio(pair) for pair in left_out.T])))
 
 
 def _ratio(pair: Floats) -> float:
@@ -113,31 +116,58 @@ EXACT_PAIRS = 12
 """Up to this many pairs every pattern of swaps is tried; above, as many patterns at random."""
 
 
-def swap_p_value(
-    ours: Sequence[ArrayLike], theirs: Sequence[ArrayLike], scores: Sequence[Callable[[Floats], Floats]]
-) -> float:
-    """Two-sided p-value that two entries are alike: a stratified sign-flip permutation of the statistic that is shown.
+def swap_p_values(
+    ours: Sequence[ArrayLike],
+    theirs: Sequence[ArrayLike],
+    scores: Sequence[Callable[[Floats], Floats]],
+    most: float = 1.0,
+) -> Floats:
+    """Two-sided p-values that an entry and others are alike: stratified sign-flip permutations of what is shown.
 
-    If they are alike, the two losses of a (setting, seed) may be swapped. The statistic is the mean over settings of
+    If two are alike, their two losses of a (setting, seed) may be swapped. The statistic is the mean over settings of
     the difference between the scores of the two mean losses.
 
     Args:
         ours: losses in each setting, `[n_k]`.
-        theirs: losses in the same settings, with the same seeds.
-        scores: for each setting, mean losses `[patterns]` -> scores `[patterns]`.
+        theirs: losses in the same settings, with the same seeds, `[others, n_k]`.
+        scores: for each setting, mean losses `[others, patterns]` -> scores `[others, patterns]`.
+        most: a p-value above it may stand for a larger one, which takes longer to know.
 
     Returns:
-        1 where there is no pair. No less than two to the power 1 - pairs.
+        `[others]`; 1 where there is no pair. No less than two to the power 1 - pairs.
     """
-    first = [np.asarray(losses, dtype=np.float64) for losses in ours]
-    second = [np.asarray(losses, dtype=np.float64) for losses in theirs]
-    swaps = _swaps(sum(map(len, first)))
-    statistic, start = np.zeros(len(swaps)), 0
-    for own, other, score in zip(first, second, scores, strict=True):
-        swap = swaps[:, start : start + len(own)]
-        start += len(own)
-        statistic += score(np.where(swap, other, own).mean(1)) - score(np.where(swap, own, other).mean(1))
-    return float(np.mean(np.abs(statistic) >= abs(statistic[0]) * (1 - 1e-9)))
+    pairs = sum(map(np.size, ours))
+    tables, start = list[tuple[Floats, NDArray[np.intp]]](), 0
+    for own, other, score in zip(ours, theirs, scores, strict=True):
+        first, second = np.asarray(own, dtype=np.float64), np.asarray(other, dtype=np.float64)[:, None, :]
+        swap, places = _swaps_of(pairs, start, first.size)
+        start += first.size
+        gaps = score(np.where(swap, second, first).mean(-1)) - score(np.where(swap, first, second).mean(-1))
+        tables.append((gaps, places))
+    patterns = len(_swaps(pairs))
+
+    def extreme(some: slice | NDArray[np.intp], part: slice) -> NDArray[np.intp]:
+        """How many patterns of a part are at least as far from 0 as what was seen, for some of the others."""
+        statistic, seen = (sum(gaps[some][:, places[one]] for gaps, places in tables) for one in (part, slice(1)))
+        return np.asarray(np.count_nonzero(np.abs(statistic) >= np.abs(seen) * (1 - 1e-9), axis=-1))
+
+    if not tables:
+        return np.ones(1)
+    found = extreme(slice(None), slice(_SOME))
+    open_ones = np.flatnonzero(found <= most * patterns)
+    found[open_ones] += extreme(open_ones, slice(_SOME, None))
+    return found / patterns
+
+
+_SOME = 256
+"""Patterns that are tried first: most pairs that are alike show it in them."""
+
+
+@cache
+def _swaps_of(pairs: int, start: int, count: int) -> tuple[NDArray[np.bool_], NDArray[np.intp]]:
+    """The patterns of some of the pairs, each once, `[distinct, count]`, and which of them each pattern has there."""
+    swaps, places = np.unique(_swaps(pairs)[:, start : start + count], axis=0, return_inverse=True)
+    return swaps, places.reshape(-1)
 
 
 @cache

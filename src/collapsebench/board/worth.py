@@ -14,7 +14,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .stats import LEVEL, Floats, Interval, PairedGap, jackknife_half_width, paired_gap, swap_p_value, t_quantile
+from .stats import LEVEL, Floats, Interval, PairedGap, jackknife_half_width, paired_gap, swap_p_values, t_quantile
 
 GATE = 4.0
 """A setting counts where doubling n_0 moves the loss by more than this many of its paired standard errors."""
@@ -121,49 +121,48 @@ class LearningCurve:
         return Worth(mean_log2([self], [own]))
 
 
-def mean_log2(
-    curves: Sequence[LearningCurve], losses: Sequence[ArrayLike], other: Sequence[ArrayLike] | None = None
-) -> Interval:
+def mean_log2(curves: Sequence[LearningCurve], losses: Sequence[ArrayLike]) -> Interval:
     """Mean of log2 V over settings, with a Student-t interval over a jackknife.
-
-    It leaves out one seed of all curves and all losses together: settings of one task share their real data by seed.
 
     Args:
         curves: one for each setting, all of the same seeds.
         losses: of the entry, `[seeds]` for each setting.
-        other: of another entry: then the mean is by how much the first is above it.
 
     Returns:
         NaN as half-width for a single seed, NaN twice where there is no setting.
     """
     if not curves:
         return Interval(math.nan, math.nan)
-    tables = [
-        np.array([curve.within(own) for curve, own in zip(curves, table, strict=True)])
-        for table in (losses, other)
-        if table is not None
-    ]
+    centre, left_out = _means(curves, np.array([c.within(own) for c, own in zip(curves, losses, strict=True)]))
+    return Interval(float(centre), float(jackknife_half_width(left_out)) if left_out.size > 1 else math.nan)
 
-    def mean(curves: Sequence[LearningCurve], kept: list[Floats]) -> float:
-        first, *second = ([c.log2(x) for c, x in zip(curves, table.mean(1), strict=True)] for table in kept)
-        return float(np.mean(first) - np.mean(second)) if second else float(np.mean(first))
 
-    centre, seeds = mean(curves, tables), tables[0].shape[1]
-    if seeds < 2:
-        return Interval(centre, math.nan)
-    values = [
-        mean([curve.without_one[seed] for curve in curves], [np.delete(table, seed, axis=1) for table in tables])
-        for seed in range(seeds)
+def _means(curves: Sequence[LearningCurve], losses: Floats) -> tuple[Floats, Floats]:
+    """Means of log2 V over settings: of losses `[..., settings, seeds]` the mean `[...]` and those without each seed.
+
+    The latter, `[..., seeds]`, leave out a seed of all curves and all losses together: settings of one task share their
+    real data by seed. A single NaN where there is one seed.
+    """
+
+    def mean(curves: Sequence[LearningCurve], losses: Floats) -> Floats:
+        means = losses.mean(-1)
+        log2 = np.stack([curve.log2(means[..., place]) for place, curve in enumerate(curves)], -1)
+        return np.asarray(log2.mean(-1))
+
+    seeds = losses.shape[-1]
+    left_out = [
+        mean([curve.without_one[seed] for curve in curves], np.delete(losses, seed, axis=-1))
+        for seed in range(seeds if seeds > 1 else 0)
     ]
-    return Interval(centre, jackknife_half_width(values))
+    return mean(curves, losses), np.stack(left_out, -1) if left_out else np.full((*losses.shape[:-2], 1), math.nan)
 
 
 ENOUGH_PAIRS = 7
 """With fewer pairs no pattern of swaps is rarer than one in forty."""
 
 
-def ahead(curves: Sequence[LearningCurve], ours: Sequence[ArrayLike], theirs: Sequence[ArrayLike]) -> float:
-    """By how much the mean of log2 V is above that of another entry; 0 unless the two are told apart.
+def ahead(curves: Sequence[LearningCurve], ours: ArrayLike, theirs: ArrayLike) -> Floats:
+    """By how much the mean of log2 V of an entry is above that of others; 0 where the two are not told apart.
 
     By one of two tests of this difference, each at half the level: swapping the losses of a (setting, seed) between
     them, which sees a small advantage in many settings, and the interval of a jackknife, which sees a large one in few.
@@ -171,18 +170,25 @@ def ahead(curves: Sequence[LearningCurve], ours: Sequence[ArrayLike], theirs: Se
 
     Args:
         curves: one for each setting, all of the same seeds.
-        ours: losses, `[seeds]` for each setting.
-        theirs: of the other entry.
+        ours: losses, `[settings, seeds]`.
+        theirs: of the others, `[others, settings, seeds]`.
+
+    Returns:
+        `[others]`.
     """
-    difference = mean_log2(curves, ours, theirs)
-    pairs = sum(np.size(losses) for losses in ours)
+    first, second = (
+        np.stack([c.within(losses[..., place, :]) for place, c in enumerate(curves)], -2)
+        for losses in (np.asarray(ours, dtype=np.float64), np.asarray(theirs, dtype=np.float64))
+    )
+    (centre, left_out), (others, others_left_out) = _means(curves, first), _means(curves, second)
+    difference, pairs, seeds = centre - others, first.size, first.shape[-1]
     level = (1 - LEVEL) / 2 if pairs >= ENOUGH_PAIRS else 1 - LEVEL
-    seeds = pairs // len(curves)
-    told = abs(difference.centre) > difference.half_width * t_quantile(seeds - 1, 1 - level) / t_quantile(seeds - 1)
-    if not told and pairs >= ENOUGH_PAIRS:
-        first, second = ([c.within(x) for c, x in zip(curves, losses, strict=True)] for losses in (ours, theirs))
-        told = swap_p_value(first, second, [curve.log2 for curve in curves]) < level
-    return difference.centre if told else 0.0
+    wider = t_quantile(seeds - 1, 1 - level) / t_quantile(seeds - 1)
+    told = np.abs(difference) > jackknife_half_width(left_out - others_left_out) * wider
+    if pairs >= ENOUGH_PAIRS and not told.all():
+        close = np.moveaxis(second[~told], -2, 0)
+        told[~told] = swap_p_values(list(first), list(close), [curve.log2 for curve in curves], level) < level
+    return np.where(told, difference, 0.0)
 
 
 def monotone(curve: ArrayLike, pinned: int) -> Floats:
@@ -201,11 +207,11 @@ def monotone(curve: ArrayLike, pinned: int) -> Floats:
 def inverted(sizes: Floats, curve: Floats, losses: Floats, pinned: int) -> Floats:
     """The size at which a falling curve has each loss, clipped to the ends.
 
-    Linear between the logarithms of both, or in the loss itself where a loss is not positive. A flat stretch stands
+    Linear between the logarithms of both, or in the loss itself where the curve is not positive. A flat stretch stands
     for its middle; the one of `pinned` for `pinned`.
     """
-    if min(curve.min(), losses.min(initial=math.inf)) > 0:
-        curve, losses = np.log(curve), np.log(losses)
+    if curve.min() > 0:
+        curve, losses = np.log(curve), np.log(np.maximum(losses, curve.min()))
     levels, places = np.unique(curve, return_inverse=True)
     middle = np.bincount(places, sizes) / np.bincount(places)
     middle[places[pinned]] = sizes[pinned]
