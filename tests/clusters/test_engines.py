@@ -1,8 +1,10 @@
 import os
+import re
 import subprocess
 import sys
 import time
 
+import psutil
 import pytest
 
 from collapsebench.core.errors import ExecutorError, UsageError
@@ -10,6 +12,7 @@ from collapsebench.loop.executors import make_executor, ray
 from collapsebench.loop.executors.executor import Options, Silent
 from collapsebench.loop.executors.resources import ExecutorConfig
 from collapsebench.loop.runner import finished
+from collapsebench.loop.runs import Run
 from collapsebench.loop.store import Store
 from collapsebench.results.reader import read_results
 from tests.clusters.conftest import by_place
@@ -149,6 +152,37 @@ def test_what_slurm_refuses_is_one_message_and_nothing_is_left(slurm, sixty, tmp
     assert message in error.value.message
     assert "--executor-config" in error.value.hint
     assert not slurm.jobs()
+
+
+def test_a_detached_run_leaves_nothing_in_the_queue_when_it_is_cancelled_or_lost(slurm, tmp_path):
+    def call(*words, code=0):
+        command = [sys.executable, "-m", "collapsebench", *words, "--store", str(tmp_path / "store")]
+        ran = subprocess.run(command, capture_output=True, text=True, timeout=120)
+        assert ran.returncode == code, ran.stdout + ran.stderr
+        return ran.stdout + ran.stderr
+
+    def start(config, code=0):
+        (tmp_path / "slurm.yaml").write_text(config)
+        run = ["run", "--method", "real_mix", "--task", "gaussian,regression", "--boards", str(tmp_path / "boards")]
+        engine = ["--own-references", "--executor", "slurm", "--executor-config", str(tmp_path / "slurm.yaml")]
+        return call(*run, *engine, "--detach", code=code)
+
+    assert "SLURM refuses a job (partition nowhere" in start("slurm: {partition: nowhere}", code=2)
+    assert not (tmp_path / "store" / "runs").exists() and not slurm.jobs()
+
+    first = Run(tmp_path / "store" / "runs" / re.search(r"Run (\w+) goes on", start("slurm: {bundle_minutes: 0.1}"))[1])
+    assert len(slurm.jobs()) > 5
+    assert "running" in call("status", first.id)
+    assert f"Run {first.id} is cancelled: " in call("cancel", first.id)
+    assert not slurm.jobs()
+
+    lost = Run(tmp_path / "store" / "runs" / re.search(r"Run (\w+) goes on", start("slurm: {bundle_minutes: 0.1}"))[1])
+    driver = psutil.Process(lost.note().pid)
+    driver.kill()
+    driver.wait(10)
+    assert "lost" in call("status", lost.id) and slurm.jobs()
+    assert f"Run {lost.id} is cancelled: " in call("cancel", lost.id)
+    assert not slurm.jobs() and lost.state() == "cancelled"
 
 
 def test_a_store_that_the_node_does_not_share_is_one_message(slurm, sixty, tmp_path, monkeypatch):

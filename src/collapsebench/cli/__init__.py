@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable
 from contextlib import redirect_stdout, suppress
 from io import TextIOWrapper
+from pathlib import Path
 from textwrap import shorten
 from typing import Annotated, Any, ParamSpec, TextIO, TypeVar
 
@@ -16,14 +17,17 @@ import typer
 
 from .. import __version__
 from ..core.errors import CollapsebenchError, StoreError, UsageError
+from .attach import attach
+from .cancel import cancel
 from .check import check
 from .doctor import doctor
 from .leaderboard import leaderboard
 from .list import list_plugins
 from .new import new
-from .options import InOrder
+from .options import RUN_VARIABLE, InOrder
 from .run import run
 from .show import show
+from .status import status
 from .submit import submit
 from .validate import validate
 from .verify import verify
@@ -59,6 +63,9 @@ def _options(
 
 
 app.command(cls=InOrder)(run)
+app.command()(status)
+app.command()(attach)
+app.command()(cancel)
 app.command("list")(list_plugins)
 app.command()(leaderboard)
 app.command()(show)
@@ -73,6 +80,14 @@ app.command()(validate)
 def main() -> None:
     """The console script: a user's mistake is one message and one hint, never a traceback."""
     logging.basicConfig(format="%(message)s", level=logging.WARNING)
+    if folder := os.environ.pop(RUN_VARIABLE, None):
+        from ..loop.runs import drive
+
+        drive(Path(folder), _main)
+    _main()
+
+
+def _main() -> None:
     try:
         _run()
     except (CollapsebenchError, OSError) as problem:

@@ -65,7 +65,7 @@ def doctor(store: StoreOption = DEFAULT_STORE) -> None:
 
 def examine(store: Path) -> list[Finding]:
     """Look at everything that a run depends on; `store` is the folder that it would write to."""
-    return [*_versions(), *_machine(), *_store(store), *_settings(), *_plugins()]
+    return [*_versions(), *_machine(), *_engines(), *_store(store), *_settings(), *_plugins()]
 
 
 def _versions() -> Iterator[Finding]:
@@ -111,6 +111,8 @@ def _machine() -> Iterator[Finding]:
     import psutil
     import torch
 
+    from ..loop.executors import machine
+
     try:
         threads = torch.get_num_threads()
         omp = os.environ.get("OMP_NUM_THREADS", "not set")
@@ -119,14 +121,28 @@ def _machine() -> Iterator[Finding]:
         yield Finding("GPU", "ok", ", ".join(names) or "none; core tasks need none")
     except (ImportError, OSError, AttributeError) as error:
         yield Finding("torch", "fail", f"cannot be loaded: {error}", "Install torch again for this platform.")
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    yield Finding("cores", "ok", f"{usable} usable of {os.cpu_count()}")
-    memory = psutil.virtual_memory()
-    little, found = (
-        memory.available < _LITTLE,
-        f"{memory.available / _GIB:.1f} GiB available of {memory.total / _GIB:.1f}",
-    )
+    yield Finding("cores", "ok", f"{machine.cores()} usable of {os.cpu_count()}, by affinity and control group")
+    free = machine.memory()
+    found = f"{free / _GIB:.1f} GiB usable of {psutil.virtual_memory().total / _GIB:.1f}, by control group too"
+    little = free < _LITTLE
     yield Finding("memory", "warn" if little else "ok", found, "Use fewer --workers." if little else "")
+
+
+def _engines() -> Iterator[Finding]:
+    """What `--executor` may name beside `local`."""
+    from importlib.metadata import PackageNotFoundError, version
+
+    for engine, package in (("ray", "ray"), ("slurm", "submitit")):
+        try:
+            found = f"{package} {version(package)}"
+        except PackageNotFoundError:
+            yield Finding(
+                f"--executor {engine}", "ok", f"{package} is not installed: pip install 'collapsebench[{engine}]'"
+            )
+            continue
+        if engine == "slurm":
+            found += f", {shutil.which('sbatch') or 'but no sbatch here: use it on a login node'}"
+        yield Finding(f"--executor {engine}", "ok", found)
 
 
 def _store(store: Path) -> Iterator[Finding]:

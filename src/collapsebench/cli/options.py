@@ -28,6 +28,10 @@ BoardsOption = Annotated[
 ]
 PluginOption = Annotated[list[Path] | None, typer.Option("--plugin", help="Load this plug-in file first; repeatable.")]
 
+RunArgument = Annotated[str, typer.Argument(help="Id of a run that `run --detach` started; its first characters do.")]
+RUN_VARIABLE = "COLLAPSEBENCH_RUN"
+"""The environment variable by which `run --detach` gives the process that goes on its folder."""
+
 DEFAULT_STORE = Path(".collapsebench")
 DEFAULT_BOARDS = Path("leaderboards")
 

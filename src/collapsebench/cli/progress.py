@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING
 
@@ -22,10 +23,12 @@ class LiveProgress:
     Args:
         total: number of cells of the run.
         done: how many of them were finished before.
+        on_start: called when the engine took the first cells.
     """
 
-    def __init__(self, total: int, done: int = 0) -> None:
+    def __init__(self, total: int, done: int = 0, on_start: Callable[[], None] = lambda: None) -> None:
         self.finished_cells = done
+        self._on_start = on_start
         self._total = total
         self._console = Console(stderr=True, quiet=not processes.is_main())
         self._started = time.monotonic()
@@ -49,6 +52,10 @@ class LiveProgress:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._bars.stop()
+
+    def started(self) -> None:
+        """The engine took the first cells; may be called again."""
+        self._on_start()
 
     def generation(self, cell: Cell, t: int) -> None:
         """A cell finished generation t."""

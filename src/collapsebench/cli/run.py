@@ -13,6 +13,7 @@ import typer
 
 from ..core import processes
 from ..core.errors import UsageError
+from .attach import detached
 from .options import (
     DEFAULT_BOARDS,
     DEFAULT_STORE,
@@ -91,6 +92,9 @@ def run(
     own_references: Annotated[
         bool, typer.Option("--own-references", help="Train references here, also where verified records have them.")
     ] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Go on without this terminal, and print the id of the run.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be run, and stop.")] = False,
     explain: Annotated[bool, typer.Option("--explain", help="Say what each cell's key is made of, and stop.")] = False,
 ) -> None:
@@ -101,6 +105,11 @@ def run(
     Reference cells and learning curves come from verified records with the keys of today, where the board or the
     published one has them; --own-references trains them here.
     """
+    from ..loop.runs import own_run
+
+    if detach and not (dry_run or explain) and own_run() is None:
+        detached(store)
+        return
     from ..core.registry import load_plugins
     from ..loop.executors import make_executor
     from ..loop.executors.resources import ExecutorConfig, load_config
@@ -133,6 +142,9 @@ def run(
         _say_what_is_taken(cells, ready, sources)
     if dry_run or explain:
         return
+    if (here := own_run()) is not None:
+        names = ", ".join(method.label for method in methods)
+        here.change(methods=names, protocol=rules.name, board=str(folder.resolve()), engine=executor)
     results = _execute(cells, ready, engine, store, keep_checkpoints)
     sheets = list(draw_sheets(cells, Store(store)))
     if not processes.is_main():
@@ -261,15 +273,21 @@ def _execute(
 ) -> list[CellResult]:
     """The results of cells: those that are ready, and the others run."""
     from ..loop.executors.executor import Options
+    from ..loop.runner import cell_folder
+    from ..loop.runs import own_run
     from ..loop.stage import prepared_task
+    from ..loop.store import Store
     from .progress import LiveProgress
 
     results = [ready[cell.place].result for cell in cells if cell.place in ready]
     remaining = [cell for cell in cells if cell.place not in ready]
     for cell in {cell.task.name: cell for cell in remaining}.values():
         prepared_task(cell)  # missing or damaged data are one message before anything runs
-    with LiveProgress(len(cells), done=len(results)) as progress:
-        running = engine.run(remaining, Options(store, keep_checkpoints), progress)
+    if (here := own_run()) is not None:
+        here.plan(len(results), [cell_folder(cell, Store(store)).path.relative_to(store) for cell in remaining])
+    options = Options(store, keep_checkpoints, here.id if here else None)
+    with LiveProgress(len(cells), len(results), here.begin if here else lambda: None) as progress:
+        running = engine.run(remaining, options, progress)
         try:
             results.extend(running)
         except KeyboardInterrupt:

@@ -10,6 +10,7 @@ import logging
 import os
 import secrets
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from functools import lru_cache
@@ -106,6 +107,13 @@ def locked(path: Path, timeout: float = -1) -> Iterator[Callable[[], bool]]:
         yield lambda: lock.is_lock_held_by_us
     finally:
         lock.release()
+
+
+def held(path: Path) -> bool:
+    """Whether a holder of `locked` showed a sign of life within `LEASE` seconds, by the clock of the file system."""
+    with contextlib.suppress(FileNotFoundError), tempfile.TemporaryFile(dir=path.parent) as now:
+        return os.fstat(now.fileno()).st_mtime - path.stat().st_mtime < LEASE
+    return False
 
 
 def _forget_empty(path: Path) -> None:

@@ -39,7 +39,7 @@ def finished(cell: Cell, store: Store) -> CellResult | None:
     """A cell's result if nothing is left to run: it is done, diverged, unsupported or skipped."""
     if (reason := cell.skip_reason()) is not None:
         return CellResult(cell.record("unsupported" if cell.unsupported() else "skipped", reason))
-    return _folder(cell, store).result()
+    return cell_folder(cell, store).result()
 
 
 def run_cell(
@@ -69,7 +69,7 @@ def run_cell(
     """
     if (done := finished(cell, store)) is not None:
         return done
-    folder = _folder(cell, store)
+    folder = cell_folder(cell, store)
     try:
         with folder.lock(wait) as held, closing(_Watch(cell, held)) as watch:
             return folder.result() or _attempt(cell, store, folder, watch, on_generation, keep_checkpoints)
@@ -79,7 +79,7 @@ def run_cell(
 
 def failed(cell: Cell, store: Store, reason: str) -> CellResult:
     """The result of a cell that was ended from outside; its reason names the cell."""
-    _folder(cell, store).fail(f"{cell.name}: {reason}\n")
+    cell_folder(cell, store).fail(f"{cell.name}: {reason}\n")
     return CellResult(_record(cell, "failed", f"{cell.name}: {reason}"))
 
 
@@ -88,7 +88,8 @@ def _record(cell: Cell, status: Status, reason: str = "", parameters: int = 0) -
     return cell.record(status, reason).changed(environment=environment_today(), parameters=parameters)
 
 
-def _folder(cell: Cell, store: Store) -> CellFolder:
+def cell_folder(cell: Cell, store: Store) -> CellFolder:
+    """Where the store keeps a cell."""
     return store.cell(cell.task.name, cell.method.name, cell.seed, cell.storage_digest)
 
 

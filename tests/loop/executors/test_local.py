@@ -14,7 +14,11 @@ class Heard:
     """Progress that remembers what it was told."""
 
     def __init__(self):
-        self.generations, self.cells = [], []
+        self.generations, self.cells, self.starts = [], [], 0
+
+    def started(self):
+        assert not self.cells
+        self.starts += 1
 
     def generation(self, cell, t):
         self.generations.append((cell.method.name, t))
@@ -42,6 +46,7 @@ def test_cells_run_here_one_after_the_other(make_cell, tmp_path):
     results = list(Here().run(cells, Options(tmp_path), heard))
 
     assert [result.cell.status for result in results] == ["done", "failed", "unsupported"]
+    assert heard.starts == 1
     assert heard.generations == [("replace", 0), ("replace", 1), ("toy_fail", 0)]
     assert heard.cells == [("replace", "done"), ("toy_fail", "failed"), ("toy_picky", "unsupported")]
 

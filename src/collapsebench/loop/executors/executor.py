@@ -19,14 +19,19 @@ class Options:
     Args:
         store: folder of the store.
         keep_checkpoints: keep the model of every generation.
+        run: id of a run that goes on without its terminal; an engine names by it what it has in a queue.
     """
 
     store: Path
     keep_checkpoints: bool = False
+    run: str | None = None
 
 
 class Progress(Protocol):
     """Called by an executor in the process that started it."""
+
+    def started(self) -> None:
+        """The engine took the first cells; what it refuses at once was said."""
 
     def generation(self, cell: Cell, t: int) -> None:
         """A cell finished generation t."""
@@ -37,6 +42,9 @@ class Progress(Protocol):
 
 class Silent:
     """Progress that nobody watches."""
+
+    def started(self) -> None:
+        """See `Progress`."""
 
     def generation(self, cell: Cell, t: int) -> None:
         """See `Progress`."""

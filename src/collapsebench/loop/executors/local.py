@@ -35,6 +35,7 @@ class Here(Executor):
     @override
     def run(self, cells: Sequence[Cell], options: Options, progress: Progress) -> Generator[CellResult, None, None]:
         store = Store(options.store)
+        progress.started()
         for cell in cells:
             try:
                 result = run_cell(
@@ -65,6 +66,7 @@ class Local(Executor):
         if not cells:
             return
         pool = Pool(options, slots(cells, self._workers, self._config))
+        progress.started()
         try:
             yield from pool.run(cells, progress)
         finally:

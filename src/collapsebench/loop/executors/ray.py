@@ -21,7 +21,7 @@ from typing_extensions import override
 from ...core.errors import CollapsebenchError, ExecutorError
 from ...core.records import CellResult
 from ..cell import Cell, CellSpec
-from ..runner import failed, finished
+from ..runner import cell_folder, failed, finished
 from ..store import Store
 from . import machine
 from .executor import Executor, Options, Progress
@@ -83,6 +83,7 @@ class Ray(Executor):
         try:
             for cell in cells:
                 self._check_room(cell)
+            progress.started()
             yield from tasks.results(cells, lambda: self._address is None or _answers(self._address))
         finally:
             tasks.cancel()
@@ -215,7 +216,7 @@ class _Tasks:
     def _tell(self) -> None:
         """Progress of the cells that run, as the store has it."""
         for cell in self._flying.values():
-            folder = self._store.cell(cell.task.name, cell.method.name, cell.seed, cell.storage_digest)
+            folder = cell_folder(cell, self._store)
             known = len(folder.unfinished_records())
             for t in range(self._known.get(id(cell), 0), known):
                 self._progress.generation(cell, t)

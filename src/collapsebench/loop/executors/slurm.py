@@ -33,7 +33,7 @@ from typing_extensions import override
 from ...core.errors import CollapsebenchError, ExecutorError, UsageError
 from ...core.records import CellResult
 from ..cell import Cell, CellSpec
-from ..runner import failed, finished
+from ..runner import cell_folder, failed, finished
 from ..store import Store
 from ..world import Rules
 from .executor import Executor, Options, Progress
@@ -268,6 +268,8 @@ class _Run:
             submitted = self.queue.submit(bundles)
             waiting.extendleft(bundle for bundle in reversed(bundles) if bundle not in submitted)
             running += submitted
+            if running:
+                self.progress.started()
             time.sleep(max(_PAUSE, 5 * took))
             self.queue.ask(running)
             start = time.monotonic()
@@ -299,7 +301,7 @@ class _Run:
                 bundle.moved = True
                 yield self._told(one.cell, result)
                 continue
-            folder = self.store.cell(one.cell.task.name, one.cell.method.name, one.cell.seed, one.cell.storage_digest)
+            folder = cell_folder(one.cell, self.store)
             known = len(folder.unfinished_records())
             for t in range(one.generations, known):
                 self.progress.generation(one.cell, t)
@@ -356,7 +358,7 @@ class _Queue:
 
     def __init__(self, settings: Settings, options: Options) -> None:
         self.settings, self.options = settings, options
-        self.name = f"collapsebench-{secrets.token_hex(4)}"
+        self.name = job_name(options.run or secrets.token_hex(4))
         self.folder = options.store / "slurm" / self.name
         self.token = share_token(options.store)
         self.keep_logs = False
@@ -453,29 +455,17 @@ class _Queue:
     def close(self) -> None:
         """Leave nothing in the queue, also of a submission that was cut short; logs only where a job went wrong."""
         drop_token(self.options.store, self.token)
-        if self.submitted and self._cancelled() and not self.keep_logs and sys.exc_info()[0] is None:
+        if self.submitted and cancel_jobs(self.name) and not self.keep_logs and sys.exc_info()[0] is None:
             shutil.rmtree(self.folder, ignore_errors=True)
 
-    def _cancelled(self) -> bool:
-        end = time.monotonic() + _PATIENCE
-        while time.monotonic() < end:
-            _called("scancel", f"--name={self.name}")
-            jobs = self._states()
-            if jobs is not None and not [id for id, (state, _) in jobs.items() if state not in _ENDED]:
-                return True
-            time.sleep(0.5)
-        log.warning("SLURM still has jobs of this run: scancel --name=%s ends them.", self.name)
-        return False
-
     def _states(self) -> dict[str, tuple[str, str]] | None:
-        """Job id -> state and reason of all jobs of this run that SLURM remembers; None while it does not answer."""
-        called = _called("squeue", "--noheader", "--array", "--states=all", f"--name={self.name}", "--format=%i|%T|%r")
-        if called.returncode:
-            self._is_away(called.stderr)
+        """What `_jobs` says; None while SLURM does not answer, which is said once."""
+        jobs = _jobs(self.name)
+        if isinstance(jobs, str):
+            self._is_away(jobs)
             return None
         self.away = False
-        lines = (line.split("|", 2) for line in called.stdout.splitlines())
-        return {id: (state, reason) for id, state, reason in lines}
+        return jobs
 
     def _changed(self) -> None:
         self.pause = _ASK[0]
@@ -529,6 +519,33 @@ class _Queue:
             "Install the package where all nodes see it, or name a python by `slurm.python` or `slurm.setup` in "
             "--executor-config.",
         )
+
+
+def job_name(run: str) -> str:
+    """The name that all jobs of a run bear."""
+    return f"collapsebench-{run}"
+
+
+def cancel_jobs(name: str) -> bool:
+    """End the jobs of a name, and wait until the queue has none; False, and a warning, where that takes too long."""
+    end = time.monotonic() + _PATIENCE
+    while time.monotonic() < end:
+        _called("scancel", f"--name={name}")
+        jobs = _jobs(name)
+        if not isinstance(jobs, str) and not [id for id, (state, _) in jobs.items() if state not in _ENDED]:
+            return True
+        time.sleep(0.5)
+    log.warning("SLURM still has jobs of this run: scancel --name=%s ends them.", name)
+    return False
+
+
+def _jobs(name: str) -> dict[str, tuple[str, str]] | str:
+    """Job id -> state and reason of all jobs of a name that SLURM remembers; or what it says in place of an answer."""
+    called = _called("squeue", "--noheader", "--array", "--states=all", f"--name={name}", "--format=%i|%T|%r")
+    if called.returncode:
+        return called.stderr
+    lines = (line.split("|", 2) for line in called.stdout.splitlines())
+    return {id: (state, reason) for id, state, reason in lines}
 
 
 def _called(*command: str) -> subprocess.CompletedProcess[str]:

@@ -124,16 +124,18 @@ class Worker:
         if self.cell is None:
             self.process.join(_PATIENCE)
         if self.process.is_alive():
-            self._kill()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                kill_family(psutil.Process(self.process.pid))
         self.process.join()
 
-    def _kill(self) -> None:
-        with contextlib.suppress(psutil.NoSuchProcess):
-            process = psutil.Process(self.process.pid)
-            process.suspend()  # it starts nothing more
-            for member in [*process.children(recursive=True), process]:
-                with contextlib.suppress(psutil.NoSuchProcess):
-                    member.kill()
+
+def kill_family(process: psutil.Process) -> None:
+    """Kill a process and all that it started."""
+    with contextlib.suppress(psutil.NoSuchProcess):
+        process.suspend()  # it starts nothing more
+        for member in [*process.children(recursive=True), process]:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                member.kill()
 
 
 def in_gib(size: int) -> str:

@@ -1,0 +1,79 @@
+import json
+import os
+import socket
+import time
+from dataclasses import asdict, replace
+
+import psutil
+import pytest
+
+from collapsebench.core.files import LEASE, locked
+from collapsebench.loop.runs import Note, Run, all_runs, find_run
+
+
+@pytest.fixture
+def note():
+    """What this very process would say of its run."""
+    process = psutil.Process()
+    born = process.create_time() - psutil.boot_time()
+    return Note(["run"], "/", socket.gethostname(), os.getpid(), born, "2026-01-01T00:00:00+00:00")
+
+
+@pytest.fixture
+def run(tmp_path):
+    run = Run(tmp_path / "runs" / "0a1b2c3d")
+    run.folder.mkdir(parents=True)
+    return run
+
+
+def test_a_run_of_this_machine_lives_by_its_pid_and_start(run, note):
+    run.write(note)
+    assert run.state() == "running"
+    run.write(replace(note, born=note.born - 100))  # another process has its number now
+    assert run.state() == "lost"
+    run.write(replace(note, pid=2**22 + 1))
+    assert run.state() == "lost"
+
+
+def test_a_run_of_another_machine_lives_by_its_heartbeat(run, note):
+    run.write(replace(note, host="elsewhere"))
+    assert run.state() == "lost"
+    with locked(run.lock):
+        assert run.state() == "running"
+        silent = time.time() - LEASE - 1
+        os.utime(run.lock, (silent, silent))
+        assert run.state() == "lost"
+
+
+def test_how_a_run_ended(run, note):
+    for code, state in ((0, "finished"), (1, "failed"), (130, "cancelled")):
+        run.write(replace(note, ended="2026-01-01T01:00:00+00:00", exit_code=code))
+        assert run.state() == state
+    run.write(replace(note, pid=2**22 + 1))
+    run.cancel.touch()
+    assert run.state() == "cancelled"
+
+
+def test_what_is_finished_is_read_from_the_store(run, note, tmp_path):
+    run.write(note)
+    cells = [tmp_path / "cells" / "a", tmp_path / "cells" / "b"]
+    run.plan(5, [cell.relative_to(tmp_path) for cell in cells])
+    assert (run.finished(), run.note().cells) == (5, 7)
+    cells[1].mkdir(parents=True)
+    (cells[1] / "DONE").touch()
+    assert run.finished() == 6
+
+
+def test_runs_are_found_by_what_their_ids_begin_with_and_a_damaged_one_is_said(run, note, tmp_path, caplog):
+    run.write(note)
+    other = Run(tmp_path / "runs" / "0aff0000")
+    other.folder.mkdir()
+    (other.folder / "run.json").write_text(json.dumps({**asdict(note), "started": "2025-01-01T00:00:00+00:00"}))
+    assert [one.id for one in all_runs(tmp_path)] == [other.id, run.id]
+    assert find_run(tmp_path, "0a1").id == run.id
+    for wanted in ("0a", "9", ""):
+        with pytest.raises(Exception, match="Unknown run"):
+            find_run(tmp_path, wanted)
+    (other.folder / "run.json").write_text('{"command": ')
+    assert (other.note(), other.state()) == (None, "lost")
+    assert f"{other.folder / 'run.json'} cannot be read." in caplog.text
