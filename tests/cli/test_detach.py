@@ -56,7 +56,7 @@ def called(tmp_path, monkeypatch):
     monkeypatch.setenv("COLUMNS", "200")
 
     def call(*words, code=0):
-        ran = subprocess.run(command(words), capture_output=True, text=True, cwd=tmp_path, timeout=120)
+        ran = subprocess.run(command(words), capture_output=True, text=True, cwd=tmp_path, timeout=300)
         assert ran.returncode == code, ran.stdout + ran.stderr
         return ran
 
@@ -84,7 +84,7 @@ def the_run(tmp_path, said):
 
 
 def wait(happened):
-    until = time.monotonic() + 60
+    until = time.monotonic() + 120
     while not happened():
         assert time.monotonic() < until
         time.sleep(0.05)
@@ -202,6 +202,8 @@ def test_a_run_that_does_not_end_by_itself_is_killed_with_all_that_it_started(
     run = the_run(tmp_path, called(*words(*more)).stdout)
     wait(lambda: len(family(run)) > 1)
     processes = family(run)
+    told = called("status", run.id, "--store", "store").stdout
+    assert re.search(r"runs     s\d-\w{16} in .*toy/stubborn: 0 generations", told)
     monkeypatch.setattr(sys.modules["collapsebench.cli.cancel"], "PATIENCE", 2.0)
     assert "is cancelled" in cli("cancel", run.id, "--store", "store").out
     assert gone(processes)
@@ -209,12 +211,16 @@ def test_a_run_that_does_not_end_by_itself_is_killed_with_all_that_it_started(
 
 
 def test_attach_leaves_a_run_going_and_ends_with_its_exit_code(words, called, tmp_path):
-    slow = ("--method", "toy_fail", "--method", "toy_blend(pause=0.4)", "--task", "toy", "--detach")
+    slow = ("--method", "toy_fail", "--method", "toy_blend(pause=1.5)", "--task", "toy", "--detach")
     run = the_run(tmp_path, called(*words(*slow)).stdout)
     attached = subprocess.Popen(
-        command(["attach", run.id, "--store", "store"]), cwd=tmp_path, stderr=subprocess.PIPE, text=True
+        command(["attach", run.id, "--store", "store"]),
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
-    time.sleep(1.5)
+    attached.stdout.readline()
     attached.send_signal(signal.SIGINT)
     said = attached.communicate(timeout=30)[1]
     assert (attached.returncode, run.state()) == (130, "running")

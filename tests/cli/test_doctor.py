@@ -1,3 +1,4 @@
+import importlib.metadata
 import shutil
 import sys
 from types import SimpleNamespace
@@ -41,6 +42,24 @@ def test_packages_out_of_range_and_missing_ones_fail_those_of_an_extra_warn(find
     assert (found["no-such-package-here"].level, found["no-such-package-here"].found) == ("fail", "not installed")
     assert found["pytest"].level == "warn"
     assert "no-such-extra" not in found
+
+
+def test_engines_are_named_with_what_they_need(findings, monkeypatch):
+    there = {"ray": "2.60.0", "submitit": "1.5.4"}
+    installed = importlib.metadata.version
+
+    def version(package):
+        if package == "submitit" and package not in there:
+            raise importlib.metadata.PackageNotFoundError(package)
+        return there.get(package) or installed(package)
+
+    monkeypatch.setattr(importlib.metadata, "version", version)
+    monkeypatch.setattr(shutil, "which", lambda name: None)
+    assert findings()["--executor ray"].found == "ray 2.60.0"
+    assert findings()["--executor slurm"].found == "submitit 1.5.4, but no sbatch here: use it on a login node"
+    del there["submitit"]
+    found = findings()["--executor slurm"]
+    assert (found.level, found.found) == ("ok", "submitit is not installed: pip install 'collapsebench[slurm]'")
 
 
 def test_an_unsupported_python_fails(findings, monkeypatch):

@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import subprocess
@@ -16,6 +17,7 @@ from collapsebench.loop.runs import Run
 from collapsebench.loop.store import Store
 from collapsebench.results.reader import read_results
 from tests.clusters.conftest import by_place
+from tests.conftest import TOY
 
 pytestmark = pytest.mark.cluster
 
@@ -94,6 +96,35 @@ def test_a_run_whose_ray_head_dies_ends_and_goes_on_by_the_same_command(ray_clus
     assert subprocess.run([*alone, "--workers", "1"], capture_output=True, timeout=200).returncode == 0
     one, other = (by_place(collected(tmp_path / folder)) for folder in ("boards", "b"))
     assert one.keys() == other.keys() and all(one[place].same_result(other[place]) for place in one)
+
+
+def test_a_detached_run_that_is_cancelled_leaves_nothing_on_ray(ray_cluster, tmp_path):
+    where = ["--store", str(tmp_path / "store")]
+
+    def call(*words):
+        ran = subprocess.run(
+            [sys.executable, "-m", "collapsebench", *words, *where], capture_output=True, text=True, timeout=120
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        return ran.stdout
+
+    rules = {"n": 4, "budget": {"steps": 5, "batch": 2}, "worlds": {"preserve": {}}}
+    toys = {"name": "toys", "version": 1, "description": "Toys.", "generations": 2, "seeds": 1, "tasks": {"toy": rules}}
+    (tmp_path / "toys.yaml").write_text(json.dumps(toys))
+    run = ["run", "--method", "toy_blend(pause=500)", "--plugin", str(TOY), "--protocol", str(tmp_path / "toys.yaml")]
+    run += ["--boards", str(tmp_path / "boards"), "--executor", "ray", "--address", ray_cluster.address, "--detach"]
+    run = Run(tmp_path / "store" / "runs" / re.search(r"Run (\w+) goes on", call(*run))[1])
+
+    def workers():
+        return [one for one in ray_cluster.processes() if "multiprocessing.spawn" in " ".join(one.cmdline())]
+
+    until = time.monotonic() + 90
+    while not (run.finished() == run.note().cells - 1 and workers()):  # the last cell would take a quarter of an hour
+        assert time.monotonic() < until and run.state() == "running"
+        time.sleep(0.1)
+    left = run.note().cells - 1
+    assert f"{left} of {left + 1} cells are finished and kept" in call("cancel", run.id)
+    assert psutil.wait_procs(workers(), timeout=15)[1] == []
 
 
 def collected(boards):

@@ -1,6 +1,8 @@
 import json
 import os
 import socket
+import subprocess
+import sys
 import time
 from dataclasses import asdict, replace
 
@@ -61,7 +63,9 @@ def test_what_is_finished_is_read_from_the_store(run, note, tmp_path):
     assert (run.finished(), run.note().cells) == (5, 7)
     cells[1].mkdir(parents=True)
     (cells[1] / "DONE").touch()
-    assert run.finished() == 6
+    assert (run.finished(), run.under_way()) == (6, [])
+    with locked(cells[0] / "lock"):
+        assert run.under_way() == [cells[0]]
 
 
 def test_runs_are_found_by_what_their_ids_begin_with_and_a_damaged_one_is_said(run, note, tmp_path, caplog):
@@ -77,3 +81,32 @@ def test_runs_are_found_by_what_their_ids_begin_with_and_a_damaged_one_is_said(r
     (other.folder / "run.json").write_text('{"command": ')
     assert (other.note(), other.state()) == (None, "lost")
     assert f"{other.folder / 'run.json'} cannot be read." in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("command", "wish", "code"),
+    [
+        ("time.sleep(60)", "terminate", 130),
+        ("time.sleep(60)", "cancel", 130),
+        ("1 / 0", "", 1),
+        ("sys.exit(3)", "", 3),
+        ("None", "", 0),
+    ],
+)
+def test_the_exit_code_of_a_run_is_kept_also_where_its_shell_ignores_ctrl_c(run, command, wish, code):
+    program = "import sys, time, pathlib; from collapsebench.loop.runs import drive; "
+    program += f"drive(pathlib.Path({str(run.folder)!r}), lambda: {command})"
+    with run.log.open("wb") as log:
+        shell = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", sys.executable, "-c", program]
+        process = subprocess.Popen(shell, stdout=log, stderr=log)
+    until = time.monotonic() + 30
+    while wish and run.note() is None and time.monotonic() < until:
+        time.sleep(0.02)
+    if wish == "cancel":
+        run.cancel.touch()
+    elif wish:
+        process.terminate()
+    assert process.wait(30) == code
+    assert (run.note().exit_code, run.state()) == (code, {0: "finished", 130: "cancelled"}.get(code, "failed"))
+    assert ("ZeroDivisionError" in run.log.read_text()) == (command == "1 / 0")
+    assert not run.lock.exists()

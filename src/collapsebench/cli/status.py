@@ -49,12 +49,18 @@ def _print(runs: list[Run]) -> None:
 
 
 def _print_details(run: Run) -> None:
+    from ..loop.store import CellFolder
+
     if (note := run.note()) is None:
         return
     typer.echo(f"command  {shlex.join(['collapsebench', *note.command])}\nin       {note.folder}")
     typer.echo(f"process  {note.pid} on {note.host}\nboard    {note.board}")
     if note.ended:
         typer.echo(f"ended    {_time(note.ended)}, exit code {note.exit_code}")
+    for folder in run.under_way():
+        typer.echo(
+            f"runs     {folder.name} in {folder.parent}: {len(CellFolder(folder).unfinished_records())} generations"
+        )
     typer.echo(f"log      {run.log}")
     typer.echo(tail(run.log)[0], nl=False)
 

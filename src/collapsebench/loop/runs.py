@@ -20,6 +20,7 @@ import signal
 import socket
 import sys
 import threading
+import time
 import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -83,7 +84,7 @@ class Run:
         self.folder, self.id = folder, folder.name
         self.log, self._json, self._cells = folder / "log.txt", folder / "run.json", folder / "cells.txt"
         self.lock, self.cancel = folder / "lock", folder / "cancel"
-        self._begun = False
+        self._said: Note | None = None
 
     def note(self) -> Note | None:
         """What the run says of itself; None if it says nothing, or what cannot be read (a warning says so)."""
@@ -96,14 +97,14 @@ class Run:
             return None
 
     def write(self, note: Note) -> None:
-        """Say something else of the run; only its own process does."""
+        """Say what there is to say; only the run's own process does."""
+        self._said = note
         write_atomic(self._json, json.dumps(asdict(note), indent=1).encode())
 
     def change(self, **facts: object) -> None:
         """Say something more of this process's run."""
-        note = self.note()
-        assert note is not None, "The process wrote it when it began."
-        self.write(replace(note, **facts))  # type: ignore[arg-type]
+        assert self._said is not None, "Its process wrote a note when it began."
+        self.write(replace(self._said, **facts))  # type: ignore[arg-type]
 
     def plan(self, ready: int, cells: Sequence[Path]) -> None:
         """Say what this process's run is to do.
@@ -116,16 +117,22 @@ class Run:
         self.change(ready=ready, cells=ready + len(cells))
 
     def begin(self) -> None:
-        """Say that the engine took the cells of this process's run."""
-        if not self._begun:
-            self._begun = True
+        """Say that the engine took the cells of this process's run; may be said again."""
+        if self._said is not None and not self._said.under_way:
             self.change(under_way=True)
 
     def finished(self) -> int:
         """How many of its cells are finished, as the store says."""
-        note, store = self.note(), self.folder.parents[1]
+        note = self.note()
+        return (note.ready if note else 0) + sum((folder / "DONE").exists() for folder in self._folders())
+
+    def under_way(self) -> list[Path]:
+        """Folders of the cells that some process runs."""
+        return [folder for folder in self._folders() if (folder / "lock").exists()]
+
+    def _folders(self) -> list[Path]:
         cells = self._cells.read_text(encoding="utf-8").splitlines() if self._cells.exists() else []
-        return (note.ready if note else 0) + sum((store / folder / "DONE").exists() for folder in cells)
+        return [self.folder.parents[1] / cell for cell in cells]
 
     def state(self) -> str:
         """`running`, `finished`, `failed`, `cancelled`, or `lost`: gone without an end."""
@@ -237,7 +244,7 @@ def _exit_code(command: Callable[[], None]) -> int:
 def _watch(run: Run) -> None:
     """Interrupt the main thread once somebody wants the run to end."""
     while not run.cancel.exists():
-        threading.Event().wait(_TICK)
+        time.sleep(_TICK)
     main = threading.main_thread().ident
     assert main is not None
     signal.pthread_kill(main, signal.SIGINT)
