@@ -172,7 +172,7 @@ class Ranks:
             ranks[group] = {
                 one.label: 1 + better
                 for lineup in lineups
-                for one, better in zip(lineup, self.scores.better(lineup, group), strict=True)
+                for one, better in zip(lineup, self.scores.pairs[group].better(lineup), strict=True)
             }
         return ranks
 

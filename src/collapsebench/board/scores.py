@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from .cells import AGAINST
-from .stats import Floats, Interval, recovered_gap, student_t_interval
-from .worth import Worth, ahead, mean_log2
+from .pairs import Pairs
+from .stats import Interval, recovered_gap, student_t_interval
+from .worth import Worth, mean_log2
 
 if TYPE_CHECKING:
     from .cells import Cells, Entry, Group, Setting
@@ -101,48 +102,15 @@ class Scores:
 
     def verdict(self, entry: Entry, other: Entry, group: Group) -> Verdict:
         """How an entry stands to another on the cells of counting settings that both have, whoever else entered."""
-        if entry.label > other.label:
+        if other.reference and not entry.reference:  # many are asked to stand to one reference
             return OPPOSITE[self.verdict(other, entry, group)]
-        known = (entry.label, other.label, group)
-        if known not in self._verdicts:
-            above = self._ahead([entry, other], group)[0, 1]
-            self._verdicts[known] = "better" if above > 0 else "worse" if above < 0 else "level"
-        return self._verdicts[known]
+        above = self.pairs[group].above(entry, other)
+        return "better" if above > 0 else "worse" if above < 0 else "level"
 
     @cached_property
-    def _verdicts(self) -> dict[tuple[str, str, Group], Verdict]:
-        return {}
-
-    def better(self, entries: Sequence[Entry], group: Group) -> list[int]:
-        """How many of these entries are better than each of them."""
-        return [int(count) for count in np.count_nonzero(self._ahead(entries, group) > 0, axis=0)]
-
-    def _ahead(self, entries: Sequence[Entry], group: Group) -> Floats:
-        """By how much each entry is above each other one, `[entries, entries]`, as verdicts are told.
-
-        Every pair is compared, but an entry with all others that have the same cells at once.
-        """
-        settings, seeds = group.counting, sorted({seed for setting in group.counting for seed in setting.seeds})
-        losses = np.full((len(entries), len(settings), len(seeds)), np.nan)
-        there = np.zeros(losses.shape, dtype=np.bool_)
-        for place, entry in enumerate(entries):
-            for row, setting in enumerate(settings):
-                own = self.cells.losses_of(entry, setting)
-                for column in (seeds.index(seed) for seed in setting.seeds if seed in own):
-                    losses[place, row, column], there[place, row, column] = own[seeds[column]], True
-        kinds, kind = np.unique(there, axis=0, return_inverse=True)
-        above = np.zeros((len(entries), len(entries)))
-        for place in range(len(entries)):
-            for number, cells in enumerate(kinds):
-                both = there[place] & cells
-                rows = np.flatnonzero(both.any(1))
-                columns = np.flatnonzero(both[rows].all(0)) if rows.size else rows
-                others = place + 1 + np.flatnonzero(kind.reshape(-1)[place + 1 :] == number)
-                if columns.size and others.size:
-                    curves = [settings[row].curve_of([seeds[column] for column in columns]) for row in rows]
-                    own, theirs = (losses[np.ix_(who, rows, columns)] for who in (np.array([place]), others))
-                    above[place, others] = ahead(curves, own[0], theirs)
-        return above - above.T
+    def pairs(self) -> Mapping[Group, Pairs]:
+        """The comparisons of every group."""
+        return {group: Pairs(self.cells, group) for group in self.cells.groups}
 
     def against(self, entry: Entry, group: Group) -> Verdict | None:
         """The entry against the reference of its question; None without it, or without a score."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -76,7 +76,7 @@ def read_located(path: Path) -> tuple[LocatedResult, ...]:
     return parse_results(path.read_bytes(), path)
 
 
-@lru_cache(maxsize=256)
+@cache
 def parse_results(content: bytes, path: Path) -> tuple[LocatedResult, ...]:
     """All cells in the content of a records file, each with its line; the same content is parsed once per process.
 
