@@ -39,10 +39,10 @@ def _print(runs: list[Run]) -> None:
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for column in ("run", "methods", "protocol", "engine", "host", "state", "cells", "since"):
-        table.add_column(column, overflow="fold")
+        table.add_column(column, overflow="fold", no_wrap=column in ("run", "state", "cells", "since"))
     for run in runs:
         if (note := run.note()) is not None:
-            state = f"{run.state()} ({note.exit_code})" if note.exit_code else run.state()
+            state = f"failed ({note.exit_code})" if (state := run.state()) == "failed" else state
             what = note.methods, note.protocol, note.engine, note.host
             table.add_row(run.id, *what, state, f"{run.finished()}/{note.cells}", _time(note.started))
     Console(markup=False, highlight=False).print(table)
@@ -67,4 +67,4 @@ def _print_details(run: Run) -> None:
 
 def _time(text: str) -> str:
     """A moment by this machine's clock, to the minute."""
-    return f"{datetime.fromisoformat(text).astimezone():%Y-%m-%d %H:%M}"
+    return f"{datetime.fromisoformat(text).astimezone():%b %d %H:%M}"
