@@ -14,6 +14,8 @@ from filelock import Timeout
 from collapsebench.core import files
 from collapsebench.core.files import locked
 from collapsebench.core.registry import load_plugins
+from collapsebench.loop.executors.executor import Options, Silent
+from collapsebench.loop.executors.local import Here
 from collapsebench.loop.plan import build_cell
 from collapsebench.loop.runner import Busy, finished, run_cell
 
@@ -116,6 +118,13 @@ def test_an_empty_lock_file_of_an_earlier_release_holds_nobody_up(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_process_that_waits_sees_an_empty_lock_file_grow_old(tmp_path, monkeypatch):
+    monkeypatch.setattr(files, "LEASE", 1.0)
+    (tmp_path / "lock").touch()  # its holder was killed before it wrote its name
+    with locked(tmp_path / "lock", 60) as held:
+        assert held()
+
+
 def test_a_lock_that_was_taken_in_place_of_an_empty_one_stays_held(tmp_path, holder, monkeypatch):
     lock = tmp_path / "lock"
     lock.touch()
@@ -213,6 +222,21 @@ def test_a_cell_whose_lock_was_lost_is_not_written_as_finished(make_cell, store)
     with pytest.raises(Busy):
         run_cell(cell, store, on_generation=lose)
     assert finished(cell, store) is None
+
+
+def test_this_process_runs_a_cell_again_whose_lock_it_lost(make_cell, store):
+    cell = make_cell("toy_blend", "toy_sgd")
+    lost = []
+
+    class Losing(Silent):
+        def generation(self, cell, t):
+            if not lost:
+                (lock,) = store.root.rglob("lock")
+                lost.append(lock.unlink())
+
+    (result,) = Here().run([cell], Options(store.root), Losing())
+    assert result.same_result(finished(cell, store))
+    assert lost and result.cell.status == "done"
 
 
 def test_two_drivers_on_one_store_share_the_work(plugin, tmp_path, make_protocol):

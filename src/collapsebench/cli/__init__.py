@@ -10,7 +10,6 @@ from collections.abc import Callable
 from contextlib import redirect_stdout, suppress
 from io import TextIOWrapper
 from pathlib import Path
-from textwrap import shorten
 from typing import Annotated, Any, ParamSpec, TextIO, TypeVar
 
 import typer
@@ -148,6 +147,7 @@ class _Output:
 
 def _unusable(error: OSError) -> CollapsebenchError:
     """The error for a path that no command foresees, e.g. one that is too long."""
-    name, reason = shorten(str(error.filename or "a file"), 80), error.strerror or str(error)
+    name, reason = str(error.filename or "a file"), error.strerror or str(error)
+    name = name if len(name) <= 500 else f"{name[:80]} [...]"
     kind = UsageError if error.errno == errno.ENAMETOOLONG else StoreError
     return kind(f"Cannot use {name}: {reason}.", "Check the path and its permissions.")

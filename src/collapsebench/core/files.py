@@ -96,8 +96,7 @@ def locked(path: Path, timeout: float = -1) -> Iterator[Callable[[], bool]]:
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.is_dir():
             set_aside(path)
-        _forget_empty(path)
-        lock.acquire(timeout=timeout)
+        _acquire(lock, path, timeout)
     except Timeout:
         _awaited[path] = lock
         raise
@@ -116,8 +115,24 @@ def held(path: Path) -> bool:
     return False
 
 
+def _acquire(lock: SoftFileLease, path: Path, timeout: float) -> None:
+    """Acquire, and see now and then whether what is waited for names a holder: a killed one may not have got so far."""
+    from filelock import Timeout
+
+    deadline = time.monotonic() + timeout
+    while True:
+        _forget_empty(path)
+        patience = LEASE / 4 if timeout < 0 else min(LEASE / 4, max(deadline - time.monotonic(), 0.0))
+        try:
+            lock.acquire(timeout=patience)
+            return
+        except Timeout:
+            if timeout >= 0 and deadline <= time.monotonic():
+                raise
+
+
 def _forget_empty(path: Path) -> None:
-    """Remove an old lock file that names no holder: earlier releases left one behind each lock."""
+    """Remove an old lock file that names no holder: of an earlier release, or of a process killed as it made it."""
     with contextlib.suppress(FileNotFoundError):
         found = path.stat()
         if found.st_size or time.time() - found.st_mtime < LEASE:

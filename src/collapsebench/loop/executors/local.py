@@ -10,6 +10,7 @@ import signal
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 
@@ -17,7 +18,7 @@ from typing_extensions import override
 
 from ...core.records import CellResult
 from ..cell import Cell
-from ..runner import OutOfMemory, failed, run_cell
+from ..runner import Busy, OutOfMemory, failed, run_cell
 from ..store import Store
 from . import machine
 from .devices import Slot, slots
@@ -37,17 +38,18 @@ class Here(Executor):
         store = Store(options.store)
         progress.started()
         for cell in cells:
-            try:
-                result = run_cell(
-                    cell,
-                    store,
-                    on_generation=lambda t, cell=cell: progress.generation(cell, t),  # type: ignore[misc]
-                    keep_checkpoints=options.keep_checkpoints,
-                )
-            except OutOfMemory as error:
-                result = error.result
+            result: CellResult | None = None
+            while result is None:
+                with suppress(Busy):  # its lock was lost meanwhile: wait for who took it, or try it again
+                    result = self._run(cell, store, options, progress)
             progress.finished(cell, result)
             yield result
+
+    def _run(self, cell: Cell, store: Store, options: Options, progress: Progress) -> CellResult:
+        try:
+            return run_cell(cell, store, lambda t: progress.generation(cell, t), options.keep_checkpoints)
+        except OutOfMemory as error:
+            return error.result
 
 
 class Local(Executor):
