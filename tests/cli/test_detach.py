@@ -128,6 +128,7 @@ def test_a_run_goes_on_when_the_terminal_closes(words, called, plain, tmp_path):
     shell, terminal = pty.fork()
     if shell == 0:
         os.chdir(tmp_path)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # also where the tests run under nohup
         os.execv("/bin/sh", ["sh", "-c", f"{typed}; sleep 1000"])
     said = ""
     while "collapsebench cancel" not in said:
