@@ -162,7 +162,8 @@ def test_a_run_that_is_killed_is_lost_and_the_same_command_resumes_it(words, cal
     processes = family(run)
     processes[-1].kill()
     assert gone(processes)
-    assert "lost" in called("status", "--store", "store").stdout
+    told = called("status", run.id, "--store", "store").stdout
+    assert "lost" in told and "generations" not in told
     assert "lost, exit code 1" in called("attach", run.id, "--store", "store", code=1).stderr
 
     resumed = the_run(tmp_path, called(*typed).stdout)

@@ -57,7 +57,7 @@ def _print_details(run: Run) -> None:
     typer.echo(f"process  {note.pid} on {note.host}\nboard    {note.board}")
     if note.ended:
         typer.echo(f"ended    {_time(note.ended)}, exit code {note.exit_code}")
-    for folder in run.under_way():
+    for folder in run.under_way() if run.state() == "running" else ():  # a run that was killed leaves its locks
         typer.echo(
             f"runs     {folder.name} in {folder.parent}: {len(CellFolder(folder).unfinished_records())} generations"
         )
