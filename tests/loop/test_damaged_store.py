@@ -1,13 +1,12 @@
 """Whatever stands in the place of a file of the store, the cell ends with the same records, and a line says it."""
 
-import json
 import logging
 import os
 
 import pytest
 
-from collapsebench.core.files import sha256
 from collapsebench.loop.runner import run_cell
+from collapsebench.loop.store import _write_sealed
 
 
 def folder_there(path):
@@ -21,8 +20,7 @@ def loop_there(path):
 
 
 def sealed(content):
-    line = json.dumps(content).encode()
-    return lambda path: path.write_bytes(line + b"\n" + sha256(line).encode() + b"\n")
+    return lambda path: _write_sealed(path, content)
 
 
 def flipped(path):
@@ -66,3 +64,34 @@ def test_a_damaged_file_is_repaired(make_cell, store, caplog, kind, damage):
     if damage is folder_there and kind != "manifest.json":  # a manifest is only written
         assert "is not a file; it is called" in caplog.text
         assert [path for path in store.root.rglob("*.damaged-*") if (path / "inside").is_dir()]
+
+
+@pytest.mark.parametrize("kind", ["curate", "evaluate"])
+def test_the_note_of_another_stage_is_not_taken(make_cell, store, caplog, kind):
+    whole = run_cell(make_cell("toy_blend", "toy_sgd", generations=2), store)
+    other = run_cell(make_cell("toy_blend", "toy_sgd", generations=2, seed=1), store)
+    assert not other.same_result(whole)
+    notes = sorted((store.root / "stages" / kind).glob("*.json"))
+    assert len(notes) > 1
+    contents = [note.read_bytes() for note in notes]
+    for note, content in zip(notes, [*contents[1:], contents[0]], strict=True):
+        note.write_bytes(content)
+    for done in store.root.rglob("DONE"):
+        done.unlink()
+
+    with caplog.at_level(logging.WARNING):
+        again = run_cell(make_cell("toy_blend", "toy_sgd", generations=2), store)
+
+    assert again.same_result(whole)
+    assert "is damaged; computing it again" in caplog.text
+
+
+def test_the_files_of_another_cell_are_not_taken(make_cell, store):
+    cells = [make_cell("toy_blend", "toy_sgd", generations=2, share=share) for share in (0.25, 0.75)]
+    whole, _ = [run_cell(cell, store) for cell in cells]
+    one, other = [path.parent for path in sorted(store.root.rglob("DONE"))]
+    for name in ("DONE", "records.jsonl", "manifest.json"):
+        first, second = (one / name).read_bytes(), (other / name).read_bytes()
+        (one / name).write_bytes(second)
+        (other / name).write_bytes(first)
+    assert run_cell(cells[0], store).same_result(whole)

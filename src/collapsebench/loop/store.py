@@ -5,7 +5,8 @@
     cells/<task>/<method>/s<seed>-<digest>/
         manifest.json  records.jsonl  DONE | failure.txt
 
-Every file carries or has a checksum; what does not match it is removed with a warning and computed again.
+Every file carries or has a checksum, over its name too, so that a file in the place of another counts as damaged; what
+does not match it is removed with a warning and computed again.
 """
 
 from __future__ import annotations
@@ -74,14 +75,19 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _sealed(content: Any) -> bytes:
-    """JSON with its own checksum on a second line."""
+def _write_sealed(path: Path, content: Any) -> None:
+    """Write JSON with its own seal on a second line."""
     line = to_line(content).encode()
-    return line + b"\n" + sha256(line).encode() + b"\n"
+    _write(path, line + b"\n" + _seal(path, line) + b"\n")
+
+
+def _seal(path: Path, line: bytes) -> bytes:
+    """Checksum of what a file holds and of its place: kind and key of a stage, or the folder of a cell."""
+    return sha256(f"{path.parent.name}/{path.name}\n".encode() + line).encode()
 
 
 def _unsealed(path: Path, read: Callable[[Any], T]) -> T | None:
-    """What `_sealed` wrote, or None if the file is missing or damaged, or holds something else (a warning says so).
+    """What `_write_sealed` wrote, or None if the file is missing or damaged, or holds something else (a line says so).
 
     Args:
         path: the file.
@@ -91,7 +97,7 @@ def _unsealed(path: Path, read: Callable[[Any], T]) -> T | None:
     if content is None:
         return None
     line, _, seal = content.partition(b"\n")
-    if sha256(line).encode() == seal.strip():
+    if _seal(path, line) == seal.strip():
         with suppress(ValueError, TypeError, KeyError, AttributeError):  # the first is also pydantic's and JSON's
             return read(json.loads(line))
     _discard(path)
@@ -137,7 +143,7 @@ class Store:
         """Write a stage: payload first, then the note that makes it count."""
         if payload is not None:
             _write(self._stage(kind, key, "safetensors"), payload)
-        _write(self._stage(kind, key, "json"), _sealed(asdict(note)))
+        _write_sealed(self._stage(kind, key, "json"), asdict(note))
 
     def load_payload(self, kind: str, key: str, digest: str) -> bytes | None:
         """A stage's payload, or None if it was dropped or is damaged (a warning says so)."""
@@ -187,7 +193,7 @@ class CellFolder:
     def start(self, cell: CellRecord, spec: Mapping[str, Any]) -> None:
         """Write the manifest (every key part, and the spec that runs it again); clear what an earlier failure left."""
         _remove(self.path / "failure.txt")
-        _write(self.path / "manifest.json", _sealed({"cell": cell.model_dump(), "spec": dict(spec)}))
+        _write_sealed(self.path / "manifest.json", {"cell": cell.model_dump(), "spec": dict(spec)})
 
     def manifest(self) -> tuple[CellRecord, dict[str, Any]] | None:
         """What this cell was started as and its spec, or None if missing, damaged or of an older version."""
@@ -218,7 +224,7 @@ class CellFolder:
     def finish(self, cell: CellRecord, records: list[GenerationRecord]) -> None:
         """Write the last records and the DONE that makes the cell count."""
         content = self.save_records(records)
-        _write(self.path / "DONE", _sealed({"cell": cell.model_dump(), "records": sha256(content)}))
+        _write_sealed(self.path / "DONE", {"cell": cell.model_dump(), "records": sha256(content)})
 
     def fail(self, traceback: str) -> None:
         """Keep a failure's traceback; never satisfies a look-up."""
