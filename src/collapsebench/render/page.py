@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import answers, first_page, group_page, tables
-from .document import Document, Items, Prose, Section, Span, To, joined
+from . import answers, best, first_page, group_page, tables
+from .document import Block, Document, Items, Prose, Section, Span, To, joined
 
 if TYPE_CHECKING:
     from ..board import Board, Group
@@ -47,16 +47,29 @@ def on_group(view: View, group: Group) -> Document:
 
 
 def whole(view: View) -> Document:
-    """Everything on one page."""
+    """Everything on one page, though of each group the best entries only where there are more than anybody reads."""
     board = view.board
     parts = {group.name: (answers.name(group.question), f"Suite {group.suite}") for group in board.groups}
     questions = []
     for question in board.questions:
         groups = [group for group in board.groups if group.question == question]
-        suites = [Section(parts[group.name][1], list(group_page.of_group(view, group))) for group in groups]
+        suites = [Section(parts[group.name][1], _in_brief(view, group)) for group in groups]
         questions.append(Section(answers.name(question), [Prose(answers.asks(question)), *suites]))
     blocks = [*first_page.top(view), *questions, *first_page.rest(view)]
     return Document(board, _title(board, "Leaderboard"), blocks, parts=parts)
+
+
+def _in_brief(view: View, group: Group) -> list[Block]:
+    """What the page on a group says, of its best entries."""
+    blocks, labels = list(group_page.of_group(view, group)), best.best(view.board, group)
+    if labels is None:
+        return blocks
+    note = (
+        f"Shown here are the references and the {best.MOST} best of each track; all entries stand on the page ",
+        Span(f"{group.name}.md", "code"),
+        " beside the records.",
+    )
+    return [Prose(note), *best.only(blocks, labels)]
 
 
 def summary(board: Board) -> Document:

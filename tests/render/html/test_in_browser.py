@@ -8,6 +8,7 @@ import pytest
 from collapsebench.board import load_board
 from collapsebench.board.stats import student_t_interval
 from collapsebench.render.html import page as render
+from collapsebench.render.html.blocks import MANY
 from collapsebench.render.numbers import measured
 from collapsebench.render.page import whole
 from collapsebench.render.view import View
@@ -266,3 +267,18 @@ def test_an_attack_in_a_description_is_inert(visit, boards):
     assert page.title() == "collapsebench: leaderboards"
     assert page.locator('img:not([src^="data:image/png;base64,"])').count() == 0
     assert attack in page.locator("#quick-entry-accumulate").inner_text()
+
+
+def test_of_many_entries_what_is_out_of_sight_waits_and_comes_when_it_is_read(visit, tmp_path):
+    own = [cell for i in range(MANY) for cell in fabricate.cells("accumulate", params={"most": i}, worth=0.3 + i / 200)]
+    view = View(load_board(fabricate.board(tmp_path, fabricate.references() + own)))
+    page = visit(document=render([whole(view)]))
+    far = page.locator("#quick-setting-arithmetic-grow")
+    assert far.locator(".plot").count() == 2 and far.locator("g.entry").count() == 0
+    last = page.locator("#quick-entry-frozen")
+    assert last.text_content() and not last.inner_text()
+    far.scroll_into_view_if_needed()
+    far.locator("g.entry").first.wait_for()
+    page.evaluate("location.hash = '#quick-entry-frozen'")
+    page.wait_for_function("document.getElementById('quick-entry-frozen').innerText")
+    assert last.bounding_box()["y"] < 900

@@ -25,6 +25,9 @@ _TAGS: Mapping[doc.Style, str] = {
     "aside": "small",
 }
 
+MANY = 100
+"""With more entries than this a browser puts off what is out of sight."""
+
 _SCALE, _TICKS = (-3.5, 3.5), (-2.0, 0.0, 2.0)
 """What part of log2 V the small plot beside a score shows, and what it marks."""
 
@@ -48,8 +51,9 @@ class Writer:
         parts = [block for block in blocks if isinstance(block, doc.Section)]
         links = "".join(f'<li><a href="#{self.place(part.name.lower())}">{plain(part.name)}</a></li>' for part in parts)
         identity, rules = self.place(), self.board.protocol
+        kind = "board many" if len(self.board.entries) > MANY else "board"
         return (
-            f'<section class="board" id="{identity}" aria-labelledby="{identity}-title">\n'
+            f'<section class="{kind}" id="{identity}" aria-labelledby="{identity}-title">\n'
             f'<h2 id="{identity}-title">{plain(rules.name)} <small>version {rules.version}</small></h2>\n'
             f"{self.blocks(blocks[:start])}\n"
             f'<nav class="parts" aria-label="Parts of this board"><ul>{links}</ul></nav>\n'
