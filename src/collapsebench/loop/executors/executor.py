@@ -6,10 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from ...core.records import CellResult
-from ..cell import Cell
+if TYPE_CHECKING:
+    from ...core.records import CellResult
+    from ..cell import Cell
 
 
 @dataclass(frozen=True)

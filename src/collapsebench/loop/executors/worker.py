@@ -6,16 +6,11 @@ A method may never end, eat memory, start processes or die: that ends its own ce
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import multiprocessing
 import os
-import signal
-import sys
-import threading
 import time
 import traceback
 from multiprocessing.connection import Connection
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import psutil
@@ -27,6 +22,7 @@ from ..plan import build_cell
 from ..runner import Busy, OutOfMemory, run_cell
 from ..store import Store
 from .executor import Options
+from .lifeline import serve
 from .threads import one_thread
 
 if TYPE_CHECKING:
@@ -74,7 +70,7 @@ class Worker:
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
-        self.process = context.Process(target=_serve, args=(theirs, self.options), daemon=True)
+        self.process = context.Process(target=serve, args=(theirs, self.options), daemon=True)
         with one_thread({} if self.device is None else {"CUDA_VISIBLE_DEVICES": self.device}):
             self.process.start()
         theirs.close()
@@ -143,17 +139,19 @@ def in_gib(size: int) -> str:
     return f"{size / 2**30:.3g} GiB"
 
 
-def _serve(connection: Connection[Any, Any], options: Options) -> None:
-    """The life of a worker: take a spec, run it, answer; until the pipe closes."""
-    _live_with_parent()
+def work(connection: Connection[Any, Any], options: Options) -> None:
+    """What a worker does: take a spec, run it, answer; until the pipe closes."""
     torch.set_num_threads(1)
     store = Store(options.store)
 
-    def report(t: int) -> None:
+    def tell(kind: str, content: object, left_processes: bool) -> None:
         try:
-            connection.send(("generation", t, False))
+            connection.send((kind, content, left_processes))
         except OSError:  # the parent is gone; what is finished is stored
             os._exit(1)
+
+    def report(t: int) -> None:
+        tell("generation", t, False)
 
     while True:
         try:
@@ -173,28 +171,7 @@ def _serve(connection: Connection[Any, Any], options: Options) -> None:
             kind, content = "error", error
         except Exception as error:  # a bug of ours: the parent shows it instead of a dead worker
             kind, content = "error", RuntimeError("".join(traceback.format_exception(error)))
-        connection.send((kind, content, _has_children()))
-
-
-def _live_with_parent() -> None:
-    """Own group, so that Ctrl-C is the parent's to handle; what is started here stays a child, and ends with it."""
-    parent = os.getppid()
-    if hasattr(os, "setsid"):
-        os.setsid()
-    if sys.platform == "linux":
-        libc = ctypes.CDLL(None, use_errno=True)
-        libc.prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER: a daemon that a method starts is still found
-        with contextlib.suppress(OSError):  # the system ends a worker before the process that keeps the account
-            Path("/proc/self/oom_score_adj").write_text("500", encoding="ascii")
-
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(0.5)
-        if hasattr(os, "killpg"):
-            os.killpg(os.getpgid(0), signal.SIGKILL)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+        tell(kind, content, _has_children())
 
 
 def _has_children() -> bool:
