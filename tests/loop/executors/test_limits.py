@@ -17,7 +17,7 @@ from collapsebench.loop.executors.local import Here, Local
 from collapsebench.loop.plan import build_cell
 
 GREEDY = '''
-import os, subprocess, sys, time
+import multiprocessing, os, subprocess, sys, time
 from pathlib import Path
 from collapsebench import Method, MethodCard, method
 
@@ -56,6 +56,10 @@ class Greedy(Method):
             if self.what == "never" or (self.what == "scarce" and first):
                 raise MemoryError("none left")
         return arrivals
+
+
+if "GREEDY_SLEEPS" in os.environ and multiprocessing.parent_process():
+    time.sleep(600)
 '''
 
 
@@ -155,7 +159,8 @@ if __name__ == "__main__":
 def test_a_worker_does_not_outlive_a_parent_that_is_killed(greedy, tmp_path, importing):
     (tmp_path / "driver.py").write_text(DRIVER)
     spec = json.dumps(vars(greedy("sleep").spec))
-    driver = subprocess.Popen([sys.executable, str(tmp_path / "driver.py"), spec, str(tmp_path / "store")])
+    command = [sys.executable, str(tmp_path / "driver.py"), spec, str(tmp_path / "store")]
+    driver = subprocess.Popen(command, env={**os.environ, **({"GREEDY_SLEEPS": "1"} if importing else {})})
     mine = psutil.Process(driver.pid)
     deadline = time.monotonic() + 60
     while not (mine.children() if importing else list((tmp_path / "store").rglob("manifest.json"))):
