@@ -1,14 +1,22 @@
-"""GPT-2 124M, context 512, in bfloat16: what a GPU gives, or one line saying that there is none."""
+"""GPT-2 124M, context 512, in bfloat16, and two cells of `babistories` `tuned` at once: what a GPU gives, or one line
+saying that there is none."""
 
+import tempfile
 import time
+from pathlib import Path
 
 import torch
 
 from collapsebench import Corpus, Decoding, FitConfig
+from collapsebench.core.method import METHODS
 from collapsebench.learners.gradient import Optimizer
 from collapsebench.learners.lm.causal_lm import CausalLM, LMShape
 from collapsebench.learners.lm.sample import generate
 from collapsebench.learners.lm.tokenizer import BOS, EOS, PAD, Marks, byte_tokenizer
+from collapsebench.loop.executors.executor import Options, Silent
+from collapsebench.loop.executors.local import Local
+from collapsebench.loop.plan import enumerate_cells
+from collapsebench.loop.protocol import load_protocol
 
 PEAK = {"H100": 989e12, "H200": 989e12, "A100": 312e12, "L40S": 362e12, "4090": 165e12}
 """Dense bfloat16 FLOP/s that the makers state."""
@@ -65,3 +73,30 @@ def report_sampling(rows: int = 256) -> None:
     ratio = rates["ours"] / rates["theirs"]
     name = torch.cuda.get_device_name()
     print(f"{name}: GPT-2 124M sampling {rates['ours']:,.0f} tokens/s, {ratio:.1f}x `generate` (target 3x)")
+
+
+def report_two_cells() -> None:
+    """Two cells of `classic` on one card: both at once beside one after the other; the base is made before."""
+    if not torch.cuda.is_available():
+        print("GPU: none here, so two cells on one card were not measured.")
+        return
+    method = METHODS.get("accumulate").make({})
+    cells = enumerate_cells(load_protocol("classic"), [method], tasks=["babistories"], worlds=["preserve"])
+    first, *pair = [cell for cell in cells if cell.method.name == "accumulate"]
+    seconds = {}
+    for workers in (1, 2):
+        with tempfile.TemporaryDirectory() as store:
+            executor, options = Local(workers), Options(Path(store))
+            list(executor.run([first], options, Silent()))
+            start = time.perf_counter()
+            done = list(executor.run(pair, options, Silent()))
+            seconds[workers] = time.perf_counter() - start
+            assert all(result.cell.status == "done" for result in done), [result.cell.reason for result in done]
+    name = torch.cuda.get_device_name()
+    print(f"{name}: two cells of babistories tuned, {seconds[1]:.0f} s one by one, {seconds[2]:.0f} s at once")
+
+
+if __name__ == "__main__":
+    report_training()
+    report_sampling()
+    report_two_cells()
