@@ -20,6 +20,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import resource
 import shutil
 import sys
 import tempfile
@@ -102,7 +103,7 @@ class Campaign:
 
     def trial(self, kind: str, number: int, attempt: Callable[[Path, random.Random], str]) -> None:
         """One trial in its own folder, which stays where it went wrong."""
-        folder = self.root / f"{kind.replace(' ', '-')}-{number}"
+        folder = self.root / f"{kind.replace(' ', '-').replace('/', '-')}-{number}"
         began, row = time.monotonic(), self.rows[kind]
         try:
             outcome = attempt(folder, random.Random(f"{self.seed} {kind} {number}"))
@@ -312,6 +313,7 @@ def main() -> int:
         parser.add_argument(f"--{name}", type=int, default=size)
     parser.add_argument("--verbose", action="store_true", help="print what runs say that end with an error")
     options = parser.parse_args()
+    began = time.monotonic()
     root = Path(tempfile.mkdtemp(prefix="crashes-"))
     root.chmod(0o755)
     for variable in (files.CACHE_VARIABLE, "MPLCONFIGDIR", "TMPDIR"):
@@ -329,6 +331,8 @@ def main() -> int:
     for kind, row in campaign.rows.items():
         values = (row.tried, row.repaired, row.said, row.wrong, round(row.seconds))
         print(f"{kind:32s}", *(str(v).rjust(len(head)) for v, head in zip(values, heads, strict=True)), sep="  ")
+    spent = resource.getrusage(resource.RUSAGE_CHILDREN)
+    print(f"{spent.ru_utime + spent.ru_stime:.0f} s of CPU in {time.monotonic() - began:.0f} s")
     print(f"The longest that a process outlived its parent: {campaign.survived:.1f} s")
     wrong = sum(row.wrong for row in campaign.rows.values())
     if not wrong:
