@@ -232,7 +232,6 @@ class Disk:
     def __init__(self, root: Path, n: int = 0, error: int = errno.EIO, lasting: bool = False) -> None:
         self.root, self.n, self.error, self.lasting = str(root), n, error, lasting
         self.count = 0
-        self.failed = ""
 
     def install(self) -> None:
         """Stand in the place of the functions."""
@@ -245,8 +244,8 @@ class Disk:
             made = opened(file, *args, **keywords)
             return _Written(made, self, file) if made.writable() and self._ours(file) else made
 
-        io.open = open_  # type: ignore[assignment]
-        __builtins__["open"] = open_  # type: ignore[index]
+        io.open = open_
+        __builtins__["open"] = open_
 
     def _guarded(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
         def guarded(path: Any, *args: Any, **keywords: Any) -> Any:
@@ -267,7 +266,6 @@ class Disk:
             return
         self.count += 1
         if self.n and (self.count == self.n or (self.lasting and self.count > self.n)):
-            self.failed = self.failed or f"{name} {path}"
             raise OSError(self.error, os.strerror(self.error), str(path))
 
 

@@ -148,15 +148,18 @@ class Campaign:
             try:
                 self._chain(folder, rng, min(kills - done, rng.randint(1, 9)), made)
                 shutil.rmtree(folder)
-            except Wrong as wrong:
-                self.rows["kill"].wrong += 1
-                print(f"WRONG chain {chain} after {made}: {wrong} ({folder})", flush=True)
-            for target in made:
-                row = self.rows[f"kill {target}"]
+                wrong = False
+            except Wrong as reason:
+                wrong = True
+                print(f"WRONG chain {chain} after {made}: {reason} ({folder})", flush=True)
+            made = made or ["nothing"] * wrong
+            for number, target in enumerate(made, start=1):
+                row, last = self.rows[f"kill {target}"], number == len(made)
                 row.tried += 1
-                row.repaired += 1
+                row.repaired += not (wrong and last)
+                row.wrong += wrong and last
                 row.seconds += (time.monotonic() - began) / len(made)
-            done, chain = done + len(made), chain + 1
+            done, chain = done + max(len(made), 1), chain + 1
 
     def _chain(self, folder: Path, rng: random.Random, length: int, made: list[str]) -> None:
         run = Run(folder, self.protocol, 2)
@@ -202,14 +205,14 @@ class Campaign:
             damage = DAMAGES[number % len(DAMAGES)]
             source = stores[0] if number % 3 == 0 else stores[1 + number // 3 % 4]
 
-            def attempt(folder: Path, rng: random.Random, damage=damage, source=source) -> str:  # type: ignore[no-untyped-def]
+            def attempt(folder: Path, rng: random.Random, damage=damage, source=source) -> str:
                 shutil.copytree(source, folder, symlinks=True)
                 below = "boards" if rng.random() < 0.2 and source == self.root / "whole" else "store"
                 path = rng.choice(sorted(path for path in (folder / below).rglob("*") if path.is_file()))
                 become = as_nobody(folder)
                 damage(path, rng)
                 note = f"{path.relative_to(folder)} {damage.__name__}"
-                return self.ended(Run(folder, self.protocol, 0, lambda: (short_lease(), become())), note)  # type: ignore[arg-type]
+                return self.ended(Run(folder, self.protocol, 0, lambda: (short_lease(), become())), note)
 
             self.trial(f"damage {damage.__name__}", number, attempt)
 
@@ -234,16 +237,9 @@ class Campaign:
         for number in range(faults):
             error = FAULTS[number % len(FAULTS)]
 
-            def attempt(folder: Path, rng: random.Random, error=error) -> str:  # type: ignore[no-untyped-def]
+            def attempt(folder: Path, rng: random.Random, error=error) -> str:
                 disk = Disk(folder, rng.randint(1, operations), error, lasting=rng.random() < 0.5)
-                said = folder / "failed"
-                run = Run(
-                    folder,
-                    self.protocol,
-                    0,
-                    lambda: (short_lease(), disk.install()),  # type: ignore[arg-type]
-                    lambda: said.write_text(disk.failed) if not disk.lasting else None,  # type: ignore[arg-type]
-                )
+                run = Run(folder, self.protocol, 0, lambda: (short_lease(), disk.install()))
                 note = f"operation {disk.n} {os.strerror(error)}, {'lasting' if disk.lasting else 'once'}"
                 outcome = self.ended(run, note)
                 if self.ended(Run(folder, self.protocol, 0, short_lease), f"{note}, then again") != "repaired":
@@ -255,7 +251,7 @@ class Campaign:
     def _operations(self) -> int:
         folder = self.root / "counted"
         disk, found = Disk(folder), self.root / "operations"
-        run = Run(folder, self.protocol, 0, disk.install, lambda: found.write_text(str(disk.count)) and None)  # type: ignore[func-returns-value]
+        run = Run(folder, self.protocol, 0, disk.install, lambda: found.write_text(str(disk.count)))
         assert run.wait(PATIENCE) and run.code == 0, run.said
         return int(found.read_text())
 
