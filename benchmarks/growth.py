@@ -29,6 +29,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from cells import cell
+
 from collapsebench.core.records import CellResult, write_results
 from collapsebench.loop.cell import Cell
 from collapsebench.loop.plan import enumerate_cells
@@ -117,21 +119,29 @@ def fill(store: Store, plan: Plan) -> None:
     alphas = (label.partition("=")[2].rstrip(")") for label in plan.labels)
     methods = [make_method("real_mix", {"alpha": float(alpha)}) for alpha in alphas]
     trained: dict[tuple[str, str, int], Path] = {}
-    for cell in enumerate_cells(rules, methods, ["gaussian"], plan.seeds, worlds=["preserve"]):
-        place = store.cell(cell.task.name, cell.method.name, cell.seed, cell.storage_digest).path
-        kind = (cell.method.name, cell.world_name, cell.seed % rules.seeds)
+    for one in enumerate_cells(rules, methods, ["gaussian"], plan.seeds, worlds=["preserve"]):
+        place = store.cell(one.task.name, one.method.name, one.seed, one.storage_digest).path
+        kind = (one.method.name, one.world_name, one.seed % rules.seeds)
         if kind not in trained:
-            train(cell, store)
+            train(one, store)
             trained[kind] = place
         else:
             shutil.copytree(trained[kind], place)
 
 
-def train(cell: Cell, store: Store) -> None:
+def train(one: Cell, store: Store) -> None:
     """Run a cell to its end."""
-    outcome = run_cell(cell, store).cell
+    outcome = run_cell(one, store).cell
     if outcome.status != "done":
         raise SystemExit(outcome.reason)
+
+
+def of_trained_cell() -> str:
+    """What the store keeps of a cell whose model is trained by steps."""
+    with tempfile.TemporaryDirectory() as folder:
+        train(cell(load_protocol("quick"), "arithmetic", "replace", 0), Store(Path(folder)))
+        files, size = under(Path(folder))
+    return f"one trained cell (arithmetic, replace) in the store: {files} files, {size:,} bytes"
 
 
 # -- entries -------------------------------------------------------------------------------------------
@@ -244,6 +254,8 @@ def main() -> None:
     parser.add_argument("--cells", type=sizes_of, default=[100, 1000, 10_000, 100_000])
     parser.add_argument("--entries", type=sizes_of, default=[10, 100, 1000])
     chosen = parser.parse_args()
+    if chosen.cells:
+        print(of_trained_cell(), flush=True)
     faults = [
         *(measure("cells", chosen.cells, of_cells) if chosen.cells else []),
         *(measure("entries", chosen.entries, of_entries) if chosen.entries else []),

@@ -3,10 +3,10 @@
 import fabricate
 import pytest
 
-from collapsebench.render import markdown
+from collapsebench.render import group_page, markdown
 from collapsebench.render.best import MOST, best
 from collapsebench.render.cost_plot import CostPlot
-from collapsebench.render.document import Fold, Section, Table
+from collapsebench.render.document import Document, Fold, Section, Table
 from collapsebench.render.files import load_view
 from collapsebench.render.html import page
 from collapsebench.render.page import files, on_group, whole
@@ -64,9 +64,13 @@ def test_the_best_of_each_track_and_all_references_stand_in_a_part(view, group):
     assert "preserve-theory.md" in page([whole(view)])
 
 
-def test_figures_show_these_entries_and_say_of_each_what_the_page_on_the_group_says(view, group):
-    labels, full = best(view.board, group), {figure.path: figure for figure in on_group(view, group).figures()}
-    brief = {figure.path: figure for figure in whole(view).figures() if figure.path in full}
+@pytest.mark.parametrize(
+    "document", [whole, lambda view: on_group(view, fabricate.group(view.board, "preserve", "theory"))]
+)
+def test_figures_show_these_entries_and_say_of_each_what_they_say_of_it_among_all(view, group, document):
+    labels, alone = best(view.board, group), Document(view.board, "", list(group_page.of_group(view, group)))
+    full = {figure.path: figure for figure in alone.figures()}
+    brief = {figure.path: figure for figure in document(view).figures() if figure.path in full}
     assert brief.keys() == full.keys()
     for path, figure in full.items():
         shown = brief[path].shown

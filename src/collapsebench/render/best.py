@@ -1,4 +1,4 @@
-"""The best entries of a group: what the one page on everything shows where a board has more than anybody reads."""
+"""The best entries of a group: what figures and the one page show where a board has more than anybody reads."""
 
 from __future__ import annotations
 
@@ -16,7 +16,13 @@ if TYPE_CHECKING:
     from ..board import Board, Group
 
 MOST = 20
-"""So many entries of each track stand in the part on a group. The Markdown page on it holds all."""
+"""So many entries of each track stand in the figures of a group and, on the one page, in its part.
+
+The tables of the Markdown page on the group hold all.
+"""
+
+SHOWN = f"the references and the {MOST} best of each track"
+"""In words."""
 
 
 def best(board: Board, group: Group) -> frozenset[str] | None:
@@ -35,25 +41,26 @@ def best(board: Board, group: Group) -> frozenset[str] | None:
     return frozenset(entry.label for own in (*(own[:MOST] for own in tracks), board.references) for entry in own)
 
 
-def only(blocks: Sequence[Block], labels: Collection[str]) -> list[Block]:
-    """The same blocks, without what tables and figures say of other entries."""
-    return [_only(block, labels) for block in blocks]
+def only(blocks: Sequence[Block], labels: Collection[str], tables: bool = True) -> list[Block]:
+    """The same blocks, without what figures, and `tables` too, say of other entries."""
+    return [_only(block, labels, tables) for block in blocks]
 
 
-def _only(block: Block, labels: Collection[str]) -> Block:
+def _only(block: Block, labels: Collection[str], tables: bool) -> Block:
     match block:
         case Section() | Fold():
-            return replace(block, blocks=only(block.blocks, labels))
+            return replace(block, blocks=only(block.blocks, labels, tables))
         case Table():
-            return _table(block, labels)
+            return _table(block, labels) if tables else block
         case Figure(shown=CostPlot() as plot):
             kept = [place for place, dot in enumerate(plot.dots) if dot.label in labels]
             shown = replace(plot, dots=tuple(plot.dots[place] for place in kept))
             return replace(block, shown=shown, points=[block.points[place] for place in kept])
         case Figure(shown=Curves() as curves):
             beside = tuple(replace(panel, lines=_lines(panel.lines, labels)) for panel in curves.beside)
-            kept_curves = replace(curves, lines=_lines(curves.lines, labels), beside=beside)
-            return replace(block, shown=kept_curves, values=block.values and _table(block.values, labels))
+            few = replace(curves, lines=_lines(curves.lines, labels), beside=beside)
+            values = _table(block.values, labels) if tables and block.values else block.values
+            return replace(block, shown=few, values=values)
     return block
 
 

@@ -41,7 +41,10 @@ def on_group(view: View, group: Group) -> Document:
     """`<question>-<suite>.md`: ranks, worth, R, decay and costs, and all that was measured."""
     board, front = view.board, Span("All questions", to=To("page", "README"))
     asked = Prose((answers.asks(group.question), " ", front))
-    blocks = [asked, *group_page.of_group(view, group), first_page.how_to_read(), first_page.facts(board)]
+    of_group, labels = list(group_page.of_group(view, group)), best.best(board, group)
+    if labels is not None:
+        of_group = [Prose(f"Figures show {best.SHOWN}."), *best.only(of_group, labels, tables=False)]
+    blocks = [asked, *of_group, first_page.how_to_read(), first_page.facts(board)]
     title = f"{answers.name(group.question)}, {group.suite}"
     return Document(board, _title(board, title), blocks, home="README.md")
 
@@ -64,11 +67,8 @@ def _in_brief(view: View, group: Group) -> list[Block]:
     blocks, labels = list(group_page.of_group(view, group)), best.best(view.board, group)
     if labels is None:
         return blocks
-    note = (
-        f"Shown here are the references and the {best.MOST} best of each track; all entries stand on the page ",
-        Span(f"{group.name}.md", "code"),
-        " beside the records.",
-    )
+    page = Span(f"{group.name}.md", "code")
+    note = (f"Shown here are {best.SHOWN}; all entries stand on the page ", page, " beside the records.")
     return [Prose(note), *best.only(blocks, labels)]
 
 

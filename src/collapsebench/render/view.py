@@ -12,6 +12,8 @@ from .curves import Curves, curves
 
 if TYPE_CHECKING:
     from ..board import Board
+    from .cost_plot import CostPlot
+    from .document import Document
     from .samples import Texts
 
 
@@ -35,3 +37,10 @@ class View:
     def curves(self) -> Mapping[str, Curves]:
         """The curves of every setting."""
         return {setting.name: curves(self.board, setting) for setting in self.board.settings}
+
+    @cached_property
+    def files(self) -> Mapping[str, Document | Curves | CostPlot]:
+        """What the files of the board show, as `page.files`: of many entries it takes a while to say."""
+        from .page import files
+
+        return files(self)
