@@ -2,7 +2,8 @@
 
 Cells: `run` of many parameters of `real_mix` and many seeds of `gaussian/preserve`, planned (`--dry-run`, nothing is
 trained) and asked for once more when all of them are finished. Real are the commands and fifteen trained cells, one
-of every kind and seed of the protocol; the other cells of the store are copies of their folders under other names.
+of every kind and seed of the protocol; the other cells of the store are written as the store writes them, with the
+numbers of these.
 
 Entries: boards of two tasks in eight worlds, three seeds. Real are the records of references and of one entry of the
 committed `quick` board; the other entries are that one under other names, with losses moved at random, so that all of
@@ -25,7 +26,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -58,7 +59,7 @@ class Plan(NamedTuple):
     seeds: int
 
     @classmethod
-    def of(cls, cells: int, references: int = 4) -> Plan:
+    def of(cls, cells: int, references: int = 5) -> Plan:
         """First more parameters, then more seeds, then both."""
         seeds = 10 if cells < 10_000 else 100
         return cls(cells // seeds - references, seeds)
@@ -114,26 +115,28 @@ def of_cells(count: int, folder: Path) -> Measures:
 
 
 def fill(store: Store, plan: Plan) -> None:
-    """Finish the cells of a plan: train those that are unlike all before them, copy the others."""
+    """Finish the cells of a plan: train those that are unlike all before them, give the others the same numbers."""
     rules = load_protocol("quick")
     alphas = (label.partition("=")[2].rstrip(")") for label in plan.labels)
     methods = [make_method("real_mix", {"alpha": float(alpha)}) for alpha in alphas]
-    trained: dict[tuple[str, str, int], Path] = {}
+    trained: dict[tuple[str, str, int], CellResult] = {}
     for one in enumerate_cells(rules, methods, ["gaussian"], plan.seeds, worlds=["preserve"]):
-        place = store.cell(one.task.name, one.method.name, one.seed, one.storage_digest).path
         kind = (one.method.name, one.world_name, one.seed % rules.seeds)
         if kind not in trained:
-            train(one, store)
-            trained[kind] = place
-        else:
-            shutil.copytree(trained[kind], place)
+            trained[kind] = train(one, store)
+            continue
+        known, folder = trained[kind], store.cell(one.task.name, one.method.name, one.seed, one.storage_digest)
+        folder.start(one.record("running"), asdict(one.spec))
+        done = one.record("done").changed(environment=known.cell.environment, parameters=known.cell.parameters)
+        folder.finish(done, list(known.generations))
 
 
-def train(one: Cell, store: Store) -> None:
+def train(one: Cell, store: Store) -> CellResult:
     """Run a cell to its end."""
-    outcome = run_cell(one, store).cell
-    if outcome.status != "done":
-        raise SystemExit(outcome.reason)
+    result = run_cell(one, store)
+    if result.cell.status != "done":
+        raise SystemExit(result.cell.reason)
+    return result
 
 
 def of_trained_cell() -> str:

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from collapsebench.render import first_page
+from collapsebench.render import first_page, page
 
 
 @pytest.fixture
@@ -22,6 +22,15 @@ def test_a_board_is_regenerated_to_the_byte(cli, board):
     assert cli("leaderboard", "--boards", "boards").code == 0
 
     assert {path: path.read_bytes() for path in board.rglob("*") if path.is_file()} == before
+
+
+def test_every_page_is_made_once(cli, board, monkeypatch):
+    made = []
+    monkeypatch.setattr(
+        page, "on_group", lambda view, group, make=page.on_group: made.append(group) or make(view, group)
+    )
+    assert "preserve-own.md" in cli("leaderboard", "--boards", "boards").out
+    assert len(made) == len(set(made)) == len(list(board.glob("*-*.md")))
 
 
 def test_check_passes_on_a_fresh_board(cli, board):

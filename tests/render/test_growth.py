@@ -80,3 +80,11 @@ def test_writing_the_pages_grows_with_the_entries(boards, write):
 
 def test_the_html_page_grows_with_the_entries(boards):
     assert is_linear([len(page([whole(load_view(folder))])) for folder in boards])
+
+
+def test_every_file_of_many_is_parsed_once(tmp_path):
+    own = [cell for i in range(300) for cell in fabricate.cells("accumulate", SETTINGS[:1], [0], name=f"other_{i}")]
+    folder = fabricate.board(tmp_path, fabricate.references(SETTINGS[:1]) + own)
+    parse_results.cache_clear()
+    load_view(folder)
+    assert parse_results.cache_info().misses == len(list(folder.glob("records/*.jsonl"))) > 300
