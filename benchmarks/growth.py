@@ -126,8 +126,8 @@ def fill(store: Store, plan: Plan) -> None:
             trained[kind] = train(one, store)
             continue
         known, folder = trained[kind], store.cell(one.task.name, one.method.name, one.seed, one.storage_digest)
-        folder.start(one.record("running"), asdict(one.spec))
         done = one.record("done").changed(environment=known.cell.environment, parameters=known.cell.parameters)
+        folder.start(done, asdict(one.spec))
         folder.finish(done, list(known.generations))
 
 
