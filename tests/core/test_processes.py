@@ -1,13 +1,11 @@
 """Two processes that a launcher starts run one cell together and leave what one process alone leaves."""
 
 import json
-import os
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from launching import launched_together
 
 from collapsebench.core import processes
 from collapsebench.core.errors import UsageError
@@ -30,21 +28,11 @@ PROTOCOL = {
 }
 
 
-def launch(folder: Path, count: int) -> None:
-    """`collapsebench run` in `count` processes with the environment that `accelerate launch` gives them."""
+def launch(folder: Path, count: int, **environment: str) -> None:
+    """`collapsebench run` in so many processes."""
     (folder / "pair.yaml").write_text(json.dumps(PROTOCOL))
-    command = [sys.executable, "-m", "collapsebench", "run", "--protocol", "pair.yaml", "--workers", "0"]
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
-    group = {"WORLD_SIZE": str(count), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port, "ACCELERATE_USE_CPU": "true"}
-    environments = [
-        {**os.environ, **({**group, "RANK": str(rank), "LOCAL_RANK": str(rank)} if count > 1 else {})}
-        for rank in range(count)
-    ]
-    running = [subprocess.Popen(command, cwd=folder, env=env, stdout=subprocess.PIPE) for env in environments]
-    outputs = [process.communicate(timeout=240)[0] for process in running]
-    assert [process.returncode for process in running] == [0] * count
+    command = ["-m", "collapsebench", "run", "--protocol", "pair.yaml", "--workers", "0"]
+    outputs = launched_together(command, folder, count, **environment)
     assert b"Board:" in outputs[0]
     assert not any(outputs[1:])
 
@@ -103,13 +91,19 @@ def test_a_process_whose_partner_never_starts_gives_up(
 
 
 def test_two_processes_give_what_one_gives_and_a_second_call_reuses_it(tmp_path: Path) -> None:
-    alone, together = tmp_path / "alone", tmp_path / "together"
-    for folder, count in ((alone, 1), (together, 2)):
+    """The model whole in each of them, and half of it in each."""
+    alone, together, halves = tmp_path / "alone", tmp_path / "together", tmp_path / "halves"
+    for folder, count, environment in (
+        (alone, 1, {}),
+        (together, 2, {}),
+        (halves, 2, {"ACCELERATE_USE_FSDP": "true"}),
+    ):
         folder.mkdir()
-        launch(folder, count)
-    expected, found = metrics(alone), metrics(together)
-    assert len(found) == len(expected) > 0
-    assert found == pytest.approx(expected, rel=1e-3, abs=1e-3, nan_ok=True)
+        launch(folder, count, **environment)
+    expected = metrics(alone)
+    for found in (metrics(together), metrics(halves)):
+        assert len(found) == len(expected) > 0
+        assert found == pytest.approx(expected, rel=1e-3, abs=1e-3, nan_ok=True)
     before = {path: path.stat().st_mtime_ns for path in together.rglob("*.jsonl")}
     launch(together, 2)
     assert before.items() <= {path: path.stat().st_mtime_ns for path in together.rglob("*.jsonl")}.items()

@@ -85,10 +85,3 @@ def test_a_weight_that_is_not_finite_is_divergence() -> None:
     number = Number(0.0)
     with pytest.raises(Diverged, match="weight is not finite after 1 steps"):
         descend(number, Optimizer(), steps_of(1), 1, lambda rows: number.value.sqrt())
-
-
-def test_processes_that_share_the_steps_learn_from_the_sum_of_their_gradients() -> None:
-    """Here the other process has the opposite loss, so that the sum is nothing."""
-    number = Number()
-    descend(number, Optimizer(), steps_of(3), 3, lambda rows: number.value, lambda tensor: 0 * tensor)
-    assert number.value.item() == 0

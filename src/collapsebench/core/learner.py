@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, Protocol, TypeAlias
 
 import torch
 
@@ -63,6 +63,20 @@ SiteWeights: TypeAlias = "Callable[[torch.Tensor], torch.Tensor | None]"
 """A loss re-weighting: log-probabilities of the sites `[n, s]` -> weights `[n, s]`."""
 
 
+class Checkpoint(Protocol):
+    """Where a fit that takes long leaves how far it is."""
+
+    @property
+    def seconds(self) -> float:
+        """How often."""
+
+    def read(self) -> bytes | None:
+        """What an earlier process of this fit left, the same in all processes that share it; None if nothing."""
+
+    def write(self, content: bytes) -> None:
+        """Replace it."""
+
+
 @dataclass(frozen=True)
 class FitConfig:
     """What a gradient-trained learner is told besides its corpus.
@@ -73,6 +87,7 @@ class FitConfig:
         epochs: passes over the corpus, or None when `steps` is given.
         batch: rows per step.
         site_weights: the method's loss re-weighting, or None.
+        checkpoint: where a learner whose fits may take hours leaves how far it is, or None.
     """
 
     rng: torch.Generator
@@ -80,6 +95,7 @@ class FitConfig:
     epochs: float | None = None
     batch: int = 32
     site_weights: SiteWeights | None = None
+    checkpoint: Checkpoint | None = None
 
     def steps_for(self, rows: int) -> int:
         """Optimizer steps for a corpus of this many rows."""

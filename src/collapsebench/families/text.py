@@ -98,6 +98,9 @@ class TextTask(Task):
         external_prior: a Hugging Face folder or GGUF file of a model outside the loop, with the task's tokenizer; or
             `recipe`.
         lr: peak learning rate.
+        micro_batch: texts of one forward and backward pass, of each process, so that a step needs less memory; by
+            default all of a step.
+        activation_checkpointing: whether activations are computed again in the backward pass instead of kept.
         samples: texts that sample statistics are computed on.
     """
 
@@ -120,6 +123,8 @@ class TextTask(Task):
     lora: Natural = 0
     external_prior: str | None = None
     lr: FromSize[Positive] = FROM_SIZE
+    micro_batch: Natural | None = None
+    activation_checkpointing: bool | None = None
     samples: FromSize[Count] = FROM_SIZE
 
     kind: ClassVar[str] = "texts"
@@ -285,8 +290,11 @@ class TextTask(Task):
     def _around(self, model: PreTrainedModel) -> CausalLM:
         from ..learners.gradient import Optimizer
         from ..learners.lm.causal_lm import CausalLM
+        from ..learners.lm.train import Memory
 
-        return CausalLM(model, self.data.tokenizer, self.context, Optimizer(lr=self.lr, clip=1.0), ends=self.ends)
+        optimizer = Optimizer(lr=self.lr, clip=1.0)
+        memory = Memory(self.micro_batch or 0, bool(self.activation_checkpointing))
+        return CausalLM(model, self.data.tokenizer, self.context, optimizer, ends=self.ends, memory=memory)
 
     @override
     def conditions(self, n: int, rng: torch.Generator, first: Corpus | None = None) -> Corpus | None:

@@ -12,7 +12,9 @@ from typing_extensions import override
 
 from ..core.corpus import Corpus
 from ..core.errors import Diverged, PluginError
-from ..core.learner import FitConfig, FitReport, Learner
+from ..core.learner import Checkpoint, FitConfig, FitReport, Learner
+from .resume import Resumable
+from .sharded import whole
 
 N = TypeVar("N", bound=torch.nn.Module)
 
@@ -119,7 +121,6 @@ def descend(
     order: Iterable[torch.Tensor],
     steps: int,
     loss: Callable[[torch.Tensor], torch.Tensor],
-    add_up: Callable[[torch.Tensor], torch.Tensor] | None = None,
 ) -> FitReport:
     """Train a network by one optimizer step for the rows of each step.
 
@@ -128,8 +129,40 @@ def descend(
         optimizer: its settings.
         order: row indices `[batch]` of each step, as `batches` gives them.
         steps: how many there are.
-        loss: the mean loss of some rows, with a gradient; with `add_up`, this process's part of it.
-        add_up: the sum of a tensor over the processes that share each step; None for a single process.
+        loss: the mean loss `[]` of some rows, with a gradient.
+
+    Returns:
+        Rows trained on, repeats counted, and optimizer steps.
+
+    Raises:
+        Diverged: the loss or a weight is not finite.
+    """
+
+    def backward(rows: torch.Tensor) -> torch.Tensor:
+        value = loss(rows)
+        value.backward()  # type: ignore[no-untyped-call]
+        return value.detach()
+
+    return take_steps(network, optimizer, order, steps, backward)
+
+
+def take_steps(
+    network: torch.nn.Module,
+    optimizer: Optimizer,
+    order: Iterable[torch.Tensor],
+    steps: int,
+    backward: Callable[[torch.Tensor], torch.Tensor],
+    checkpoint: Checkpoint | None = None,
+) -> FitReport:
+    """Train a network whose gradient comes in parts, or whose fit may be resumed.
+
+    Args:
+        network: as of `descend`.
+        optimizer: its settings.
+        order: as of `descend`; with a `checkpoint`, drawn ahead.
+        steps: how many there are.
+        backward: adds the gradient of the mean loss of some rows, and gives that loss.
+        checkpoint: where a long fit leaves how far it is, or None.
 
     Returns:
         Rows trained on, repeats counted, and optimizer steps.
@@ -139,33 +172,26 @@ def descend(
     """
     parameters = [p for p in network.parameters() if p.requires_grad]
     stepper, rows_trained = optimizer.build(network), 0
+    resumable = Resumable(checkpoint, parameters, stepper)
     network.train()
     for step, rows in enumerate(order):
-        value = loss(rows)
-        value.backward()  # type: ignore[no-untyped-call]
-        if add_up is not None:
-            _add_up_gradients(parameters, add_up)
+        rows_trained += len(rows)
+        if step < resumable.done:
+            continue
+        loss = backward(rows)
         if optimizer.clip is not None:
             torch.nn.utils.clip_grad_norm_(parameters, optimizer.clip)
         for group in stepper.param_groups:
             group["lr"] = optimizer.rate(step, steps)
         stepper.step()
         stepper.zero_grad()
-        rows_trained += len(rows)
-        if (step + 1) % CHECK_EVERY == 0 or step + 1 == steps:  # of the sum: all processes stop, or none
-            check_finite("loss", value.detach() if add_up is None else add_up(value.detach()), step)
+        if (step + 1) % CHECK_EVERY == 0 or step + 1 == steps:
+            check_finite("loss", loss, step)
+        resumable.after(step)
     for parameter in parameters:
-        check_finite("weight", parameter.detach(), steps - 1)
+        check_finite("weight", whole(parameter.detach()), steps - 1)
     network.eval()
     return FitReport(rows_trained, steps)
-
-
-def _add_up_gradients(parameters: list[torch.nn.Parameter], add_up: Callable[[torch.Tensor], torch.Tensor]) -> None:
-    """Replace every gradient by its sum over all processes, in one message."""
-    gradients = [p.grad for p in parameters if p.grad is not None]
-    total = add_up(torch.cat([gradient.flatten() for gradient in gradients]))
-    for gradient, part in zip(gradients, torch.split(total, [g.numel() for g in gradients]), strict=True):
-        gradient.copy_(part.view_as(gradient))
 
 
 def check_finite(what: str, values: torch.Tensor, step: int) -> None:

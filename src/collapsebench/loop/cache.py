@@ -16,6 +16,7 @@ from .store import StageNote
 if TYPE_CHECKING:
     import torch
 
+    from ..core.learner import Checkpoint
     from .store import Store
 
 T = TypeVar("T")
@@ -74,17 +75,18 @@ class Cache:
     Args:
         store: where results are kept.
         decode: reads a value of a kind from its tensors.
+        seconds: how often a stage that takes long leaves a checkpoint.
     """
 
-    def __init__(self, store: Store, decode: Callable[[str, Mapping[str, torch.Tensor]], Any]) -> None:
-        self._store, self._decode = store, decode
+    def __init__(self, store: Store, decode: Callable[[str, Mapping[str, torch.Tensor]], Any], seconds: float) -> None:
+        self._store, self._decode, self._seconds = store, decode, seconds
 
-    def call(self, kind: str, compute: Callable[[], Result[T]], parts: Sequence[object]) -> Result[T]:
+    def call(self, kind: str, compute: Callable[[Checkpoint], Result[T]], parts: Sequence[object]) -> Result[T]:
         """The result of a stage.
 
         Args:
             kind: `real`, `sample`, `curate`, `fit` or `evaluate`.
-            compute: does the work.
+            compute: does the work, from the checkpoint on if there is one.
             parts: all that determines the result, the kind included; of another stage's result its digest counts.
         """
         key = digest(_plain(parts))
@@ -94,9 +96,9 @@ class Cache:
                     return self._found(kind, key, compute, *self._computed(kind, key, compute))
         return self._found(kind, key, compute, note, None)
 
-    def _computed(self, kind: str, key: str, compute: Callable[[], Result[T]]) -> tuple[StageNote, T]:
+    def _computed(self, kind: str, key: str, compute: Callable[[Checkpoint], Result[T]]) -> tuple[StageNote, T]:
         start = time.perf_counter()
-        result = compute()
+        result = compute(self._store.stage_checkpoint(kind, key, self._seconds))
         seconds = time.perf_counter() - start
         payload = None if result.value is None else _encoded(result.value)
         costs = (result.costs or Costs()).to_dict()
@@ -105,7 +107,7 @@ class Cache:
         return note, result.value
 
     def _found(
-        self, kind: str, key: str, compute: Callable[[], Result[T]], note: StageNote, value: T | None
+        self, kind: str, key: str, compute: Callable[[Checkpoint], Result[T]], note: StageNote, value: T | None
     ) -> Result[T]:
         def load() -> T:
             payload = self._store.load_payload(kind, key, note.digest)

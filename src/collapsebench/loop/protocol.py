@@ -63,11 +63,14 @@ class CellLimits(Rules):
         hours: wall time.
         memory: resident bytes of all its processes, or a text such as `8 GiB`.
         processes: how many a method may start.
+        checkpoint_minutes: how often a fit of a language model that takes longer leaves a checkpoint, from which the
+            same command goes on.
     """
 
     hours: Positive = 12.0
     memory: Annotated[ByteSize, Field(gt=0)] = ByteSize(16 * 1024**3)
     processes: Count = 64
+    checkpoint_minutes: Positive = 10.0
 
 
 class _TaskEntry(Rules):

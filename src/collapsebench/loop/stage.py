@@ -11,7 +11,7 @@ import torch
 
 from ..core.corpus import Corpus, shares
 from ..core.costs import Costs
-from ..core.learner import FitConfig, Learner, SiteWeights
+from ..core.learner import Checkpoint, FitConfig, Learner, SiteWeights
 from ..core.plugin import working
 from ..core.seeds import stream, stream_seed
 from ..core.task import Task
@@ -41,8 +41,16 @@ def stage(compute: Callable[Concatenate[S, P], Result[T]]) -> Callable[Concatena
             result = compute(stages, *inputs, **named)
             result.seconds = time.perf_counter() - start
         else:
+
+            def resumed(checkpoint: Checkpoint) -> Result[T]:
+                before, stages.checkpoint = stages.checkpoint, checkpoint
+                try:
+                    return compute(stages, *inputs, **named)
+                finally:  # a stage may read the value of an earlier one, which is then computed again inside it
+                    stages.checkpoint = before
+
             parts = (*stages.cell.stage_key(kind), *inputs, *named.values())
-            result = stages.cache.call(kind, lambda: compute(stages, *inputs, **named), parts)
+            result = stages.cache.call(kind, resumed, parts)
         if result.costs is not None:
             stages.costs.add(result.costs)
         if result.log:
@@ -73,21 +81,26 @@ class Stages:
     Attributes:
         costs: counts since the start.
         log, seconds: of the stages of this generation so far.
+        checkpoint: where the stage that runs may leave how far it is; None outside stages that are kept.
     """
+
+    checkpoint: Checkpoint | None = None
 
     def __init__(self, cell: Cell, store: Store | None) -> None:
         self.cell, self.rules, self.world, self.method = cell, cell.rules, cell.world, cell.method
         self.task = prepared_task(cell)
         self._generators = {name: torch.Generator() for name in ("init", "sample", "evaluate")}
         self.closed_form = self._new_learner().closed_form
-        self.cache = None if self.closed_form or store is None else Cache(store, self._decoded)
+        self.cache: Cache | None = None
+        if not self.closed_form and store is not None:
+            self.cache = Cache(store, self._decoded, 60 * self.rules.cell.checkpoint_minutes)
         self.costs = Costs()
         self.log: dict[str, float] = {}
         self.seconds: dict[str, float] = {}
 
     def _training(self, batches: torch.Generator, hook: SiteWeights | None = None) -> FitConfig:
         budget = self.rules.budget
-        return FitConfig(batches, budget.steps, budget.epochs, budget.batch, hook)
+        return FitConfig(batches, budget.steps, budget.epochs, budget.batch, hook, self.checkpoint)
 
     def _stream(self, purpose: str, t: int) -> torch.Generator:
         return stream(purpose, self.task.name, self.cell.seed, t)

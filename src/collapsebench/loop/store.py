@@ -2,6 +2,7 @@
 
     stages/<kind>/<key>.json          what a stage gave (digest, costs), written last
     stages/<kind>/<key>.safetensors   its corpus or model
+    stages/<kind>/<key>.checkpoint    how far it is, where it takes long
     cells/<task>/<method>/s<seed>-<digest>/
         manifest.json  records.jsonl  DONE | failure.txt
 
@@ -123,6 +124,38 @@ class StageNote:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True)
+class StageCheckpoint:
+    """How far a stage is that takes long, as `core.learner.Checkpoint`.
+
+    Args:
+        path: the file; its first line is the checksum of the rest.
+        seconds: how often it is written.
+    """
+
+    path: Path
+    seconds: float
+
+    def read(self) -> bytes | None:
+        """What was written last, or None; a damaged file is removed with a warning."""
+        content = _read(self.path)
+        if content is None:
+            return None
+        seal, _, rest = content.partition(b"\n")
+        if sha256(rest).encode() == seal:
+            return rest
+        _discard(self.path)
+        return None
+
+    def write(self, content: bytes) -> None:
+        """Replace it.
+
+        Raises:
+            StoreError: no space, no permission.
+        """
+        _write(self.path, sha256(content).encode() + b"\n" + content)
+
+
 class Store:
     """A folder of stages and cells; safe for several processes at once.
 
@@ -140,10 +173,11 @@ class Store:
         return _unsealed(self._stage(kind, key, "json"), _note_from_dict)
 
     def save_stage(self, kind: str, key: str, note: StageNote, payload: bytes | None) -> None:
-        """Write a stage: payload first, then the note that makes it count."""
+        """Write a stage: payload first, then the note that makes it count; its checkpoint goes."""
         if payload is not None:
             _write(self._stage(kind, key, "safetensors"), payload)
         _write_sealed(self._stage(kind, key, "json"), asdict(note))
+        _remove(self._stage(kind, key, "checkpoint"))
 
     def load_payload(self, kind: str, key: str, digest: str) -> bytes | None:
         """A stage's payload, or None if it was dropped or is damaged (a warning says so)."""
@@ -157,6 +191,10 @@ class Store:
     def drop_payload(self, kind: str, key: str) -> None:
         """Forget a stage's payload but not its note."""
         _remove(self._stage(kind, key, "safetensors"))
+
+    def stage_checkpoint(self, kind: str, key: str, seconds: float) -> StageCheckpoint:
+        """Where a stage leaves how far it is, every so many seconds."""
+        return StageCheckpoint(self._stage(kind, key, "checkpoint"), seconds)
 
     def stage_lock(self, kind: str, key: str) -> AbstractContextManager[Callable[[], bool]]:
         """Held while a stage is computed, so that two processes do not do it twice."""

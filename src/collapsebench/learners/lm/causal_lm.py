@@ -12,12 +12,13 @@ from ...core.corpus import Corpus
 from ...core.errors import PluginError
 from ...core.learner import Decoding, FitConfig, FitReport, Learner, Sites
 from ..gradient import Optimizer
-from .device import accelerator
+from ..sharded import parted_like, whole
+from .device import on_device
 from .model import DEFAULTS, build_model
 from .sample import generate, resample
 from .score import log_probs, scored_places
 from .tokenizer import BOS, EOS, marks, vocabulary_size
-from .train import train
+from .train import ALL_AT_ONCE, Memory, train
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerFast
@@ -83,6 +84,7 @@ class CausalLM(Learner):
         length: most tokens of a text, its end included; the number of columns that `sample` gives.
         optimizer: training settings.
         ends: whether texts end with the end-of-text token (False when all have exactly `length` tokens).
+        memory: how much of a training step is held at once.
 
     Raises:
         PluginError: texts longer than the model's context, or more tokens than its vocabulary.
@@ -96,11 +98,12 @@ class CausalLM(Learner):
         optimizer: Optimizer,
         *,
         ends: bool = True,
+        memory: Memory = ALL_AT_ONCE,
     ) -> None:
         _check_fit(model, tokenizer, length)
-        self.model = model.to(accelerator().device)
+        self.model = on_device(model)
         self.tokenizer, self.length = tokenizer, length
-        self._optimizer, self._marks = optimizer, marks(tokenizer, ends)
+        self._optimizer, self._memory, self._marks = optimizer, memory, marks(tokenizer, ends)
         self._scored: tuple[Corpus, torch.Tensor] | None = None  # the corpus scored last, for `resample`
 
     def fit(self, corpus: Corpus, training: FitConfig) -> FitReport:
@@ -110,7 +113,7 @@ class CausalLM(Learner):
             Diverged: the loss is not finite.
         """
         self._scored = None
-        return train(self.model, corpus, training, self._optimizer, self._marks)
+        return train(self.model, corpus, training, self._optimizer, self._marks, self._memory)
 
     def sample(self, n: int, rng: torch.Generator, decoding: Decoding, conditions: Corpus | None = None) -> Corpus:
         """`n` texts from the model, column `tokens` `[n, length]`.
@@ -167,7 +170,7 @@ class CausalLM(Learner):
 
     def state(self) -> dict[str, torch.Tensor]:
         """The trainable parameters by name (with LoRA, the adapters); a tied matrix once."""
-        return {name: tensor.detach().cpu().clone() for name, tensor in self._trainable().items()}
+        return {name: whole(tensor.detach()).cpu().clone() for name, tensor in self._trainable().items()}
 
     def load(self, state: Mapping[str, torch.Tensor]) -> None:
         """The inverse of `state`."""
@@ -177,7 +180,7 @@ class CausalLM(Learner):
             raise PluginError(f"The saved model differs in {sorted(parameters.keys() ^ state.keys())[:3]}.")
         with torch.no_grad():
             for name, tensor in state.items():
-                parameters[name].copy_(tensor)
+                parameters[name].copy_(parted_like(tensor, parameters[name]))
 
     def _trainable(self) -> dict[str, torch.nn.Parameter]:
         return {name: tensor for name, tensor in self.model.named_parameters() if tensor.requires_grad}

@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from .device import accelerator, without_gradients
 from .score import model_inputs, next_token_logits, token_log_probs
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
     from .tokenizer import Marks
 
 WORTHWHILE = 0.7
@@ -25,12 +24,14 @@ class Packer:
     positions start again from 0; a model that does not is never packed (it is asked once).
 
     Args:
-        model: whose log-probabilities.
+        model: whose log-probabilities: a Hugging Face model, perhaps as several processes train it.
         marks: the tokens around a text.
     """
 
-    def __init__(self, model: PreTrainedModel, marks: Marks) -> None:
+    def __init__(self, model: torch.nn.Module, marks: Marks) -> None:
         self._model, self._marks = model, marks
+        if accelerator().num_processes > 1:
+            self._keeps_apart  # noqa: B018 (a part of a model answers only where all processes ask)
 
     def log_probs(self, tokens: torch.Tensor, lengths: torch.Tensor) -> torch.Tensor:
         """Log-probability of every token given those before it, float `[b, L]`, with gradients; 0 at padding.
@@ -72,11 +73,12 @@ class Packer:
     def _keeps_apart(self) -> bool:
         """Whether a text's logits are the same with another text before it in the row."""
         model, start = self._model, self._marks.bos
-        text = torch.full((1, 4), start, device=model.device)
+        device = next(model.parameters()).device
+        text = torch.full((1, 4), start, device=device)
         both = torch.cat([torch.full_like(text, 0 if start else 1), text], 1)
-        places = torch.arange(4, device=model.device).repeat(2)[None]
+        places = torch.arange(4, device=device).repeat(2)[None]
         training = model.training
-        with torch.inference_mode(), torch.autocast(model.device.type, enabled=False):  # bfloat16 would blur it
+        with without_gradients(), torch.autocast(device.type, enabled=False):  # bfloat16 would blur it
             model.eval()
             alone = model(input_ids=text, use_cache=False).logits
             behind = model(input_ids=both, position_ids=places, use_cache=False).logits[:, 4:]

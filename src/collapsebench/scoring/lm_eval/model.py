@@ -17,6 +17,7 @@ from lm_eval.models.huggingface import HFLM
 from lm_eval.utils import get_rolling_token_windows, make_disjoint_window
 
 from ...core.errors import PluginError
+from ...learners.lm.device import without_gradients
 from ...learners.lm.score import LOGITS_AT_ONCE, TOKENS_AT_ONCE, device_factor
 
 if TYPE_CHECKING:
@@ -162,13 +163,13 @@ class LearnerLM(HFLM):  # type: ignore[misc]
         tokens = self.tok_encode(text)
         return map(make_disjoint_window, get_rolling_token_windows(tokens, self.prefix_token_id, self.max_length, 1))
 
-    @torch.inference_mode()
     def _run(self, batches: Sequence[Batch], requests: int) -> tuple[torch.Tensor, torch.Tensor]:
         """By request: the sum of its log-probabilities, float64 `[n]`, and whether each was the highest, bool `[n]`."""
         total, missed = torch.zeros(requests, dtype=torch.float64), torch.zeros(requests, dtype=torch.int64)
         for batch in batches:
             inputs, targets = batch.inputs.to(self.device), batch.targets.to(self.device)
-            logits = self.model(input_ids=inputs, use_cache=False, logits_to_keep=batch.kept).logits
+            with without_gradients():
+                logits = self.model(input_ids=inputs, use_cache=False, logits_to_keep=batch.kept).logits
             logits = logits[batch.rows, batch.places].float()
             log_prob = -F.cross_entropy(logits, targets, reduction="none")
             total.index_add_(0, batch.requests, log_prob.cpu().double())
