@@ -30,8 +30,12 @@ def test_rates_by_hand() -> None:
 
 @pytest.mark.parametrize("micro_batch", [0, 1, 2])
 def test_the_first_loss_by_hand(micro_batch: int) -> None:
-    """A model that knows nothing gives each of the 9 tokens log 6, in however many parts a step comes."""
-    for weights, expected in ((None, math.log(6)), (lambda log_probs: 0.5 * log_probs**0, math.log(6) / 2)):
+    """A model that knows nothing gives each of the 9 tokens log 6, in however many parts a step comes.
+
+    Where the first of each text counts alone, that is 3 of 9, and not the mean of 1/4, 1/2 and 1/3.
+    """
+    first = torch.tensor([1.0, 0.0, 0.0, 0.0])
+    for weights, expected in ((None, math.log(6)), (lambda log_probs: first.expand(3, 4), math.log(6) / 3)):
         model = LMShape(vocabulary=6, context=4, width=8, heads=2).build(torch.Generator().manual_seed(0))
         for parameter in model.parameters():
             parameter.data.zero_()
