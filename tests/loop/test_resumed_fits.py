@@ -11,7 +11,7 @@ from collapsebench.core.task import TASKS
 from collapsebench.loop.cell import Cell
 from collapsebench.loop.protocol import single_task
 from collapsebench.loop.runner import run_cell
-from collapsebench.loop.store import Store
+from collapsebench.loop.store import StageCheckpoint, Store
 
 STEPS = 6
 SUMS = {"max_operand": 3, "heldout": 4, "width": 8, "heads": 2}
@@ -80,11 +80,17 @@ def test_a_fit_that_takes_less_than_its_minutes_leaves_none(cell, tmp_path):
     assert not interrupted(cell, Store(tmp_path), minutes=60.0)
 
 
-def test_a_damaged_checkpoint_is_not_believed(cell, tmp_path, caplog):
+@pytest.mark.parametrize("of_another", [False, True], ids=["cut", "of another fit"])
+def test_a_checkpoint_that_is_none_of_this_fit_is_not_believed(cell, tmp_path, caplog, of_another):
     whole = run_cell(cell(60.0)[0], Store(tmp_path / "whole"))
     store = Store(tmp_path / "store")
     [left] = interrupted(cell, store, minutes=1e-9)
-    left.write_bytes(left.read_bytes()[:-9])
+    if of_another:
+        other = StageCheckpoint(left.with_name("other.checkpoint"), 1.0)
+        other.write(StageCheckpoint(left, 1.0).read())
+        other.path.replace(left)
+    else:
+        left.write_bytes(left.read_bytes()[:-9])
     again, made = cell(1e-9)
     with caplog.at_level(logging.WARNING):
         assert run_cell(again, store).same_result(whole)

@@ -129,7 +129,7 @@ class StageCheckpoint:
     """How far a stage is that takes long, as `core.learner.Checkpoint`.
 
     Args:
-        path: the file; its first line is the checksum of the rest.
+        path: the file; its first line is the seal of the rest.
         seconds: how often it is written.
     """
 
@@ -137,12 +137,12 @@ class StageCheckpoint:
     seconds: float
 
     def read(self) -> bytes | None:
-        """What was written last, or None; a damaged file is removed with a warning."""
+        """What was written last, or None; a damaged file, or that of another stage, is removed with a warning."""
         content = _read(self.path)
         if content is None:
             return None
         seal, _, rest = content.partition(b"\n")
-        if sha256(rest).encode() == seal:
+        if _seal(self.path, rest) == seal:
             return rest
         _discard(self.path)
         return None
@@ -153,7 +153,7 @@ class StageCheckpoint:
         Raises:
             StoreError: no space, no permission.
         """
-        _write(self.path, sha256(content).encode() + b"\n" + content)
+        _write(self.path, _seal(self.path, content) + b"\n" + content)
 
 
 class Store:
