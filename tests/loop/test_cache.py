@@ -12,10 +12,10 @@ class Squares:
     """A stage that squares a number and counts how often it really does."""
 
     def __init__(self, store):
-        self.cache, self.computed = Cache(store, lambda kind, tensors: Corpus.from_tensors(tensors)), 0
+        self.cache, self.computed = Cache(store, lambda kind, tensors: Corpus.from_tensors(tensors), 600.0), 0
 
     def __call__(self, x, kind="square"):
-        def compute():
+        def compute(checkpoint):
             self.computed += 1
             corpus = Corpus({"x": torch.tensor([x * x])})
             return Result(corpus, Costs(real_examples=x), log={"x": x}, facts={"digits": 1.0})
@@ -57,7 +57,7 @@ def test_other_inputs_and_other_kinds_are_other_stages(squares):
 
 def test_of_another_result_its_digest_counts(squares, store):
     def doubled(x):
-        return squares.cache.call("double", lambda: Result(None, facts={"double": 2.0 * x}), [squares(x)])
+        return squares.cache.call("double", lambda checkpoint: Result(None, facts={"double": 2.0 * x}), [squares(x)])
 
     assert doubled(3).facts == {"double": 6}
     assert doubled(-3).facts == {"double": 6}  # the same square, so the same stage
@@ -111,7 +111,7 @@ def test_a_dropped_value_is_computed_again_when_wanted(squares, again, store, ca
 def test_a_stage_that_raises_leaves_nothing(store):
     squares = Squares(store)
 
-    def compute():
+    def compute(checkpoint):
         raise RuntimeError("boom")
 
     with pytest.raises(RuntimeError, match="boom"):
