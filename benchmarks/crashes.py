@@ -207,8 +207,7 @@ class Campaign:
 
             def attempt(folder: Path, rng: random.Random, damage=damage, source=source) -> str:
                 shutil.copytree(source, folder, symlinks=True)
-                below = "boards" if rng.random() < 0.2 and source == self.root / "whole" else "store"
-                path = rng.choice(sorted(path for path in (folder / below).rglob("*") if path.is_file()))
+                path = any_file(folder, rng)
                 become = as_nobody(folder)
                 damage(path, rng)
                 note = f"{path.relative_to(folder)} {damage.__name__}"
@@ -217,16 +216,17 @@ class Campaign:
             self.trial(f"damage {damage.__name__}", number, attempt)
 
     def _unfinished(self, number: int) -> Path:
-        """A store whose run was killed, and which lost some cells that were finished but not yet written so."""
+        """A store whose run was killed, and then again and again, just before it wrote that something was finished."""
         folder, rng = self.root / f"unfinished-{number}", random.Random(f"{self.seed} unfinished {number}")
         run = Run(folder, self.protocol, 0, short_lease)
         target = rng.randint(20, 180)
         while not run.over() and count(folder / "store") < target:
             time.sleep(0.005)
         run.kill("all", rng)
-        for path in sorted((folder / "store").rglob("DONE")):
-            if rng.random() < 0.5:
-                path.unlink()
+        for name in ("DONE", "curate/*.json", "fit/*.json", "evaluate/*.json"):  # what lies before them is read again
+            for path in sorted((folder / "store").rglob(name)):
+                if rng.random() < 0.5:
+                    path.unlink()
         return folder
 
     # -- faults of the disk ------------------------------------------------------------------------
@@ -287,6 +287,17 @@ def records(folder: Path) -> dict[tuple[str, str, str, int], str]:
     """What the boards of a folder hold, in the form that two runs must agree in."""
     found = [result for path in folder.glob("boards/*/records/*.jsonl") for result in read_results(path)]
     return {result.place: canonical(result) for result in found}
+
+
+def any_file(folder: Path, rng: random.Random) -> Path:
+    """A file of the store or the boards: first its kind is drawn, then one of them."""
+    kinds: dict[str, list[Path]] = defaultdict(list)
+    named = {"stages/*/*": "{0.parent.name}{0.suffix}", "cells/*/*/*/*": "{0.name}", "crashes/**/*": "{0.suffix}"}
+    for pattern, kind in named.items():
+        for path in sorted(folder.glob(f"*/{pattern}")):
+            if path.is_file():
+                kinds[kind.format(path)].append(path)
+    return rng.choice(kinds[rng.choice(sorted(kinds))])
 
 
 def count(folder: Path) -> int:
