@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import importlib.util
 import io
 import os
 import random
@@ -126,6 +127,7 @@ def _child(arguments: list[str], output: Path, prepare: Callable[[], None], afte
         from collapsebench.cli import main
 
         sys.argv = ["collapsebench", *arguments]
+        sys.modules["__main__"].__spec__ = importlib.util.find_spec("collapsebench.__main__")  # what workers import
         prepare()
         main()
     except SystemExit as end:

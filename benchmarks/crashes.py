@@ -237,8 +237,9 @@ class Campaign:
         for number in range(faults):
             error = FAULTS[number % len(FAULTS)]
 
-            def attempt(folder: Path, rng: random.Random, error=error) -> str:
-                disk = Disk(folder, rng.randint(1, operations), error, lasting=rng.random() < 0.5)
+            def attempt(folder: Path, rng: random.Random, number=number, error=error) -> str:
+                first = operations * 9 // 10 if number % 2 else 1  # the board, which has no checksums, is written last
+                disk = Disk(folder, rng.randint(first, operations), error, lasting=rng.random() < 0.5)
                 run = Run(folder, self.protocol, 0, lambda: (short_lease(), disk.install()))
                 note = f"operation {disk.n} {os.strerror(error)}, {'lasting' if disk.lasting else 'once'}"
                 outcome = self.ended(run, note)
