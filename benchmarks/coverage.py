@@ -109,7 +109,7 @@ def recovered_coverage(gap: float, excess: float, noise: float, seeds: int, numb
 def told_apart(board: Board, one: int, other: int) -> bool:
     """Whether the board tells two of its entries apart."""
     ours, theirs = ([losses[entry] for _, losses in board] for entry in (one, other))
-    return ahead([curve for curve, _ in board], ours, theirs) != 0
+    return bool(ahead([curve for curve, _ in board], ours, [theirs])[0])
 
 
 def splits(worlds: Sequence[World], worths: Sequence[Sequence[float]], seeds: int, number: int = BOARDS) -> float:
