@@ -48,12 +48,13 @@ def leaderboard(
 
 def _write(folders: list[Path]) -> None:
     from ..render.files import write_board
+    from ..render.page import files
     from ..results.merge import board_lock
 
     for folder in folders:
         with board_lock(folder):
             view = write_board(folder)
-        for name in view.files:
+        for name in files(view):
             typer.echo(str(folder / name))
 
 

@@ -13,6 +13,7 @@ from . import cost_plot, curves, group_page, markdown
 from .cost_plot import CostPlot
 from .document import Document
 from .figure import MARK, digest
+from .page import files
 from .samples import find_sheets, find_texts, stray_sheets
 from .view import View
 
@@ -53,7 +54,7 @@ def stale_pages(folder: Path, view: View | None = None) -> list[Path]:
 def _changes(view: View, folder: Path) -> dict[Path, str | None]:
     """New content of every file that has to change; None for one that has to go."""
     changes: dict[Path, str | None] = {}
-    for name, shown in view.files.items():
+    for name, shown in files(view).items():
         path = folder / name
         old = path.read_bytes() if path.is_file() else b""
         if isinstance(shown, Document):
@@ -68,6 +69,6 @@ def _changes(view: View, folder: Path) -> dict[Path, str | None]:
         *(path for name in (group_page.CURVES, group_page.COSTS) for path in (folder / name).rglob("*.svg")),
     ]
     figures = [path for path in drawn if MARK.encode() in path.read_bytes()]
-    known = {folder / name for name in view.files}
+    known = {folder / name for name in files(view)}
     changes.update({path: None for path in (*pages, *figures) if path not in known})
     return changes

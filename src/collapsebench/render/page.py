@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from . import answers, best, first_page, group_page, tables
@@ -14,8 +16,12 @@ if TYPE_CHECKING:
     from .view import View
 
 
-def files(view: View) -> dict[str, Document | Curves | CostPlot]:
-    """What the files of the board show, by name: `README.md` first, then pages of groups, then the figures."""
+@lru_cache(maxsize=1)
+def files(view: View) -> Mapping[str, Document | Curves | CostPlot]:
+    """What the files of the board show, by name: `README.md` first, then pages of groups, then the figures.
+
+    Of many entries this takes a while, and is asked again for the same view.
+    """
     pages = {f"{group.name}.md": on_group(view, group) for group in view.board.groups}
     figures = [figure for page in pages.values() for figure in page.figures()]
     return {"README.md": readme(view), **pages, **{figure.path: figure.shown for figure in figures}}

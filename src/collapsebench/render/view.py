@@ -12,12 +12,10 @@ from .curves import Curves, curves
 
 if TYPE_CHECKING:
     from ..board import Board
-    from .cost_plot import CostPlot
-    from .document import Document
     from .samples import Texts
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # two views are never compared, and each is asked once for its files
 class View:
     """A board, and what lies beside its records.
 
@@ -37,10 +35,3 @@ class View:
     def curves(self) -> Mapping[str, Curves]:
         """The curves of every setting."""
         return {setting.name: curves(self.board, setting) for setting in self.board.settings}
-
-    @cached_property
-    def files(self) -> Mapping[str, Document | Curves | CostPlot]:
-        """What the files of the board show, as `page.files`: of many entries it takes a while to say."""
-        from .page import files
-
-        return files(self)

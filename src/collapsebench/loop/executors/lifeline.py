@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def serve(connection: Connection[Any, Any], options: Options) -> None:
     """The life of a worker, under watch before all that takes time."""
     _live_with_parent()
-    from .worker import work
+    from .work import work
 
     work(connection, options)
 
