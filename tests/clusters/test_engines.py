@@ -81,7 +81,8 @@ def test_a_run_whose_ray_head_dies_ends_and_goes_on_by_the_same_command(ray_clus
     run = [sys.executable, "-m", "collapsebench", "run", "--method", "real_mix", "--task", "gaussian,regression"]
     run += ["--own-references", "--store", str(tmp_path / "store"), "--boards", str(tmp_path / "boards")]
     command = [*run, "--executor", "ray", "--address", ray_cluster.address]
-    driver = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    environment = {**os.environ, "RAY_gcs_rpc_server_reconnect_timeout_s": "5"}  # else a driver hopes for a minute
+    driver = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
     until = time.monotonic() + 90
     while len(list((tmp_path / "store").rglob("DONE"))) < 10:
         assert driver.poll() is None and time.monotonic() < until
