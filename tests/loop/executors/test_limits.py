@@ -39,12 +39,14 @@ class Greedy(Method):
                 hoard.append(bytearray(os.urandom(1 << 20)) * 16)
                 time.sleep(0.005)
         elif self.what == "multiply":
-            started = [subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"]) for _ in range(5)]
+            command = [sys.executable, "-c", "import time; time.sleep(600)", self.folder]
+            started = [subprocess.Popen(command) for _ in range(5)]
             time.sleep(600)
         elif self.what == "daemon" and ctx.t == 1:
             code = "import os, sys, time; print(os.getpid(), file=open(sys.argv[1], 'a'), flush=True); time.sleep(600)"
             command = [sys.executable, "-c", code, str(Path(self.folder) / "pids")]
-            subprocess.Popen(command, start_new_session=True)
+            starts = "import subprocess, sys; subprocess.Popen(sys.argv[1:], start_new_session=True)"
+            subprocess.run([sys.executable, "-c", starts, *command])  # it ends, and nobody is the daemon's parent
             while not (Path(self.folder) / "pids").is_file() or not (Path(self.folder) / "pids").read_text():
                 time.sleep(0.01)
         elif self.what in ("scarce", "killed", "never"):
@@ -103,6 +105,10 @@ def test_a_cell_that_exceeds_a_limit_fails_alone_and_what_it_started_ends(
     assert reason in ended["greedy", 0].cell.reason
     left = [" ".join(child.cmdline()) for child in psutil.Process().children(recursive=True)]
     assert all("resource_tracker" in command for command in left)  # Python's own, of this process
+    orphans = [one for one in psutil.process_iter(["cmdline"]) if str(tmp_path) in (one.info["cmdline"] or ())]
+    for one in orphans:
+        one.kill()
+    assert not orphans
     assert bad.name in next((tmp_path / "store").rglob("failure.txt")).read_text()
 
 
