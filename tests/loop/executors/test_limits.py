@@ -49,9 +49,14 @@ class Greedy(Method):
             subprocess.run([sys.executable, "-c", starts, *command])  # it ends, and nobody is the daemon's parent
             while not (Path(self.folder) / "pids").is_file() or not (Path(self.folder) / "pids").read_text():
                 time.sleep(0.01)
+        elif self.what == "nap":
+            (Path(self.folder) / "napping").write_text("")
+            time.sleep(1.5)
+            (Path(self.folder) / "napping").unlink()
         elif self.what in ("scarce", "killed", "never"):
             tries = Path(self.folder) / self.what
             first = not tries.is_file()
+            assert first or not (Path(self.folder) / "napping").exists(), "not alone"
             tries.write_text("x")
             if self.what == "killed" and first:
                 os.kill(os.getpid(), 9)
@@ -126,6 +131,7 @@ def test_a_cell_without_memory_is_tried_once_more_when_no_other_runs(greedy, mak
         greedy("killed", seed=1),
         greedy("never", seed=2),
         *map(make_cell, ["replace", "frozen"]),
+        greedy("nap", seed=4),
     ]
 
     ended = run(cells, tmp_path / "store")
@@ -135,6 +141,7 @@ def test_a_cell_without_memory_is_tried_once_more_when_no_other_runs(greedy, mak
         ("greedy", 0): "done",
         ("greedy", 1): "done",
         ("greedy", 2): "failed",
+        ("greedy", 4): "done",
         ("replace", 0): "done",
         ("frozen", 0): "done",
     }
