@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..core.errors import PluginError, unknown_name
-from ..core.plugin import split_label
+from ..core.plugin import source_file, split_label
 from .options import PluginOption
 
 if TYPE_CHECKING:
@@ -85,7 +84,7 @@ def _find(plugin: str) -> tuple[list[tuple[type[Method], Mapping[str, object]]],
 
 
 def _defined_in(cls: type, path: Path) -> bool:
-    return Path(inspect.getfile(cls)).resolve() == path
+    return source_file(cls).resolve() == path
 
 
 def _report(title: str, results: Sequence[CheckResult]) -> bool:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ..core.errors import UsageError
+from ..core.plugin import source_file
 from .options import (
     DEFAULT_BOARDS,
     DEFAULT_STORE,
@@ -82,10 +83,9 @@ def _place_of_plugin(cls: type, methods: Path) -> tuple[Path, Path] | None:
     Raises:
         UsageError: another file stands there.
     """
-    import inspect
     import sys
 
-    source = Path(inspect.getfile(cls))
+    source = source_file(cls)
     if not methods.is_dir() or cls.__module__.partition(".")[0] in sys.modules or source.parent == methods.resolve():
         return None
     copy = methods / source.name  # under its own name, which is part of the digest

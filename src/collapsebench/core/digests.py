@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import ast
 import functools
-import inspect
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .files import digest, sha256
+from .plugin import source_file
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -83,11 +83,11 @@ def plugin_code(cls: type) -> Code:
     for base in cls.__mro__:
         top = base.__module__.partition(".")[0]
         if top == "collapsebench" and base is cls:
-            sources.append(Source(top, PACKAGE, (Path(inspect.getfile(cls)),)))
+            sources.append(Source(top, PACKAGE, (source_file(cls),)))
         elif base is cls and (folders := list(getattr(sys.modules.get(top), "__path__", ()))):
             sources.append(Source(top, Path(folders[0]), tuple(Path(folders[0]).rglob("*.py"))))
         elif base is cls or top not in sys.modules:  # modules of plug-in files have no parent
-            sources.append(file_source(Path(inspect.getfile(base))))
+            sources.append(file_source(source_file(base)))
     return _installed().code(*sources)
 
 

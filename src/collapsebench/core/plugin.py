@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import inspect
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, ClassVar, Self
 
 from typing_extensions import override
@@ -190,6 +192,11 @@ def split_labels(text: str) -> list[str]:
         if len(closing) == 1:
             return [part.strip() for part in parts if part.strip()]
     raise UsageError(f"'{text}' has a bracket or a quote without its partner.", "Quote text as in source='a, b'.")
+
+
+def source_file(cls: type) -> Path:
+    """The file that defines a plug-in or a base of one, also of a plug-in that is not imported here."""
+    return vars(cls).get("source") or Path(inspect.getfile(cls))
 
 
 def _fields(cls: type[Plugin]) -> tuple[dataclasses.Field[Any], ...]:

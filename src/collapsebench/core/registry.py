@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 
 from .errors import Interrupted, PluginError, UsageError, describe, unknown_name
 from .files import sha256
-from .plugin import Plugin
+from .plugin import Plugin, source_file
 
 P = TypeVar("P", bound=Plugin)
 
@@ -64,9 +64,9 @@ class Registry(Generic[P]):
                 f"Set `card = {self.base.__name__}Card(title=..., ...)` in the class.",
             )
         other = self._classes.get(name)
-        if other is not None and _source(other) != _source(cls):
+        if other is not None and source_file(other) != source_file(cls):
             raise PluginError(
-                f"{self.kind.capitalize()} '{name}' is defined twice: {_source(other)} and {_source(cls)}.",
+                f"{self.kind.capitalize()} '{name}' is defined twice: {source_file(other)} and {source_file(cls)}.",
                 "Rename one of them.",
             )
         cls.name = name
@@ -103,7 +103,7 @@ class Registry(Generic[P]):
     def origin(self, name: str) -> str:
         """`file:line` where a plug-in is defined."""
         cls = self.get(name)
-        return f"{_source(cls)}:{inspect.getsourcelines(cls)[1]}"
+        return f"{source_file(cls)}:{inspect.getsourcelines(cls)[1]}"
 
     def _discover(self) -> None:
         if self._discovered:
@@ -181,7 +181,3 @@ def load_plugins(paths: Iterable[Path]) -> None:
         registry.names()
     for path in paths:
         load_file(path)
-
-
-def _source(cls: type) -> str:
-    return inspect.getfile(cls)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from ..core.errors import PluginError, ProtocolError, unknown_name
 from ..core.method import Method, references
-from ..core.plugin import working
+from ..core.plugin import source_file, working
 from ..core.registry import builtin_folder, load_plugins
 from ..core.task import Task
 from .cell import Cell, CellSpec
@@ -85,7 +84,7 @@ def check_method(method: Method, n: int) -> None:
     Raises:
         PluginError: the message names the method.
     """
-    if method.card.reference and not inspect.getfile(type(method)).startswith(str(builtin_folder("methods"))):
+    if method.card.reference and not source_file(type(method)).is_relative_to(builtin_folder("methods")):
         raise PluginError(
             f"Method '{method.name}' calls itself a reference; only methods of this package are.",
             "Leave `reference` out of its card.",

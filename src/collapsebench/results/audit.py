@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -14,6 +13,7 @@ from typing import Any
 
 from ..core.errors import CollapsebenchError, RecordError
 from ..core.method import METHODS
+from ..core.plugin import source_file
 from ..core.records import CellRecord, Part, one_line
 from ..core.registry import builtin_folder
 from ..loop.cell import Cell, method_key, protocol_record, task_key
@@ -139,7 +139,7 @@ def source_changed(record: CellRecord) -> bool | None:
 def _ships(name: str) -> bool:
     if name not in METHODS.names():
         return False
-    return Path(inspect.getfile(METHODS.get(name))).is_relative_to(builtin_folder("methods"))
+    return source_file(METHODS.get(name)).is_relative_to(builtin_folder("methods"))
 
 
 @lru_cache

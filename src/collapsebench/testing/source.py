@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import ast
-import inspect
 from collections.abc import Iterator
-from pathlib import Path
 
-from ..core.plugin import Plugin
+from ..core.plugin import Plugin, source_file
 from .private import private_reads
 
 _PICKLERS = frozenset({"cloudpickle", "dill", "joblib", "pickle", "shelve"})
@@ -51,7 +49,7 @@ def hidden_reads(cls: type) -> Iterator[str]:
 
 
 def _tree(cls: type) -> ast.Module:
-    return ast.parse(Path(inspect.getfile(cls)).read_bytes())
+    return ast.parse(source_file(cls).read_bytes())
 
 
 def _imported(node: ast.AST) -> list[tuple[int, str]]:
