@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 export OMP_NUM_THREADS := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: setup browser clusters quickstart test lint format boards clean
+.PHONY: setup browser clusters quickstart test lint format shipped boards clean
 
 setup: $(INSTALLED)
 
@@ -51,6 +51,10 @@ lint: setup
 format: setup
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+# The list of plug-ins that this version ships, which run in the harness's own process.
+shipped: setup
+	$(BIN)/python -c "from collapsebench.core.shipped import write_list; write_list()"
 
 boards: setup
 	$(BIN)/collapsebench leaderboard

@@ -23,7 +23,7 @@ from collapsebench.loop.plugins import make_method
 from collapsebench.loop.protocol import single_task
 from collapsebench.core.method import METHODS
 from collapsebench.core.task import TASKS
-from collapsebench.core.registry import builtin_folder
+from collapsebench.core.shipped import builtin_folder
 from collapsebench.loop.runner import run_cell
 from collapsebench.loop.store import Store
 from collapsebench.results.references import published_board

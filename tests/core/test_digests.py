@@ -15,7 +15,8 @@ import pytest
 
 from collapsebench.core.digests import NEUTRAL, PACKAGE, CodeBase, file_source, module_code, plugin_code
 from collapsebench.core.method import METHODS
-from collapsebench.core.registry import builtin_folder, load_file
+from collapsebench.core.registry import load_file
+from collapsebench.core.shipped import builtin_folder
 from collapsebench.core.task import TASKS
 from collapsebench.loop.cell import LOOP
 from collapsebench.loop.lineage import Lineage

@@ -5,7 +5,8 @@ import pytest
 from collapsebench import PluginError
 from collapsebench.core.errors import UsageError
 from collapsebench.core.method import METHODS, Method
-from collapsebench.core.registry import Registry, builtin_folder, load_file, load_plugins
+from collapsebench.core.registry import Registry, load_file, load_plugins
+from collapsebench.core.shipped import builtin_folder
 from collapsebench.core.task import TASKS
 
 METHOD = """

@@ -36,6 +36,7 @@ NEUTRAL = frozenset(
         "core.records",  # how numbers are written; its SCHEMA is part of every key
         "core.resources",  # which machine computes
         "core.registry",  # how plug-ins are found
+        "core.shipped",  # which of them this version was released with
         "loop.cache",  # whether a stage is computed or read
         "scoring.lm_eval.named",  # scores beside the task's own; part of the keys of the cells that ask for it
     )

@@ -19,13 +19,12 @@ from typing import Any, Generic, TypeVar
 from .errors import Interrupted, PluginError, UsageError, describe, unknown_name
 from .files import sha256
 from .plugin import Plugin, source_file
+from .shipped import builtin_folder
 
 P = TypeVar("P", bound=Plugin)
 
 REGISTRIES: dict[str, Registry[Any]] = {}
 """The registry of each kind of plug-in."""
-
-_PACKAGE = Path(__file__).parents[1]
 
 
 class Registry(Generic[P]):
@@ -121,12 +120,6 @@ class Registry(Generic[P]):
             raise
         except BaseException as error:  # a plug-in may fail in any way; it is listed with the reason
             self._unavailable[name] = describe(error)
-
-
-def builtin_folder(name: str) -> Path:
-    """The folder `methods` or `tasks`: inside the package when installed, else beside `src` in a checkout."""
-    shipped = _PACKAGE / "builtin" / name
-    return shipped if shipped.is_dir() else _PACKAGE.parents[1] / name
 
 
 def load_file(path: Path) -> ModuleType:

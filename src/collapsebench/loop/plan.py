@@ -8,7 +8,8 @@ from pathlib import Path
 from ..core.errors import PluginError, ProtocolError, unknown_name
 from ..core.method import Method, references
 from ..core.plugin import source_file, working
-from ..core.registry import builtin_folder, load_plugins
+from ..core.registry import load_plugins
+from ..core.shipped import builtin_folder
 from ..core.task import Task
 from .cell import Cell, CellSpec
 from .plugins import make_method, make_task

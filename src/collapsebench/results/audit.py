@@ -15,7 +15,7 @@ from ..core.errors import CollapsebenchError, RecordError
 from ..core.method import METHODS
 from ..core.plugin import source_file
 from ..core.records import CellRecord, Part, one_line
-from ..core.registry import builtin_folder
+from ..core.shipped import builtin_folder
 from ..loop.cell import Cell, method_key, protocol_record, task_key
 from ..loop.plugins import make_method, make_task
 from ..loop.protocol import Protocol, load_protocol, shipped_protocols

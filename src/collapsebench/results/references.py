@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ..core.errors import RecordError
 from ..core.records import CellResult, Place
-from ..core.registry import builtin_folder
+from ..core.shipped import builtin_folder
 from ..loop.cell import Cell
 from .reader import read_results
 from .signature import FOLDER, verified
