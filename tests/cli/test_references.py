@@ -12,9 +12,9 @@ from collapsebench.core.records import CellResult, write_results
 from collapsebench.loop.store import Store
 from collapsebench.results import references
 from collapsebench.results.reader import read_results
-from collapsebench.results.signature import Rerun, sign
+from collapsebench.results.signature import Draw, sign
 
-AGAIN = Rerun(task="toy", world="preserve", label="x", seed=0, seconds=1.0, equal=True, quantity=None, difference=0.0)
+DRAW = Draw(draw="1", drawn="by hand")
 BOARD = Path("boards/toys")
 BLEND = ("--method", "toy_blend")
 
@@ -24,7 +24,7 @@ def signed(board):
     """The board with a note of verification beside the records of every reference."""
     for path in (board / "records").glob("*.jsonl"):
         if path.stem != "toy_blend":
-            sign(board, path.stem, read_results(path), [AGAIN], 0.1)
+            sign(board, read_results(path), DRAW, [])
     shutil.rmtree("store", ignore_errors=True)
     return board
 
@@ -70,7 +70,7 @@ def nudge(folder, by=1e-7):
             environment = {**result.cell.environment, "machine": "Another CPU", "git": "0123456789abcdef"}
             theirs.append(CellResult(result.cell.changed(environment=environment), tuple(made)))
         path.write_text(write_results(theirs))
-        sign(folder, path.stem, theirs, [AGAIN], 0.1)
+        sign(folder, theirs, DRAW, [])
 
 
 ALL = {"take_newest", *names_of("preserve")}

@@ -16,15 +16,16 @@ from collapsebench.core.records import write_results
 from collapsebench.render import terminal
 from collapsebench.render.files import load_view, stale_pages, write_board
 from collapsebench.render.page import files, summary
-from collapsebench.results.signature import sign
+from collapsebench.results.signature import Draw, sign
 
+DRAW = Draw(draw="1", drawn="by the system")
 GOLDEN = Path(__file__).parents[1] / "golden" / "board"
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     folder = fabricate.board(tmp_path_factory.mktemp("quick"), fabricate.everything())
-    sign(folder, "accumulate", fabricate.cells("accumulate"), [], 0.1)
+    sign(folder, fabricate.cells("accumulate"), DRAW, [])
     write_board(folder)
     return folder
 
@@ -344,8 +345,8 @@ def test_a_pairing_across_machines_is_marked(tmp_path):
 def test_a_reference_is_verified_with_its_learning_curves(tmp_path):
     settings = ["gaussian/purify"]
     fabricate.board(tmp_path, fabricate.references(settings))
-    sign(tmp_path, "take_newest", fabricate.curves(settings) + fabricate.cells("take_newest", settings), [], 0.1)
-    assert load_view(tmp_path).verified == {"take_newest"}
+    sign(tmp_path, fabricate.curves(settings) + fabricate.cells("take_newest", settings), DRAW, [])
+    assert load_view(tmp_path).verified.keys() == {"take_newest"}
 
 
 def printed(folder, width):
@@ -384,9 +385,11 @@ def test_a_verified_entry_keeps_its_mark_while_its_records_stand(tmp_path):
         return row(section(read(tmp_path), "Methods"), "accumulate")[0]
 
     fabricate.board(tmp_path, fabricate.references() + fabricate.cells("accumulate"))
-    sign(tmp_path, "accumulate", fabricate.cells("accumulate"), [], 0.1)
+    sign(tmp_path, fabricate.cells("accumulate"), DRAW, [])
     assert " ✓<br>" in shown()
     fabricate.board(tmp_path, fabricate.cells("accumulate", environment={"machine": "another"}))
+    assert "✓" not in shown()
+    fabricate.board(tmp_path, fabricate.cells("accumulate"))
     assert "✓" in shown()
     fabricate.board(tmp_path, fabricate.cells("accumulate", worth=0.9))
     assert "✓" not in shown()

@@ -2,7 +2,6 @@
 
 import io
 import re
-from dataclasses import replace
 from html import unescape
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,14 +14,18 @@ from collapsebench.board import columns
 from collapsebench.render import answers, html, markdown, page, terminal
 from collapsebench.render.document import Span, To, joined, marked, papers
 from collapsebench.render.files import load_view
+from collapsebench.results.reader import read_results
+from collapsebench.results.signature import Draw, sign
 
 COMMITTED = sorted(path.parent for path in (Path(__file__).parents[2] / "leaderboards").glob("*/records"))
 
 
 @pytest.fixture(scope="module")
 def fabricated(tmp_path_factory):
-    view = load_view(fabricate.board(tmp_path_factory.mktemp("quick"), fabricate.everything()))
-    return replace(view, verified=frozenset(["accumulate", "frozen"]))
+    folder = fabricate.board(tmp_path_factory.mktemp("quick"), fabricate.everything())
+    for name in ("accumulate", "frozen"):
+        sign(folder, read_results(folder / "records" / f"{name}.jsonl"), Draw(draw="1", drawn="by the system"), [])
+    return load_view(folder)
 
 
 @pytest.fixture(params=[None, *COMMITTED], ids=lambda folder: folder.name if folder else "fabricated")

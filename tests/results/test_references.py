@@ -6,9 +6,9 @@ from collapsebench.loop import cell as cells
 from collapsebench.results import references
 from collapsebench.results.merge import merge_records
 from collapsebench.results.references import published_references, verified_references
-from collapsebench.results.signature import Rerun, sign
+from collapsebench.results.signature import Draw, sign
 
-AGAIN = Rerun(task="toy", world="preserve", label="x", seed=0, seconds=1.0, equal=True, quantity=None, difference=0.0)
+DRAW = Draw(draw="1", drawn="by hand")
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def put(tmp_path):
         folder = tmp_path / board / "toys"
         merge_records(results, folder)
         for name in {result.cell.method.name for result in results} if signed else ():
-            sign(folder, name, [r for r in results if r.cell.method.name == name], [AGAIN], 0.1)
+            sign(folder, [r for r in results if r.cell.method.name == name], DRAW, [])
         return folder
 
     return put

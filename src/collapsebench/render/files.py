@@ -24,8 +24,8 @@ def load_view(folder: Path) -> View:
     """The board of a folder with what lies beside its records: the notes on verified records, and sheets of samples."""
     board = load_board(folder)
     signed = verified(folder, [r for path in (folder / "records").glob("*.jsonl") for r in read_results(path)])
-    labels = frozenset(entry.label for entry in board.entries if entry.method.name in signed)
-    return View(board, labels, find_sheets(folder, board.entries), find_texts(folder, board.entries))
+    notes = {entry.label: signed[entry.method.name] for entry in board.entries if entry.method.name in signed}
+    return View(board, notes, find_sheets(folder, board.entries), find_texts(folder, board.entries))
 
 
 def write_board(folder: Path) -> View:

@@ -6,14 +6,16 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from ..board import columns
+from ..board.stats import Interval
 from ..core.commands import run_command
 from ..core.method import TRACKS
 from . import answers, tables, tasks
 from .document import Block, Commands, Fold, Items, Prose, Section, Span, Text, joined, marked, papers
-from .numbers import plural
+from .numbers import plural, span, worth
 
 if TYPE_CHECKING:
     from ..board import Board, Entry
+    from ..results.signature import HiddenScore
     from .view import View
 
 SEES = {
@@ -89,7 +91,13 @@ def _notes(view: View) -> Iterator[Text]:
         "of what `frozen` takes."
     )
     if view.verified:
-        yield "✓ verified: a maintainer ran a sample of exactly these records again. Without a mark: self-reported."
+        yield (
+            "✓ verified: a maintainer ran some cells of these records again, drawn once the file was fixed and beside "
+            "their floor and ceiling, and every number but seconds agreed, that of a trained model to a small share of "
+            "its interval; since then no byte of the file has changed. The list of entries says how many of how "
+            "many. The other cells, all seconds and what a record says of its machine are the word of who ran it, as "
+            "is all of an entry without a mark."
+        )
     if named := [(entry, words) for entry in board.competitors(*TRACKS) if (words := _called(board, entry))]:
         few = joined("; ", [(tables.linked(board, entry), f", {words}") for entry, words in named[:MOST_NAMED]])
         more = f"; and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
@@ -125,16 +133,27 @@ def _incomplete(board: Board, waiting: Sequence[Entry]) -> list[Block]:
 def _description(view: View, entry: Entry) -> Text:
     """Title, description, paper and parameters of an entry, and what it is called where it is not ranked."""
     method, board = entry.method, view.board
-    standing = "verified" if entry.label in view.verified else "self-reported"
+    note = view.verified.get(entry.label)
+    standing = f"verified: {note.in_words}" if note else "self-reported"
     facts: list[Text] = [
         (Span(method.label, "emphasis" if method.reference else "strong"), f" ({standing}):"),
         f"{method.title}.",
         method.description,
         papers(method.paper),
         joined("; ", [Span(f"{key} = {value}", "code") for key, value in method.params.items()]),
+        *(map(_on_hidden_seeds, note.hidden_scores(entry.label)) if note else ()),
         f"Not ranked, {called}." if (called := "" if entry.reference else _called(board, entry)) else "",
     ]
     return joined(" ", facts)
+
+
+def _on_hidden_seeds(score: HiddenScore) -> str:
+    public, hidden = (
+        f"{worth(centre)} {span(Interval(centre, half_width))}"
+        for centre, half_width in ((score.public, score.public_half_width), (score.hidden, score.hidden_half_width))
+    )
+    how = "more" if score.differs else "no more"
+    return f"In {score.group} its worth is {public} on public seeds and {hidden} on hidden ones, {how} than by chance."
 
 
 def _called(board: Board, entry: Entry) -> str:

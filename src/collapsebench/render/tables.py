@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from ..board import columns
@@ -19,13 +20,14 @@ from .numbers import number, plural, share
 if TYPE_CHECKING:
     from ..board import Board, Entry, Group, Setting, State
     from ..board.ranks import Where
+    from ..results.signature import Note
 
 _ENTRY = Head("entry", "name")
 _ZERO = Cell("generation 0", " ")
 _MISSING = Cell(MISSING)
 
 
-def first(board: Board, verified: Collection[str]) -> Table:
+def first(board: Board, verified: Mapping[str, Note]) -> Table:
     """The one table of the first page: what every method is worth, by question and suite."""
     shown = [entry for entry in board.competitors(*TRACKS) if _on_first_page(board, entry)]
     name = f"Worth of {plural(len(shown), 'method')} and {plural(len(board.references), 'reference')}"
@@ -45,7 +47,7 @@ def summary(board: Board) -> Table:
     return _of_entries(name, board, columns.first_columns(board)[:-1], rows, kind="overview")
 
 
-def ranked(board: Board, group: Group, verified: Collection[str]) -> Table:
+def ranked(board: Board, group: Group, verified: Mapping[str, Note]) -> Table:
     """The entries of a group by track and rank, then the references."""
     rows = [e for track in TRACKS for e in board.ranks.ranked(group, track)]
     rows += board.ranks.placed(group, "reference")
@@ -93,7 +95,7 @@ def _of_entries(
     board: Board,
     shown: Sequence[columns.Column],
     rows: Sequence[Entry],
-    verified: Collection[str] = (),
+    verified: Mapping[str, Note] = MappingProxyType({}),
     kind: str = "",
 ) -> Table:
     """A table of registered columns; entries whose records were verified carry a mark."""
@@ -101,11 +103,18 @@ def _of_entries(
     def written(column: columns.Column, entry: Entry) -> Cell:
         if column.format != "name":
             return cell(column.format, column.value(board, entry))
-        mark: tuple[Text, ...] = (" ", Span("✓", about="verified")) if entry.label in verified else ()
         track = Span(f" {entry.track or 'reference'}", "small") if "overview" in kind else ""
-        return named(board, entry, *mark, track)
+        return named(board, entry, *_mark(verified.get(entry.label), entry.label), track)
 
     return Table(name, shown, [Row([written(c, entry) for c in shown], entry) for entry in rows], kind)
+
+
+def _mark(note: Note | None, label: str) -> Iterator[Text]:
+    """What stands beside the name of an entry whose records were verified."""
+    if note is not None:
+        yield from (" ", Span("✓", about="verified"))
+    if note is not None and any(score.differs for score in note.hidden_scores(label)):
+        yield from (" ", Span("another score on hidden seeds", "emphasis"))
 
 
 def named(board: Board, entry: Entry, *marks: Text) -> Cell:

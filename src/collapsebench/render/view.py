@@ -12,6 +12,7 @@ from .curves import Curves, curves
 
 if TYPE_CHECKING:
     from ..board import Board
+    from ..results.signature import Note
     from .samples import Texts
 
 
@@ -21,13 +22,13 @@ class View:
 
     Args:
         board: what follows from the records.
-        verified: labels of entries of whose records a maintainer ran a sample again.
+        verified: by label of the entries of whose records a maintainer ran a sample again, the note on that.
         sheets: files of the sheets of pictures, by setting and label.
         texts: sheets of texts, by setting and label.
     """
 
     board: Board
-    verified: frozenset[str] = frozenset()
+    verified: Mapping[str, Note] = field(default_factory=dict)
     sheets: Mapping[tuple[str, str], Path] = field(default_factory=dict)
     texts: Mapping[tuple[str, str], Texts] = field(default_factory=dict)
 

@@ -51,7 +51,7 @@ def verified_references(folder: Path, cells: Iterable[Cell]) -> Verified:
         for result in known
         if result.cell.method.name in signed and result.cell.status in ("done", "diverged")
     }
-    changed = sorted({result.cell.method.name for result in known} - signed)
+    changed = sorted({result.cell.method.name for result in known} - signed.keys())
     return Verified(
         folder,
         {cell.place: ended[key] for cell in wanted if (key := (cell.place, cell.digest)) in ended},

@@ -1,124 +1,156 @@
-"""Running a sample of recorded cells again, and how far the results may lie apart."""
+"""Running a sample of recorded cells again: which ones, beside which references, and in which numbers they differ."""
 
 from __future__ import annotations
 
 import math
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-from ..core.errors import RecordError
 from ..core.files import sha256
-from ..core.records import CellResult
+from ..core.records import CellResult, Place
+from ..loop.cell import Cell
 from ..loop.executors.executor import Options, Silent
 from ..loop.executors.local import Here, Local
-from ..loop.protocol import Protocol
-from .audit import cell_of
-from .signature import Rerun, fingerprint
+from .signature import ended
 
-_VARIES = ("date", "cores")
-"""What of an environment may differ where results may not."""
+Key = tuple[str, Place]
+"""Digest of a protocol, and the place of a cell."""
 
 
-def sample(results: Sequence[CellResult], count: int) -> list[CellResult]:
-    """The cells to run again: which ones follows from the content of all, so that nobody chooses them.
+def key(result: CellResult) -> Key:
+    """Of a result."""
+    return result.cell.protocol.digest, result.place
+
+
+def sample(results: Iterable[CellResult], count: int, draw: str, owed: Collection[Place] = ()) -> list[CellResult]:
+    """The cells of a file to run again.
+
+    They go over all tasks before one stands twice, and within a task over labels and worlds. The order of tasks and
+    worlds differs between files; the order of seeds within a task and world is that of the draw, so that files that
+    are verified together share their references.
 
     Args:
-        results: every cell of a file; those that ran to an end are drawn from.
+        results: every cell of a file.
         count: how many, at most.
+        draw: text that the choice follows from.
+        owed: places of cells that are taken first, beside that many.
     """
-    whole = fingerprint(results)
-    ran = [result for result in results if result.cell.status in ("done", "diverged")]
-    return sorted(ran, key=lambda result: sha256(f"{whole} {result.cell.cell}".encode()))[:count]
+    left = ended(results)
+    chosen = [result for result in left if result.place in owed]
+    left = [result for result in left if result.place not in owed]
+    taken = Counter[object]()
+
+    def order(result: CellResult) -> tuple[int | str, ...]:
+        label, task, world, seed = result.place
+        name = result.cell.method.name
+        return (
+            taken[task],
+            sha256(f"{draw}\0{name}\0{task}".encode()),
+            taken[task, label],
+            taken[task, world],
+            sha256(f"{draw}\0{label}\0{task}\0{world}".encode()),
+            sha256(f"{draw}\0{task}\0{world}\0{seed}".encode()),
+        )
+
+    for _ in range(min(count, len(left))):
+        result = min(left, key=order)
+        left.remove(result)
+        chosen.append(result)
+        label, task, world, _ = result.place
+        taken.update([task, (task, label), (task, world)])
+    return chosen
 
 
-def rerun(
-    path: Path, results: Sequence[CellResult], rules: Protocol, plugins: Sequence[str], tolerance: float, workers: int
-) -> Iterator[Rerun]:
-    """Run cells again in an empty store and compare.
+class Ran(NamedTuple):
+    """A cell that was run again, and the seconds that it took here."""
+
+    result: CellResult
+    seconds: float
+
+
+def run_again(cells: Sequence[Cell], workers: int) -> Iterator[Ran]:
+    """Run cells in one empty store, each once; they come as they finish.
 
     Args:
-        path: of their file, for messages.
-        results: the recorded cells.
-        rules: their protocol.
-        plugins: plug-in files to load.
-        tolerance: largest relative difference of the scored metric, of counts and of the shares of real and of
-            generated rows; on the same machine, with the same versions and commit, there must be none.
-        workers: 1 for a process of its own, as `run` has; 0 for this process.
-
-    Raises:
-        RecordError: a cell ends in another way or too far from its record.
+        cells: which; none stands twice.
+        workers: processes; 0 for this one.
     """
-    for recorded in results:
-        cell = cell_of(recorded.cell, rules, plugins)
-        started = time.monotonic()
-        with tempfile.TemporaryDirectory() as store:
-            executor = Local(workers) if workers else Here()
-            (again,) = executor.run([cell], Options(Path(store)), Silent())
-        yield _compared(path, recorded, again, time.monotonic() - started, tolerance)
+    with tempfile.TemporaryDirectory(prefix="collapsebench-verify-") as store:
+        executor = Local(workers) if workers else Here()
+        before = time.monotonic()
+        for result in executor.run(cells, Options(Path(store)), Silent()):
+            spent = sum(sum(generation.seconds.values()) for generation in result.generations)
+            yield Ran(result, spent if result.generations else time.monotonic() - before)
 
 
-def _compared(path: Path, recorded: CellResult, again: CellResult, seconds: float, tolerance: float) -> Rerun:
-    cell, equal = recorded.cell, recorded.same_result(again)
-    name = f"{cell.method.label} on {cell.task.name}/{cell.world.name}, seed {cell.seed}"
-    if again.cell.status != cell.status or len(again.generations) != len(recorded.generations):
-        raise RecordError(
-            f"{path}: {name} is recorded as {cell.status} after {len(recorded.generations)} generations; run again it "
-            f"is {again.cell.status} after {len(again.generations)}. {again.cell.reason}".rstrip(),
-            _NOT_THESE,
-        )
-    here = _same_setting(recorded, again)
-    quantity, difference = largest_difference(recorded, again)
-    if (here and not equal) or difference > tolerance:
-        where = "on the same machine, with the same versions and commit" if here else f"(allowed: {tolerance:g})"
-        raise RecordError(
-            f"{path}: {name}: {quantity} differs by {difference:.2g} when it is run again {where}.", _NOT_THESE
-        )
-    return Rerun(
-        task=cell.task.name,
-        world=cell.world.name,
-        label=cell.method.label,
-        seed=cell.seed,
-        seconds=round(seconds, 1),
-        equal=equal,
-        quantity=quantity if difference else None,
-        difference=difference,
-    )
+# -- differences ---------------------------------------------------------------------------------------
 
 
-_NOT_THESE = "The records are not what this source gives: run the cells again with `collapsebench run`."
+class Difference(NamedTuple):
+    """A number that two runs of a cell give.
+
+    Args:
+        field: where it stands in a generation: `metrics`, `log`, `costs`, `rows` or `shares`.
+        name: of the number.
+        t: the generation.
+        recorded, again: its two values.
+        scale: its largest recorded size in the lineage.
+    """
+
+    field: str
+    name: str
+    t: int
+    recorded: float
+    again: float
+    scale: float
+
+    @property
+    def apart(self) -> float:
+        """By how much the second is above the first; 0 for two that are not finite in the same way."""
+        if self.recorded == self.again or (math.isnan(self.recorded) and math.isnan(self.again)):
+            return 0.0
+        apart = self.again - self.recorded
+        return apart if math.isfinite(apart) else math.inf
+
+    @property
+    def relative(self) -> float:
+        """The size of the difference over the scale."""
+        return abs(self.apart) / self.scale if self.scale else math.inf if self.apart else 0.0
 
 
-def _same_setting(one: CellResult, other: CellResult) -> bool:
-    """Whether two cells ran on one kind of machine with the same versions and code, as far as is known."""
-    first, second = (
-        {key: value for key, value in result.cell.environment.items() if key not in _VARIES} for result in (one, other)
-    )
-    return first == second and first.get("dirty") is False
+def differences(recorded: CellResult, again: CellResult) -> Iterator[Difference]:
+    """All numbers of a cell's generations but for seconds; one that a run lacks is NaN there.
+
+    Both have the same number of generations.
+    """
+    first, second = (list(map(_numbers, result.generations)) for result in (recorded, again))
+    for field, name in dict.fromkeys(number for numbers in (*first, *second) for number in numbers):
+        values = [[numbers.get((field, name), math.nan) for numbers in one] for one in (first, second)]
+        scale = max((abs(value) for value in values[0] if math.isfinite(value)), default=0.0)
+        for t, (there, here) in enumerate(zip(*values, strict=True)):
+            yield Difference(field, name, t, there, here, scale)
+
+
+def _numbers(generation: object) -> dict[tuple[str, str], float]:
+    shown = vars(generation)
+    return {
+        **{(field, name): value for field in ("metrics", "log", "costs") for name, value in shown[field].items()},
+        ("rows", "rows"): shown["rows"],
+        **{("shares", name): shown[name] for name in ("real_share", "synthetic_share")},
+    }
 
 
 def largest_difference(recorded: CellResult, again: CellResult) -> tuple[str, float]:
     """Of what is scored or counted, the quantity that differs most, relative to its largest size in the lineage."""
     if len(recorded.generations) != len(again.generations):
         return "generations", math.inf
-    first, second = _quantities(recorded), _quantities(again)
-    found = [("a number that is not scored", 0.0)]
-    for name, values in first.items():
-        scale = max(map(abs, values))
-        apart = max(abs(a - b) for a, b in zip(values, second[name], strict=True))
-        found.append((name, apart / scale if scale else math.inf if apart else 0.0))
-    return max(found, key=lambda pair: pair[1])
-
-
-def _quantities(result: CellResult) -> dict[str, list[float]]:
-    generations, primary = result.generations, result.cell.task.primary
-    if not generations:
-        return {}
-    return {
-        primary: [g.metrics[primary] for g in generations],
-        "rows": [g.rows for g in generations],
-        "real_share": [g.real_share for g in generations],
-        "synthetic_share": [g.synthetic_share for g in generations],
-        **{name: [g.costs[name] for g in generations] for name in generations[0].costs},
-    }
+    primary = recorded.cell.task.primary
+    counted = [d for d in differences(recorded, again) if d.field in ("costs", "rows", "shares") or d.name == primary]
+    largest = max(counted, key=lambda difference: difference.relative, default=None)
+    if largest is None or not largest.relative:
+        return "a number that is not scored", 0.0
+    return largest.name, largest.relative

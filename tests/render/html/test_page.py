@@ -21,6 +21,7 @@ from collapsebench.render.html import page
 from collapsebench.render.numbers import measured, span, worth
 from collapsebench.render.page import whole
 from collapsebench.render.view import View
+from collapsebench.results.signature import Draw, read_note, sign
 
 ROOT = Path(__file__).parents[3]
 EVIL = (
@@ -178,11 +179,13 @@ def test_the_committed_boards_fit_into_eight_megabytes():
     assert len(page([whole(load_view(folder)) for folder in folders]).encode()) < 8_000_000
 
 
-def test_verified_entries_are_marked(views):
-    text = page([whole(replace(views[0], verified=frozenset(["accumulate"])))])
+def test_verified_entries_are_marked(views, tmp_path):
+    signed = [result for result in fabricate.everything() if result.cell.method.name == "accumulate"]
+    note = read_note(sign(tmp_path, signed, Draw(draw="1", drawn="by the system"), []))
+    text = page([whole(replace(views[0], verified={"accumulate": note}))])
     assert text.count('<abbr class="sign" title="verified">✓</abbr>') == 1 + len(views[0].board.groups)
-    assert "Without a mark: self-reported" in text
-    assert "<b>accumulate</b> (verified): " in text and "<em>frozen</em> (self-reported): " in text
+    assert "as is all of an entry without a mark" in text
+    assert "<b>accumulate</b> (verified: 0 of " in text and "<em>frozen</em> (self-reported): " in text
 
 
 def test_how_entries_stand_against_frozen_and_when_they_ran_is_on_the_page(boards, text):
