@@ -8,7 +8,7 @@ INSTALLED := $(VENV)/.installed
 export OMP_NUM_THREADS := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: setup browser clusters quickstart test lint format shipped boards clean
+.PHONY: setup browser clusters sandbox quickstart test lint format shipped boards clean
 
 setup: $(INSTALLED)
 
@@ -33,6 +33,14 @@ ifneq ($(words $(foreach name,slurmctld slurmd sbatch munged,$(shell command -v 
 	@test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { echo "No SLURM here: install it with your package manager, e.g. sudo apt-get install slurm-wlm munge." >&2; exit 1; }
 	apt-get update -qq
 	DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends slurm-wlm munge >/dev/null
+endif
+
+# For the processes of plug-ins that are not shipped, and for the tests of what they may not do.
+sandbox:
+ifeq ($(shell command -v bwrap),)
+	@test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { echo "No bubblewrap here: install it with your package manager, e.g. sudo apt-get install bubblewrap." >&2; exit 1; }
+	apt-get update -qq
+	DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends bubblewrap >/dev/null
 endif
 
 quickstart: setup

@@ -9,6 +9,7 @@ os.environ.pop("COLLAPSEBENCH_DEBUG", None)
 
 import json
 import lzma
+import subprocess
 import sys
 import tempfile
 from collections import Counter
@@ -43,6 +44,21 @@ def cache_of_this_session():
     with tempfile.TemporaryDirectory(prefix="collapsebench-tests-") as folder, pytest.MonkeyPatch.context() as patch:
         patch.setenv(files.CACHE_VARIABLE, folder)
         yield
+
+
+@pytest.fixture(scope="session")
+def sandbox():
+    """Bubblewrap that works here; without it tests are skipped, or fail where COLLAPSEBENCH_SANDBOX is `required`."""
+    command = ["bwrap", "--unshare-all", "--ro-bind", "/", "/", "true"]
+    try:
+        tried = subprocess.run(command, capture_output=True, text=True)
+        lacking = tried.stderr if tried.returncode else ""
+    except FileNotFoundError:
+        lacking = "it is not installed (`make sandbox`)"
+    if lacking:
+        required = os.environ.get("COLLAPSEBENCH_SANDBOX") == "required"
+        (pytest.fail if required else pytest.skip)(f"no bubblewrap: {lacking}")
+    return "bwrap"
 
 
 @pytest.fixture
