@@ -13,10 +13,12 @@ from ..core.method import Method
 from ..core.records import CellResult
 from ..core.task import MODALITIES
 from ..loop.cell import Cell
+from .audits import own_rows, preferences
 from .checks import Checklist, CheckResult, NotApplicable
 from .random_state import global_random_state
 from .source import declaration_problems, hidden_reads, pickling, submodule_imports
 from .tiny import GENERATIONS, difference, run_interrupted, run_whole, tiny_cells
+from .toy import Toy
 from .watch import Observation
 
 
@@ -38,6 +40,12 @@ class MethodTrial:
         """A tiny cell on each supported task in each world that the method is made for, and what it did there."""
         supported = [cell for cell in tiny_cells(self.method, self.tasks) if cell.skip_reason() is None]
         return [(cell, Observation(cell)) for cell in supported]
+
+    @property
+    def audited(self) -> list[Cell]:
+        """A cell on the first supported task of each kind of examples."""
+        cells = [cell for cell, _ in self.observed if not isinstance(cell.task, Toy)]
+        return list({cell.task.card.modality: cell for cell in reversed(cells)}.values())
 
     @cached_property
     def results(self) -> list[CellResult]:
@@ -189,3 +197,17 @@ def resumable(trial: MethodTrial) -> Iterator[str]:
     for (cell, _), result in zip(trial.observed, trial.results, strict=True):
         if differs := difference(result, run_interrupted(cell)):
             yield f"On {cell.task.name}/{cell.world_name}: {differs}."
+
+
+@METHOD_CHECKS.add(*_SOUND, "global_random_state_untouched", "deterministic")
+def knows_no_more(trial: MethodTrial) -> Iterator[str]:
+    """A blind method has no preference for D_0 or for real rows where nothing that it may know tells them."""
+    if trial.method.track != "blind":
+        raise NotApplicable("it is not blind: by its access it may know which rows are real")
+    yield from map(str, preferences(trial.method, trial.audited))
+
+
+@METHOD_CHECKS.add(*_SOUND, "global_random_state_untouched", "deterministic")
+def makes_no_rows(trial: MethodTrial) -> Iterator[str]:
+    """It returns what it was handed and what models drew or edited, where half of all rows occur nowhere."""
+    yield from own_rows(trial.method, trial.audited)
