@@ -39,10 +39,10 @@ def test_a_fresh_board_is_verified_to_the_byte_and_nothing_is_written(cli, board
     assert f"{RECORDS / 'toy_blend.jsonl'}: 4 cells, as the installed source writes them." in lines
     again = [line for line in lines if ": run again: " in line]
     assert len(again) == len(["toy_blend", "take_newest", *references("preserve")]) * 2
-    assert all(line.endswith("equal to the byte") for line in again)
+    assert all(line.endswith("agrees to the byte") for line in again)
     every = cli(*verify, RECORDS / "take_newest.jsonl", "--cells", "99").out.splitlines()
     curves = [line for line in every if line.startswith("take_newest: run again: take_newest on toy_sgd/curve, seed ")]
-    assert len(curves) == 2 and all(line.endswith("equal to the byte") for line in curves)
+    assert len(curves) == 2 and all(line.endswith("agrees to the byte") for line in curves)
     assert {path: path.read_bytes() for path in board.rglob("*") if path.is_file()} == before
 
 
@@ -127,7 +127,7 @@ def test_a_closed_form_agrees_up_to_rounding_whatever_machine_a_record_names(con
     forge(path, 1, "environment", {"machine": "another"})
     ran = console(*verify, path, "--cells", "4")
     assert ran.code == code
-    assert ("error" in ran.out + ran.err and "differs by" in ran.out) or "recorded as" in ran.err
+    assert ("agrees to rounding, error at t=2 by 0.01 of what it may" in ran.out) == (code == 0)
 
 
 STEPPED = 12
@@ -203,7 +203,7 @@ def test_a_cell_that_was_refused_is_run_again_whatever_is_drawn(console, board, 
     path.write_bytes(content)
     ran = console(*verify, path, "--cells", "1", "--sign")
     assert ran.code == 0 and "toy_blend on toy/preserve, seed 0" in drawn(ran.out)
-    assert "4 cells were refused before" in (board / "README.md").read_text()
+    assert "4 refused before" in (board / "README.md").read_text()
     assert load_view(board).verified.keys() == {"toy_blend"}
 
 
@@ -262,7 +262,7 @@ def test_a_signed_file_is_verified_until_a_byte_of_it_changes(cli, board, verify
     path = RECORDS / "toy_blend.jsonl"
     assert "toy_blend: signed: boards/toys/verified/toy_blend.json" in cli(*verify, path, "--sign").out.splitlines()
     note = json.loads((board / "verified" / "toy_blend.json").read_text())
-    assert [cell["equal"] for cell in note["cells"]] == [True, True]
+    assert [cell["agreed"] for cell in note["cells"]] == ["to the byte"] * 2
     assert note["date"][:2] == "20"
     assert (note["ended"], note["drawn"]) == (4, "by the system")
     assert "verified: 2 of 4 cells ran again on 20" in (board / "README.md").read_text()

@@ -3,12 +3,16 @@
 What a record says of its machine does not count: one rule holds for all. A closed form agrees up to rounding, counts
 and shares agree exactly, and the numbers of a model that is trained in steps may move by a small share of what the
 seeds move them. Where the references moved too, on the machine that both ran on again, the difference to them counts.
+
+Rounding can part lineages: a sampled token falls on the other side of a threshold, and what follows is another draw.
+Whether it does so on a task is measured here, by the same cells with other vector instructions. Only there may a record
+be another draw, which moves a score by less than its interval; the note counts such cells apart.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,23 +34,39 @@ TOLERANCE = 0.05
 ROUNDING = 1e-6
 """By how much closed forms may differ, relatively."""
 
+LOGGED = 1e-3
+"""By how much what a method logs may differ, relatively: a rank of scores moves by steps."""
+
 NEGLIGIBLE = 1e-3
 """A shift of log2 V, or of R, that no board shows; intervals may be narrower, as where an entry is `frozen`."""
+
+ANOTHER_DRAW = {"score": 1.0, "loss": 4.0, "metrics": 4.0, "log": 4.0}
+"""Half-widths that numbers of another draw may lie apart."""
+
+COARSE = 0.1
+"""Share of its size that a number of another draw may lie apart where its interval is narrower, as of few texts."""
+
+_BY_CONTENT = {"trained_tokens", "scored_tokens", "rows", "real_share", "synthetic_share"}
+"""Counts and shares that follow from what was drawn. All others are the protocol's."""
 
 _EXACT = {"costs": 0.0, "rows": 0.0, "shares": 1e-9}
 
 
 class Drift(NamedTuple):
-    """The number that moved most of what it may move.
+    """A number that moved.
 
     Args:
-        quantity: its name and generation, "" where all numbers are equal.
-        of_allowed: how much of what it may; above 1 the record is refused.
+        kind: `score`, `loss` (the scored metric by generation), `metrics`, `log`, `costs`, `rows` or `shares`.
+        quantity: its name and generation.
+        of_allowed: how much of what it may move it moved; above 1 the record is refused.
+        of_another_draw: how much of what another draw may move it.
         said: what it was and is.
     """
 
+    kind: str
     quantity: str
     of_allowed: float
+    of_another_draw: float
     said: str
 
 
@@ -66,36 +86,41 @@ class Yardstick:
     board: Board | None
     tolerance: float = TOLERANCE
 
-    def drift(self, pair: Pair, references: Sequence[Pair]) -> Drift:
-        """How far a cell moved; both results ended in the same way after as many generations.
+    def drifts(self, pair: Pair, references: Sequence[Pair]) -> list[Drift]:
+        """What of a cell moved; both results ended in the same way after as many generations.
 
         Args:
             pair: of the cell.
             references: of the floor and the ceiling of its world, task and seed, as far as they are not the cell.
         """
-        stepped = _stepped(pair[1])
-        offsets = [
-            _moved(other) for other in references if stepped and len(other[0].generations) == len(other[1].generations)
-        ]
-        found = [self._number(pair[0], one, stepped, offsets) for one in differences(*pair)]
+        stepped = is_stepped(pair[1])
+        beside = [other for other in references if stepped and len(other[0].generations) == len(other[1].generations)]
+        offsets = [_moved(other) for other in beside]
+        found = [self._number(pair[0], one, stepped, offsets) for one in differences(*pair) if one.apart]
         if stepped and self.board and pair[0].cell.status == "done" and pair[0].cell.world.name != CURVE:
-            found.append(self._score(pair, [other for other in references if other[1].cell.status == "done"]))
-        return max(found, key=lambda drift: drift.of_allowed, default=Drift("", 0.0, ""))
+            found += self._score(pair, [other for other in beside if other[1].cell.status == "done"])
+        return found
 
     def _number(
         self, recorded: CellResult, one: Difference, stepped: bool, offsets: Sequence[Mapping[str, float]]
     ) -> Drift:
-        if not one.apart:
-            return Drift("", 0.0, "")
+        kind = "loss" if (one.field, one.name) == ("metrics", recorded.cell.task.primary) else one.field
         quantity = f"{one.name} at t={one.t}"
         said = f"{one.name} at generation {one.t} is recorded as {one.recorded:.9g}; run again it is {one.again:.9g}"
+        size = max(one.scale, 1.0) if one.field == "shares" else one.scale
+        coarse = COARSE * size if stepped and (one.field in ANOTHER_DRAW or one.name in _BY_CONTENT) else 0.0
         if one.field in _EXACT:
-            return Drift(quantity, _share(abs(one.apart), _EXACT[one.field]), said)
-        allowed, apart = ROUNDING * one.scale, [one.apart]
+            apart = abs(one.apart)
+            return Drift(kind, quantity, _share(apart, _EXACT[one.field]), _share(apart, coarse), said)
+        allowed, width, moved = (LOGGED if kind == "log" else ROUNDING) * one.scale, 0.0, [one.apart]
         if stepped and self.board:
-            allowed = max(allowed, self.tolerance * self._half_width(recorded, one.field, one.name, one.t))
-            apart += [one.apart - moved.get(quantity, 0.0) for moved in offsets if one.field == "metrics"]
-        return Drift(quantity, _share(min(map(abs, apart)), allowed), said)
+            width = self._half_width(recorded, one.field, one.name, one.t)
+            allowed = max(allowed, self.tolerance * width)
+            moved += [one.apart - other.get(quantity, 0.0) for other in offsets if one.field == "metrics"]
+        apart = min(map(abs, moved))
+        return Drift(
+            kind, quantity, _share(apart, allowed), _share(apart, max(coarse, ANOTHER_DRAW[kind] * width)), said
+        )
 
     def _half_width(self, recorded: CellResult, field: str, name: str, t: int) -> float:
         """Of a number's interval over seeds: the entry's own, or that of the usual entry where that is narrower."""
@@ -109,15 +134,17 @@ class Yardstick:
         own = {e.label: half_width(r for (s, _), r in e.cells.items() if s == setting) for e in self.board.entries}
         return _narrower(own.get(label, math.nan), own.values())
 
-    def _score(self, pair: Pair, references: Sequence[Pair]) -> Drift:
+    def _score(self, pair: Pair, references: Sequence[Pair]) -> Iterator[Drift]:
         """What the deviation of the loss would do to the score in this setting, were it that of all seeds."""
         recorded, again = map(scored_loss, pair)
         apart = again - recorded
         moved = [apart, *(apart - (scored_loss(other[1]) - scored_loss(other[0])) for other in references)]
-        share = min(self._shift(pair[0], by) for by in moved) / self.tolerance if any(moved) else 0.0
+        if not apart:
+            return
+        shift = min(self._shift(pair[0], by) for by in moved)
         name = f"scored {pair[0].cell.task.primary}"
-        said = f"{name} is recorded as {recorded:.9g}; run again it is {again:.9g}, which moves the score by"
-        return Drift(name, share, f"{said} {share * self.tolerance:.2g} of its interval")
+        said = f"{name} is recorded as {recorded:.9g}; run again it is {again:.9g}, {shift:.2g} of its score's interval"
+        yield Drift("score", name, _share(shift, self.tolerance), shift / ANOTHER_DRAW["score"], said)
 
     def _shift(self, recorded: CellResult, by: float) -> float:
         """By how much of the half-width of its interval worth would move, or R where worth is not known there."""
@@ -125,8 +152,10 @@ class Yardstick:
         label, name, _ = _place(recorded)
         setting = next((setting for setting in self.board.settings if setting.name == name), None)
         entry = next((entry for entry in self.board.entries if entry.label == label), None)
-        if setting is None or entry is None or not by:
-            return math.inf if by else 0.0
+        if not by:
+            return 0.0
+        if setting is None or entry is None:
+            return math.inf
         shifts = (self._worth_shift(entry, setting, by), self._gap_shift(entry, setting, by))
         return next((shift for shift in shifts if shift is not None), math.inf)
 
@@ -161,8 +190,35 @@ def _place(result: CellResult) -> tuple[str, str, int]:
     return label, f"{task}/{world}", seed
 
 
-def _stepped(again: CellResult) -> bool:
-    """Whether the models of a cell were trained in steps, when it was run here."""
+def verdict(drifts: Sequence[Drift], parted: Collection[str] = ()) -> tuple[Drift | None, bool]:
+    """The drift that says most of a cell, and whether the cell is another draw of its record.
+
+    Args:
+        drifts: of the cell.
+        parted: kinds of numbers that rounding parts on this task, `of_parted`.
+
+    Returns:
+        The drift is beyond what is allowed only where the record is refused.
+    """
+    beyond = [one for one in drifts if one.of_allowed > 1]
+    if not beyond:
+        return max(drifts, key=lambda one: one.of_allowed, default=None), False
+    refused = [one for one in beyond if one.kind not in parted or one.of_another_draw > 1]
+    worst = max(refused or beyond, key=lambda one: one.of_another_draw if one.kind in parted else math.inf)
+    return (worst if refused else worst._replace(of_allowed=worst.of_another_draw)), not refused
+
+
+def of_parted(drifts: Iterable[Drift]) -> set[str]:
+    """Kinds of numbers that two runs of a cell on one machine, with other instructions, do not agree in.
+
+    A loss that parts is that of another corpus, whose counts and metrics may be others too.
+    """
+    kinds = {one.kind for one in drifts if one.of_allowed > 1}
+    return kinds | ({"score", *ANOTHER_DRAW, *_EXACT} if kinds & {"score", "loss"} else set())
+
+
+def is_stepped(again: CellResult) -> bool:
+    """Whether the models of a cell were trained in steps, as it ran here."""
     return any(generation.costs["optimizer_steps"] for generation in again.generations)
 
 

@@ -87,6 +87,10 @@ def verify(
     drawn = Draw(draw=draw or secrets.token_hex(16), drawn="by hand" if draw else "by the system")
     refused = []
     for file, reruns, refusals in _run_again(files, cells, drawn, measures, plugin or [], workers):
+        for rerun in reruns:
+            typer.echo(f"{file.path.stem}: run again: {rerun}")
+        for refusal in refusals:
+            typer.echo(f"{file.path.stem}: refused: {refusal}: {refusal.said}")
         refused += [f"{file.path}: {refusal}: {refusal.said}." for refusal in refusals]
         if sign and (reruns or refusals):
             _sign(file, drawn, reruns, refusals, tolerance)
@@ -225,12 +229,51 @@ def _run_again(
         return
     typer.echo(f"Run again: {_estimate(needed, files)} (draw {draw.draw}).")
     ran: dict[Key, Ran] = {}
+    doubtful: list[tuple[_File, list[_Job]]] = []
     for one in run_again(list(needed.values()), workers):
         ran[one.result.cell.protocol.digest, one.result.place] = one
         ready = [item for item in jobs if all(_key(c) in ran for j in item[1] for c in (j.cell, *j.references))]
         for file, own in ready:
             jobs.remove((file, own))
-            yield (file, *_judged(file, own, ran, measures[file.board]))
+            reruns, refusals, parting = _judged(file, own, ran, measures[file.board], {})
+            if parting and workers:
+                doubtful.append((file, own))
+            else:
+                yield file, reruns, refusals
+    parted = _parted(doubtful, ran, measures, workers)
+    for file, own in doubtful:
+        yield (file, *_judged(file, own, ran, measures[file.board], parted)[:2])
+
+
+def _parted(
+    files: Sequence[tuple[_File, list[_Job]]],
+    ran: Mapping[Key, Ran],
+    measures: Mapping[Path | None, Yardstick],
+    workers: int,
+) -> dict[str, set[str]]:
+    """Task -> kinds of numbers that rounding parts there, by the cells of these files that are in doubt.
+
+    They are run once more, with their references, as another machine rounds.
+    """
+    from ..board.drift import of_parted
+    from ..results.rerun import run_again
+
+    parted: dict[str, set[str]] = {}
+    doubted = {
+        _key(cell): (cell, measures[file.board])
+        for file, jobs in files
+        for job in jobs
+        if _judged(file, [job], ran, measures[file.board], {})[2]
+        for cell in (job.cell, *job.references)
+    }
+    if doubted:
+        typer.echo(f"Run once more as another machine rounds: {len(doubted)} cells.")
+    for one in run_again([cell for cell, _ in doubted.values()], workers, otherwise=True):
+        key = one.result.cell.protocol.digest, one.result.place
+        if _same_end(ran[key].result, one.result):
+            kinds = of_parted(doubted[key][1].drifts((ran[key].result, one.result), []))
+            parted.setdefault(one.result.cell.task.name, set()).update(kinds)
+    return parted
 
 
 def _job(recorded: CellResult, rules: Protocol, plugins: Sequence[Path]) -> _Job:
@@ -254,40 +297,47 @@ def _estimate(needed: Mapping[Key, Cell], files: Sequence[_File]) -> str:
     return f"{len(needed)} cells, about {math.ceil(seconds / 60)} minutes of one core by the seconds in their records"
 
 
+class _Judged(NamedTuple):
+    """The cells of a file that agreed, those that did not, and whether rounding may have parted one of the latter."""
+
+    reruns: list[Rerun]
+    refusals: list[Refusal]
+    parting: bool
+
+
 def _judged(
-    file: _File, jobs: Sequence[_Job], ran: Mapping[Key, Ran], yardstick: Yardstick
-) -> tuple[list[Rerun], list[Refusal]]:
+    file: _File, jobs: Sequence[_Job], ran: Mapping[Key, Ran], yardstick: Yardstick, parted: Mapping[str, set[str]]
+) -> _Judged:
+    from ..board.drift import is_stepped, verdict
+    from ..results.signature import Cell as SignedCell
     from ..results.signature import Refusal, Rerun, fingerprint, today
 
-    reruns, refusals, records = list[Rerun](), list[Refusal](), fingerprint(file.results)
+    reruns, refusals, parting, records = list[Rerun](), list[Refusal](), False, fingerprint(file.results)
     for job in jobs:
         recorded, (again, seconds) = job.recorded, ran[_key(job.cell)]
         label, task, world, seed = recorded.place
-        beside = {cell.method.label: ran[_key(cell)].result for cell in job.references}
-        pairs = [(file.beside[r.place], r) for r in beside.values() if r.place in file.beside]
-        drift = yardstick.drift((recorded, again), pairs) if _same_end(recorded, again) else None
-        if drift is None or drift.of_allowed > 1:
-            said = drift.said if drift else _ends(recorded, again)
-            refusals.append(
-                Refusal(task=task, world=world, label=label, seed=seed, records=records, said=said[:1000], date=today())
-            )
-            typer.echo(f"{file.path.stem}: refused: {refusals[-1]}: {said}")
+        place = SignedCell(task=task, world=world, label=label, seed=seed)
+        beside = [ran[_key(cell)].result for cell in job.references]
+        pairs = [(file.beside[r.place], r) for r in beside if r.place in file.beside]
+        same_end = _same_end(recorded, again)
+        drifts = yardstick.drifts((recorded, again), pairs) if same_end else []
+        worst, drawn = verdict(drifts, parted.get(task, ()))
+        if not same_end or (worst and worst.of_allowed > 1):
+            parting |= same_end and is_stepped(again)
+            said = worst.said if worst else _ends(recorded, again)
+            refusals.append(Refusal(**vars(place), records=records, said=said[:1000], date=today()))
             continue
         reruns.append(
             Rerun(
-                task=task,
-                world=world,
-                label=label,
-                seed=seed,
+                **vars(place),
                 seconds=round(seconds, 1),
-                equal=recorded.same_result(again),
-                quantity=drift.quantity or None,
-                of_allowed=drift.of_allowed,
+                agreed="as another draw" if drawn else "to the byte" if recorded.same_result(again) else "to rounding",
+                quantity=worst.quantity if worst else None,
+                of_allowed=worst.of_allowed if worst else 0.0,
                 references={old.cell.method.label: old.same_result(new) for old, new in pairs},
             )
         )
-        typer.echo(f"{file.path.stem}: run again: {reruns[-1]}")
-    return reruns, refusals
+    return _Judged(reruns, refusals, parting)
 
 
 def _same_end(recorded: CellResult, again: CellResult) -> bool:

@@ -7,14 +7,16 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
-from ..core.files import sha256
+from ..core.files import CACHE_VARIABLE, sha256
 from ..core.records import CellResult, Place
 from ..loop.cell import Cell
 from ..loop.executors.executor import Options, Silent
 from ..loop.executors.local import Here, Local
+from ..loop.executors.threads import one_thread
 from .signature import ended
 
 Key = tuple[str, Place]
@@ -72,14 +74,21 @@ class Ran(NamedTuple):
     seconds: float
 
 
-def run_again(cells: Sequence[Cell], workers: int) -> Iterator[Ran]:
+OTHER_INSTRUCTIONS = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_CBWR": "COMPATIBLE"}
+"""Variables of the environment with which sums are rounded as on a machine without vector instructions."""
+
+
+def run_again(cells: Sequence[Cell], workers: int, otherwise: bool = False) -> Iterator[Ran]:
     """Run cells in one empty store, each once; they come as they finish.
 
     Args:
         cells: which; none stands twice.
         workers: processes; 0 for this one.
+        otherwise: round as another machine does, in processes of their own, and keep nothing that was fitted before.
     """
-    with tempfile.TemporaryDirectory(prefix="collapsebench-verify-") as store:
+    with tempfile.TemporaryDirectory(prefix="collapsebench-verify-") as store, ExitStack() as stack:
+        if otherwise:
+            stack.enter_context(one_thread({**OTHER_INSTRUCTIONS, CACHE_VARIABLE: f"{store}/cache"}))
         executor = Local(workers) if workers else Here()
         before = time.monotonic()
         for result in executor.run(cells, Options(Path(store)), Silent()):

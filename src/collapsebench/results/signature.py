@@ -43,21 +43,21 @@ class Rerun(Cell):
 
     Args:
         seconds: that the second run took.
-        equal: whether it gave the same records, timings and environment aside.
+        agreed: in what way: `as another draw` where rounding parts lineages of this task on the verifying machine.
         quantity: the number that moved most of what it may move; None where the records are equal.
         of_allowed: how much of it.
         references: its floor and ceiling, where they ran again on this machine: whether they gave their own records.
     """
 
     seconds: NonNegative
-    equal: bool
+    agreed: Literal["to the byte", "to rounding", "as another draw"]
     quantity: Key | None
     of_allowed: Annotated[float, Field(ge=0, le=1)]
     references: dict[Text, bool]
 
     def __str__(self) -> str:
-        moved = f"{self.quantity} differs by {self.of_allowed:.2g} of what it may"
-        return f"{super().__str__()} ({self.seconds:.1f} s): {'equal to the byte' if self.equal else moved}"
+        moved = f", {self.quantity} by {self.of_allowed:.2g} of what it may" if self.quantity else ""
+        return f"{super().__str__()} ({self.seconds:.1f} s): agrees {self.agreed}{moved}"
 
 
 class Refusal(Cell):
@@ -143,10 +143,12 @@ class Note(Part):
 
     @property
     def in_words(self) -> str:
-        """`3 of 48 cells ran again on 2026-11-25; refused 1 time before`."""
-        refused = f"; {len(self.refused)} cells were refused before" if self.refused else ""
+        """`3 of 48 cells ran again on 2026-11-25 (1 agreed as another draw only); 1 was refused before`."""
+        refused = f"; {len(self.refused)} refused before" if self.refused else ""
+        draws = sum(cell.agreed == "as another draw" for cell in self.cells)
+        parted = f" ({draws} agreed as another draw only)" if draws else ""
         by_hand = "" if self.drawn == "by the system" else f", drawn {self.drawn}"
-        return f"{len(self.cells)} of {self.ended} cells ran again on {self.date}{by_hand}{refused}"
+        return f"{len(self.cells)} of {self.ended} cells ran again on {self.date}{by_hand}{parted}{refused}"
 
     def hidden_scores(self, label: str) -> list[HiddenScore]:
         """The scores of an entry that hidden seeds were run for."""
