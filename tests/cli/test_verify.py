@@ -1,11 +1,13 @@
 """Records held against the installed source, and a sample of cells run again."""
 
 import json
+import os
 import re
 from pathlib import Path
 
 import pytest
 
+from collapsebench.board.hidden import hidden_seed
 from collapsebench.board.stats import student_t_interval
 from collapsebench.core.method import references
 from collapsebench.core.records import CellResult, to_line
@@ -302,3 +304,52 @@ def test_a_tolerance_that_accepts_everything_is_refused(tolerance, console, tmp_
 
 def test_what_nobody_ran_again_cannot_be_signed(console, board, verify):
     assert console(*verify, board, "--cells", "0", "--sign").code == 2
+
+
+# -- hidden seeds --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def secret(tmp_path):
+    path = tmp_path / "secret"
+    path.write_text("a secret of a maintainer")
+    return path
+
+
+def test_hidden_seeds_stand_beside_public_ones_and_are_told_nowhere(cli, board, verify, secret):
+    before = {path: path.read_bytes() for path in (board / "records").iterdir()}
+    ran = cli(*verify, RECORDS / "toy_blend.jsonl", "--hidden", "3", "--secret", secret, "--sign")
+    assert ran.code == 0
+    note = (board / "verified" / "toy_blend.json").read_text()
+    found = json.loads(note)["hidden"]
+    assert found["seeds"] == 3 and re.fullmatch("[0-9a-f]{64}", found["commitment"])
+    protocol = json.loads((RECORDS / "toy_blend.jsonl").read_text().splitlines()[0])["protocol"]["digest"]
+    seeds = [hidden_seed(secret.read_bytes(), protocol, "toy", number) for number in range(3)]
+    assert all(str(seed) not in ran.out + ran.err + note for seed in seeds)
+    assert {path: path.read_bytes() for path in (board / "records").iterdir()} == before
+
+
+def test_hidden_seeds_are_no_public_ones_and_differ_between_secrets_tasks_and_protocols():
+    seeds = {
+        hidden_seed(secret, protocol, task, number)
+        for secret in (b"a", b"b")
+        for protocol in ("p", "q")
+        for task in ("t", "u")
+        for number in range(50)
+    }
+    assert len(seeds) == 400
+    assert all(100_000 < seed <= 2**53 for seed in seeds)
+
+
+@pytest.mark.parametrize("value", ["", "short"])
+def test_a_secret_that_is_guessed_is_refused(console, board, verify, monkeypatch, value):
+    monkeypatch.setenv("COLLAPSEBENCH_SECRET", value)
+    ran = console(*verify, RECORDS / "toy_blend.jsonl", "--hidden", "2")
+    assert ran.code == 2
+    assert "--hidden needs a secret of at least 16 bytes" in ran.err
+
+
+def test_no_process_finds_the_secret_in_its_environment(cli, board, verify, monkeypatch):
+    monkeypatch.setenv("COLLAPSEBENCH_SECRET", "a secret of a maintainer")
+    assert cli(*verify, RECORDS / "toy_blend.jsonl", "--hidden", "2").code == 0
+    assert "COLLAPSEBENCH_SECRET" not in os.environ

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+import os
 import secrets
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from ..loop.cell import Cell
     from ..loop.protocol import Protocol
     from ..results.rerun import Key, Ran
-    from ..results.signature import Draw, Refusal, Rerun
+    from ..results.signature import Draw, Hidden, Refusal, Rerun
 
 CELLS = 2
 """Cells of each file that run again unless the command says how many."""
@@ -50,6 +52,14 @@ def verify(
             "--tolerance", help="Share of an interval's half-width that numbers of a trained model may move by."
         ),
     ] = 0.05,
+    hidden: Annotated[
+        int | None,
+        typer.Option("--hidden", min=2, help="Run entries and references on so many seeds of the secret too."),
+    ] = None,
+    secret: Annotated[
+        Path | None,
+        typer.Option("--secret", help="File of the secret that hidden seeds follow from; or $COLLAPSEBENCH_SECRET."),
+    ] = None,
     partial: Annotated[
         bool, typer.Option("--partial", help="Accept entries that lack cells; their board says so.")
     ] = False,
@@ -80,6 +90,7 @@ def verify(
         raise UsageError("--draw is not a line of printable text.", "Copy it from a note, or leave it out.")
     if sign and (outside := next((path for path in _paths(records) if path.parent.name != "records"), None)):
         raise UsageError(f"{outside} is not in the records/ of a board.", "Only a board has a place for the mark.")
+    key = _secret(secret) if hidden else b""
     load_plugins(plugin or [])
     files = [_checked(path, protocol, partial) for path in _paths(records)]
     boards = _boards(files)
@@ -92,8 +103,9 @@ def verify(
         for refusal in refusals:
             typer.echo(f"{file.path.stem}: refused: {refusal}: {refusal.said}")
         refused += [f"{file.path}: {refusal}: {refusal.said}." for refusal in refusals]
+        unseen = _on_hidden_seeds(file, boards[file.board], hidden, key, workers, plugin or []) if hidden else None
         if sign and (reruns or refusals):
-            _sign(file, drawn, reruns, refusals, tolerance)
+            _sign(file, drawn, reruns, refusals, tolerance, unseen)
     for folder in sorted(folder for folder in boards if folder is not None) if sign else ():
         with board_lock(folder):
             write_board(folder)
@@ -353,9 +365,84 @@ def _ends(recorded: CellResult, again: CellResult) -> str:
     return f"it is recorded as {first}; run again it is {second}. {again.cell.reason}".rstrip()
 
 
-def _sign(file: _File, draw: Draw, reruns: list[Rerun], refusals: list[Refusal], tolerance: float) -> None:
+def _sign(
+    file: _File,
+    draw: Draw,
+    reruns: list[Rerun],
+    refusals: list[Refusal],
+    tolerance: float,
+    hidden: Hidden | None,
+) -> None:
     from ..results.signature import sign
 
     assert file.board is not None
-    path = sign(file.board, file.results, draw, reruns, refusals, tolerance)
+    path = sign(file.board, file.results, draw, reruns, refusals, tolerance, hidden)
     typer.echo(f"{file.path.stem}: {'the refusal stands in' if refusals else 'signed:'} {path}")
+
+
+# -- hidden seeds --------------------------------------------------------------------------------------
+
+_SECRET = "COLLAPSEBENCH_SECRET"
+
+_SHORTEST = 16
+"""Bytes of a secret that nobody guesses."""
+
+
+def _secret(path: Path | None) -> bytes:
+    """The maintainer's secret; no process that this one starts finds it in its environment.
+
+    Raises:
+        UsageError: there is none, or it is short.
+    """
+    found = os.environ.pop(_SECRET, "").encode()
+    if path is not None:
+        try:
+            found = path.read_bytes().strip()
+        except OSError as error:
+            raise UsageError(f"--secret {path} cannot be read: {error.strerror}.") from None
+    if len(found) < _SHORTEST:
+        raise UsageError(
+            f"--hidden needs a secret of at least {_SHORTEST} bytes.",
+            f"Keep one for all boards: `openssl rand -hex 32 > secret`, then --secret secret, or ${_SECRET}.",
+        )
+    return found
+
+
+def _on_hidden_seeds(
+    file: _File, board: Board | None, count: int, secret: bytes, workers: int, plugins: Sequence[Path]
+) -> Hidden | None:
+    """The entries of a file on hidden seeds, beside their scores on public ones; nothing else is kept or told of them.
+
+    Raises:
+        RecordError: a cell failed.
+    """
+    from ..board import load_board
+    from ..board.hidden import commitment, hidden_cells, hidden_scores, renumbered
+    from ..loop.plugins import make_method
+    from ..results.merge import merge_records
+    from ..results.rerun import run_again
+    from ..results.signature import Hidden
+
+    entries = {r.cell.method.label: r.cell.method for r in file.results if not r.cell.method.reference}
+    if not entries or board is None:
+        return None
+    methods = [make_method(entry.name, entry.params) for entry in entries.values()]
+    cells = hidden_cells(file.rules, methods, count, secret, [str(path.resolve()) for path in plugins])
+    typer.echo(f"{file.path.stem}: {len(cells)} cells on {count} hidden seeds.")
+    numbers, results = {cell.place: number for cell, number in cells}, []
+    for ran in run_again([cell for cell, _ in cells], workers):
+        result, (label, task, world, _) = ran.result, ran.result.place
+        if result.cell.status == "failed":
+            raise RecordError(f"{file.path}: {label} on {task}/{world} failed on a hidden seed.")
+        results.append(renumbered(result, numbers[result.place]))
+    with tempfile.TemporaryDirectory(prefix="collapsebench-hidden-") as folder:
+        merge_records(results, Path(folder) / "board")
+        scores = tuple(hidden_scores(board, load_board(Path(folder) / "board"), entries))
+    for score in scores:
+        differs = "beyond chance" if score.differs else "within chance"
+        public, unseen = (
+            f"{2**centre:.3g} [{2 ** (centre - half):.3g}, {2 ** (centre + half):.3g}]"
+            for centre, half in ((score.public, score.public_half_width), (score.hidden, score.hidden_half_width))
+        )
+        typer.echo(f"{score.label}: {score.group}: worth {public} on public, {unseen} on hidden seeds: {differs}")
+    return Hidden(seeds=count, commitment=commitment(secret, file.rules.digest()), scores=scores)
