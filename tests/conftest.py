@@ -19,6 +19,7 @@ import pytest
 import torch
 
 from collapsebench.core import files
+from collapsebench.core import registry as registry_module
 from collapsebench.core.costs import Costs
 from collapsebench.core.method import METHODS
 from collapsebench.core.records import CellResult, GenerationRecord
@@ -68,8 +69,9 @@ def registries():
     for registry in (METHODS, TASKS):
         registry.names()  # discover the built-in plug-ins, so that they are not forgotten
     before = {registry: (dict(registry._classes), dict(registry._unavailable)) for registry in (METHODS, TASKS)}
-    modules = set(sys.modules)
+    modules, registry_module._judging = set(sys.modules), False
     yield
+    registry_module._judging = False
     REGISTRIES.update(kinds)
     for registry, (classes, unavailable) in before.items():
         registry._classes, registry._unavailable = classes, unavailable

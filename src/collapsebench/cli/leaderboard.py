@@ -60,9 +60,11 @@ def _write(folders: list[Path]) -> None:
 
 def _check(folders: list[Path]) -> None:
     """Pages against records; then, of methods that ship, records against the installed source."""
+    from ..core.registry import judge
     from ..render.files import load_view, stale_pages
     from ..results.audit import source_changed
 
+    judge()
     views = {folder: load_view(folder) for folder in folders}
     for folder, view in views.items():
         if stale := stale_pages(folder, view):

@@ -6,7 +6,7 @@ import math
 import os
 import secrets
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
@@ -18,11 +18,11 @@ from .options import PluginOption
 
 if TYPE_CHECKING:
     from ..board import Board
-    from ..board.drift import Yardstick
+    from ..board.drift import Drift, Yardstick
     from ..core.records import CellResult, Place, ProtocolRecord
     from ..loop.cell import Cell
     from ..loop.protocol import Protocol
-    from ..results.rerun import Key, Ran
+    from ..results.rerun import Key, Outside, Ran
     from ..results.signature import Draw, Hidden, Refusal, Rerun
 
 CELLS = 2
@@ -77,7 +77,7 @@ def verify(
     A cell of the board quick takes 6 s of one core as a mean, of standard 5 s, of classic 34 s (babistories 145 s).
     """
     from ..board.drift import Yardstick
-    from ..core.registry import load_plugins
+    from ..core.registry import judge, load_plugins
     from ..render.files import write_board
     from ..results.merge import board_lock
     from ..results.signature import Draw
@@ -91,8 +91,9 @@ def verify(
     if sign and (outside := next((path for path in _paths(records) if path.parent.name != "records"), None)):
         raise UsageError(f"{outside} is not in the records/ of a board.", "Only a board has a place for the mark.")
     key = _secret(secret) if hidden else b""
+    judge()
     load_plugins(plugin or [])
-    files = [_checked(path, protocol, partial) for path in _paths(records)]
+    files = [_checked(path, protocol, partial, plugin or []) for path in _paths(records)]
     boards = _boards(files)
     measures = {folder: Yardstick(board, tolerance) for folder, board in boards.items()}
     drawn = Draw(draw=draw or secrets.token_hex(16), drawn="by hand" if draw else "by the system")
@@ -141,7 +142,7 @@ def _paths(paths: Sequence[Path]) -> Iterator[Path]:
             raise UsageError(f"No records in {path}.", "Name a records file, or a folder that holds records/.")
 
 
-def _checked(path: Path, protocol: str | None, partial: bool) -> _File:
+def _checked(path: Path, protocol: str | None, partial: bool, plugin: Sequence[Path]) -> _File:
     """A file, once its format, its source and its completeness are in order."""
     from ..core.method import METHODS
     from ..loop.protocol import load_protocol
@@ -150,18 +151,19 @@ def _checked(path: Path, protocol: str | None, partial: bool) -> _File:
     from ..results.reader import read_located
     from ..testing.source import hidden_reads
 
+    plugins = [str(one.resolve()) for one in plugin]
     located = read_located(path)
     line, first = located[0]
     if protocol is None:
-        rules, named = _known_rules(f"{path}:{line}", first.cell.protocol)
+        rules, named = _known_rules(f"{path}:{line}", first.cell.protocol, plugins)
     else:
         rules, named = load_protocol(protocol), protocol
-    check_source(path, located, rules)
+    check_source(path, located, rules, plugins)
     if said := next(hidden_reads(METHODS.get(path.stem)), ""):
         hint = "`collapsebench check FILE` names every place."
         raise RecordError(f"{path}: method: its source reads what is hidden from methods. {said}", hint)
     results = [result for _, result in located]
-    if (missing := missing_places(results, rules)) and not partial:
+    if (missing := missing_places(results, rules, plugins)) and not partial:
         completed_by = "; ".join(commands(missing, rules, named))
         raise RecordError(
             f"{path} is not complete: {in_words(missing)}.", f"{completed_by}; or accept it with --partial."
@@ -187,21 +189,23 @@ def _references_beside(path: Path, protocol: str) -> dict[Place, CellResult]:
     return {r.place: r for r in results if r.cell.method.reference and r.cell.protocol.digest == protocol}
 
 
-def _known_rules(where: str, record: ProtocolRecord) -> tuple[Protocol, str]:
+def _known_rules(where: str, record: ProtocolRecord, plugins: list[str]) -> tuple[Protocol, str]:
     """The shipped protocol of a record, or the rules of its tasks' own; and how a command names them.
 
     Raises:
         RecordError: it is neither.
     """
     from ..core.task import TASKS
-    from ..loop.protocol import load_protocol, own_protocol, shipped_protocols
+    from ..loop.protocol import load_protocol, own_protocol, parse_protocol, shipped_protocols
+    from ..results.apart import ask
 
     if record.name in shipped_protocols():
         return load_protocol(record.name), record.name
-    if set(record.tasks) <= set(TASKS.names()):
-        own = own_protocol({name: TASKS.get(name).rules for name in record.tasks})
-        if own.name == record.name:
-            return own, ""
+    if own_protocol({name: {} for name in record.tasks}).name == record.name:
+        if strange := sorted(set(record.tasks) - set(TASKS.names())):
+            text = ask("results.audit:own_rules", list(record.tasks), plugins=plugins, about=f"Task '{strange[0]}'")
+            return parse_protocol(str(text), f"of {', '.join(record.tasks)}"), ""
+        return own_protocol({name: TASKS.get(name).rules for name in record.tasks}), ""
     raise RecordError(
         f"{where}: protocol.name: {record.name!r} is not shipped.", "Pass its file with --protocol path.yaml."
     )
@@ -214,8 +218,95 @@ class _Job(NamedTuple):
     """A cell to run again, with those of the floor and the ceiling of its world, task and seed."""
 
     recorded: CellResult
-    cell: Cell
-    references: tuple[Cell, ...]
+    key: Key
+    references: tuple[Key, ...]
+
+    def beside(self, file: _File, ran: Mapping[Key, Ran]) -> list[tuple[CellResult, CellResult]]:
+        """The references that the board has, as recorded and as they ran again."""
+        results = [ran[key].result for key in self.references]
+        return [(file.beside[result.place], result) for result in results if result.place in file.beside]
+
+    def compared(
+        self, file: _File, ran: Mapping[Key, Ran], yardstick: Yardstick, parted: Collection[str] = ()
+    ) -> tuple[Drift | None, bool]:
+        """As `board.drift.verdict`; None where the cell ended in another way."""
+        from ..board.drift import verdict
+
+        again = ran[self.key].result
+        if not _same_end(self.recorded, again):
+            return None, False
+        return verdict(yardstick.drifts((self.recorded, again), self.beside(file, ran)), parted)
+
+    def in_doubt(self, file: _File, ran: Mapping[Key, Ran], yardstick: Yardstick) -> bool:
+        """Whether it disagrees, and rounding may be the reason."""
+        from ..board.drift import is_stepped
+
+        worst, _ = self.compared(file, ran, yardstick)
+        return worst is not None and worst.of_allowed > 1 and is_stepped(ran[self.key].result)
+
+
+class _Again:
+    """Cells that run again, each once for all files.
+
+    Args:
+        plugins: plug-in files.
+        workers: processes.
+    """
+
+    def __init__(self, plugins: Sequence[Path], workers: int) -> None:
+        self._plugins, self.workers = [str(path.resolve()) for path in plugins], workers
+        self._here: dict[Key, Cell] = {}
+        self._outside: dict[Key, tuple[Outside, Protocol]] = {}
+
+    def __len__(self) -> int:
+        return len(self._here) + len(self._outside)
+
+    def job(self, recorded: CellResult, rules: Protocol) -> _Job:
+        """Add a recorded cell and its references."""
+        world, label = recorded.cell.world, recorded.cell.method.label
+        others = [other for other in (world.floor, world.ceiling) if other and other != label]
+        return _Job(
+            recorded,
+            self._added(recorded, label, rules),
+            tuple(self._added(recorded, other, rules) for other in others),
+        )
+
+    def _added(self, recorded: CellResult, label: str, rules: Protocol) -> Key:
+        from ..core.task import TASKS
+        from ..loop.plugins import make_method
+        from ..results.audit import cell_of
+        from ..results.rerun import Outside
+
+        key = recorded.cell.protocol.digest, (label, *recorded.place[1:])
+        if recorded.cell.task.name not in TASKS.names():
+            self._outside[key] = Outside(recorded.cell, label), rules
+            return key
+        cell = cell_of(recorded.cell, rules, self._plugins)
+        self._here[key] = cell if label == cell.method.label else replace(cell, method=make_method(label, {}))
+        return key
+
+    def run(self, some: Collection[Key] | None = None, otherwise: bool = False) -> Iterator[tuple[Key, Ran]]:
+        """Run all cells or some; they come as they finish."""
+        from ..results.rerun import key, run_again, run_outside
+
+        here = [cell for name, cell in self._here.items() if some is None or name in some]
+        for ran in run_again(here, self.workers, otherwise):
+            yield key(ran.result), ran
+        outside: dict[str, list[tuple[Outside, Protocol]]] = {}
+        for name, (cell, rules) in self._outside.items():
+            if some is None or name in some:
+                outside.setdefault(f"{name[0]} {cell.record.task.name}", []).append((cell, rules))
+        for found in outside.values():
+            cells, rules = [cell for cell, _ in found], found[0][1]
+            for ran in run_outside(cells, rules, self._plugins, self.workers, otherwise):
+                yield key(ran.result), ran
+
+    def estimate(self, files: Sequence[_File]) -> str:
+        """`12 cells, about 3 minutes of one core by their records`."""
+        every = {(r.cell.protocol.digest, r.place): r for file in files for r in (*file.results, *file.beside.values())}
+        known = [every[key] for key in (*self._here, *self._outside) if key in every]
+        minutes = sum(sum(generation.seconds.values()) for result in known for generation in result.generations) / 60
+        return f"{len(self)} cells, about {math.ceil(minutes)} minutes of one core by the seconds in their records"
 
 
 def _run_again(
@@ -227,115 +318,82 @@ def _run_again(
     workers: int,
 ) -> Iterator[tuple[_File, list[Rerun], list[Refusal]]]:
     """Each file with the cells that agreed and those that did not, as soon as its cells have run."""
-    from ..results.rerun import run_again, sample
+    from ..results.rerun import sample
     from ..results.signature import FOLDER, read_note
 
     jobs: list[tuple[_File, list[_Job]]] = []
+    again = _Again(plugins, workers)
     for file in files:
         note = read_note(file.board / FOLDER / f"{file.path.stem}.json") if file.board else None
         owed = {refusal.place for refusal in note.refused} if note else set()
         drawn = sample(file.results, count, draw.draw, owed) if count else []
-        jobs.append((file, [_job(recorded, file.rules, plugins) for recorded in drawn]))
-    needed = {_key(cell): cell for _, own in jobs for job in own for cell in (job.cell, *job.references)}
-    if not needed:
+        jobs.append((file, [again.job(recorded, file.rules) for recorded in drawn]))
+    if not len(again):
         return
-    typer.echo(f"Run again: {_estimate(needed, files)} (draw {draw.draw}).")
+    typer.echo(f"Run again: {again.estimate(files)} (draw {draw.draw}).")
     ran: dict[Key, Ran] = {}
     doubtful: list[tuple[_File, list[_Job]]] = []
-    for one in run_again(list(needed.values()), workers):
-        ran[one.result.cell.protocol.digest, one.result.place] = one
-        ready = [item for item in jobs if all(_key(c) in ran for j in item[1] for c in (j.cell, *j.references))]
-        for file, own in ready:
+    for name, one in again.run():
+        ran[name] = one
+        for file, own in [item for item in jobs if all(k in ran for j in item[1] for k in (j.key, *j.references))]:
             jobs.remove((file, own))
-            reruns, refusals, parting = _judged(file, own, ran, measures[file.board], {})
-            if parting and workers:
+            if workers and any(job.in_doubt(file, ran, measures[file.board]) for job in own):
                 doubtful.append((file, own))
             else:
-                yield file, reruns, refusals
-    parted = _parted(doubtful, ran, measures, workers)
+                yield (file, *_judged(file, own, ran, measures[file.board], {}))
+    parted = _parted(doubtful, ran, measures, again)
     for file, own in doubtful:
-        yield (file, *_judged(file, own, ran, measures[file.board], parted)[:2])
+        yield (file, *_judged(file, own, ran, measures[file.board], parted))
+
+
+_ENOUGH = 4
+"""Cells of a task that show whether rounding parts it."""
 
 
 def _parted(
     files: Sequence[tuple[_File, list[_Job]]],
     ran: Mapping[Key, Ran],
     measures: Mapping[Path | None, Yardstick],
-    workers: int,
+    again: _Again,
 ) -> dict[str, set[str]]:
     """Task -> kinds of numbers that rounding parts there, by the cells of these files that are in doubt.
 
-    They are run once more, with their references, as another machine rounds.
+    Some of them, and of their references, are run once more as another machine rounds.
     """
     from ..board.drift import of_parted
-    from ..results.rerun import run_again
 
     parted: dict[str, set[str]] = {}
-    doubted = {
-        _key(cell): (cell, measures[file.board])
-        for file, jobs in files
-        for job in jobs
-        if _judged(file, [job], ran, measures[file.board], {})[2]
-        for cell in (job.cell, *job.references)
-    }
-    if doubted:
-        typer.echo(f"Run once more as another machine rounds: {len(doubted)} cells.")
-    for one in run_again([cell for cell, _ in doubted.values()], workers, otherwise=True):
-        key = one.result.cell.protocol.digest, one.result.place
+    of_files = [(file, job, measures[file.board]) for file, own in files for job in own]
+    jobs = [(job, measure) for file, job, measure in of_files if job.in_doubt(file, ran, measure)]
+    keys = [(job.key, measure) for job, measure in jobs] + [(key, m) for job, m in jobs for key in job.references]
+    doubted: dict[Key, Yardstick] = {}
+    for key, measure in keys:
+        if sum(other[1][1] == key[1][1] for other in doubted) < _ENOUGH:
+            doubted[key] = measure
+    if not doubted:
+        return parted
+    typer.echo(f"Run once more as another machine rounds: {len(doubted)} cells.")
+    for key, one in again.run(doubted, otherwise=True):
         if _same_end(ran[key].result, one.result):
-            kinds = of_parted(doubted[key][1].drifts((ran[key].result, one.result), []))
+            kinds = of_parted(doubted[key].drifts((ran[key].result, one.result), []))
             parted.setdefault(one.result.cell.task.name, set()).update(kinds)
     return parted
 
 
-def _job(recorded: CellResult, rules: Protocol, plugins: Sequence[Path]) -> _Job:
-    from ..loop.plugins import make_method
-    from ..results.audit import cell_of
-
-    cell, world = cell_of(recorded.cell, rules, [str(path.resolve()) for path in plugins]), recorded.cell.world
-    labels = [label for label in (world.floor, world.ceiling) if label and label != recorded.cell.method.label]
-    return _Job(recorded, cell, tuple(replace(cell, method=make_method(label, {})) for label in labels))
-
-
-def _key(cell: Cell) -> Key:
-    return cell.protocol.digest(), cell.place
-
-
-def _estimate(needed: Mapping[Key, Cell], files: Sequence[_File]) -> str:
-    """`12 cells, about 3 minutes of one core by their records`."""
-    recorded = {(r.cell.protocol.digest, r.place): r for file in files for r in (*file.results, *file.beside.values())}
-    known = [recorded[key] for key in needed if key in recorded]
-    seconds = sum(sum(generation.seconds.values()) for result in known for generation in result.generations)
-    return f"{len(needed)} cells, about {math.ceil(seconds / 60)} minutes of one core by the seconds in their records"
-
-
-class _Judged(NamedTuple):
-    """The cells of a file that agreed, those that did not, and whether rounding may have parted one of the latter."""
-
-    reruns: list[Rerun]
-    refusals: list[Refusal]
-    parting: bool
-
-
 def _judged(
     file: _File, jobs: Sequence[_Job], ran: Mapping[Key, Ran], yardstick: Yardstick, parted: Mapping[str, set[str]]
-) -> _Judged:
-    from ..board.drift import is_stepped, verdict
+) -> tuple[list[Rerun], list[Refusal]]:
+    """The cells of a file that agreed, and those that did not."""
     from ..results.signature import Cell as SignedCell
     from ..results.signature import Refusal, Rerun, fingerprint, today
 
-    reruns, refusals, parting, records = list[Rerun](), list[Refusal](), False, fingerprint(file.results)
+    reruns, refusals, records = list[Rerun](), list[Refusal](), fingerprint(file.results)
     for job in jobs:
-        recorded, (again, seconds) = job.recorded, ran[_key(job.cell)]
+        recorded, (again, seconds) = job.recorded, ran[job.key]
         label, task, world, seed = recorded.place
         place = SignedCell(task=task, world=world, label=label, seed=seed)
-        beside = [ran[_key(cell)].result for cell in job.references]
-        pairs = [(file.beside[r.place], r) for r in beside if r.place in file.beside]
-        same_end = _same_end(recorded, again)
-        drifts = yardstick.drifts((recorded, again), pairs) if same_end else []
-        worst, drawn = verdict(drifts, parted.get(task, ()))
-        if not same_end or (worst and worst.of_allowed > 1):
-            parting |= same_end and is_stepped(again)
+        worst, drawn = job.compared(file, ran, yardstick, parted.get(task, ()))
+        if not _same_end(recorded, again) or (worst and worst.of_allowed > 1):
             said = worst.said if worst else _ends(recorded, again)
             refusals.append(Refusal(**vars(place), records=records, said=said[:1000], date=today()))
             continue
@@ -346,10 +404,10 @@ def _judged(
                 agreed="as another draw" if drawn else "to the byte" if recorded.same_result(again) else "to rounding",
                 quantity=worst.quantity if worst else None,
                 of_allowed=worst.of_allowed if worst else 0.0,
-                references={old.cell.method.label: old.same_result(new) for old, new in pairs},
+                references={old.cell.method.label: old.same_result(new) for old, new in job.beside(file, ran)},
             )
         )
-    return _Judged(reruns, refusals, parting)
+    return reruns, refusals
 
 
 def _same_end(recorded: CellResult, again: CellResult) -> bool:

@@ -14,17 +14,25 @@ from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 from .errors import Interrupted, PluginError, UsageError, describe, unknown_name
 from .files import sha256
 from .plugin import Plugin, source_file
-from .shipped import builtin_folder
+from .shipped import builtin_folder, is_shipped
 
 P = TypeVar("P", bound=Plugin)
 
 REGISTRIES: dict[str, Registry[Any]] = {}
 """The registry of each kind of plug-in."""
+
+_judging = False
+
+
+def judge() -> None:
+    """From here on this process imports no task that is not shipped: it judges what others did with it."""
+    global _judging
+    _judging = True
 
 
 class Registry(Generic[P]):
@@ -111,7 +119,7 @@ class Registry(Generic[P]):
         for path in sorted(builtin_folder(f"{self.kind}s").glob(self._files)):
             self._try(path.parent.name if path.name == "task.py" else path.stem, partial(load_file, path))
         for point in entry_points(group=f"collapsebench.{self.kind}s"):
-            self._try(point.name, point.load)
+            self._try(point.name, partial(_judged, point.name) if _judging and self.kind == "task" else point.load)
 
     def _try(self, name: str, load: Callable[[], object]) -> None:
         try:
@@ -120,6 +128,10 @@ class Registry(Generic[P]):
             raise
         except BaseException as error:  # a plug-in may fail in any way; it is listed with the reason
             self._unavailable[name] = describe(error)
+
+
+def _judged(what: str) -> NoReturn:
+    raise PluginError(f"{what} is not shipped, and a command that judges imports no such task.")
 
 
 def load_file(path: Path) -> ModuleType:
@@ -132,6 +144,8 @@ def load_file(path: Path) -> ModuleType:
     path = path.resolve()
     if path.suffix != ".py" or not path.is_file():
         raise UsageError(f"No plug-in file {path}.", "Pass the path of a Python file, NAME.py.")
+    if _judging and path.name == "task.py" and not is_shipped(path):
+        _judged(str(path))
     name = f"{_package(path.parent)}.task" if path.name == "task.py" else _module_name(path.stem, path)
     if name in sys.modules:
         return sys.modules[name]

@@ -9,36 +9,46 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from ..core.errors import CollapsebenchError, RecordError
+from pydantic import ValidationError
+
+from ..core.errors import CollapsebenchError, PluginError, RecordError
 from ..core.method import METHODS
 from ..core.plugin import source_file
 from ..core.records import CellRecord, Part, one_line
 from ..core.shipped import builtin_folder
+from ..core.task import TASKS
 from ..loop.cell import Cell, method_key, protocol_record, task_key
 from ..loop.plugins import make_method, make_task
-from ..loop.protocol import Protocol, load_protocol, shipped_protocols
+from ..loop.protocol import Protocol, load_protocol, own_protocol, shipped_protocols
 from ..loop.world import CURVE
+from .apart import ask
 from .reader import LocatedResult
 
 _AGAIN = "Run its cells again with this source; what has not changed is taken from the store."
 
 
-def check_source(path: Path, results: Sequence[LocatedResult], rules: Protocol) -> None:
+def check_source(path: Path, results: Sequence[LocatedResult], rules: Protocol, plugins: Sequence[str] = ()) -> None:
     """Refuse records that the installed code under these rules would not have written.
 
     Args:
         path: of the file, for messages.
         results: its cells.
         rules: the protocol, as it ships or as its file says.
+        plugins: plug-in files, for a process of its own that says what a task would write that is not imported here.
 
     Raises:
         RecordError: the message names file, line and field.
     """
+    elsewhere = [(line, result.cell) for line, result in results if result.cell.task.name not in TASKS.names()]
+    try:
+        told = _told_apart([cell for _, cell in elsewhere], rules, plugins)
+    except CollapsebenchError as error:
+        raise RecordError(f"{path}:{elsewhere[0][0]}: task: {error.message}", error.hint) from error
     for line, result in results:
         try:
-            for field, problem in _differences(result.cell, rules):
+            for field, problem in _differences(result.cell, rules, told):
                 raise RecordError(f"{path}:{line}: {field}: {problem}.", _AGAIN)
         except RecordError:
             raise
@@ -66,13 +76,53 @@ def cell_of(record: CellRecord, rules: Protocol, plugins: Sequence[str] = ()) ->
     return Cell(rules, task, method, record.seed, record.world.name, tuple(plugins))
 
 
-def _differences(record: CellRecord, rules: Protocol) -> Iterator[tuple[str, str]]:
+class _Told(NamedTuple):
+    """What the installed source says of a cell: its record, and whether and why it would not run."""
+
+    record: CellRecord
+    unsupported: bool
+    reason: str | None
+
+
+def _told(record: CellRecord, rules: Protocol) -> _Told:
+    cell = cell_of(record, rules)
+    expected = cell.record(record.status, record.reason)
+    return _Told(expected, cell.unsupported() is not None, cell.skip_reason())
+
+
+def _told_apart(records: Sequence[CellRecord], rules: Protocol, plugins: Sequence[str]) -> dict[str, _Told]:
+    """What is said of cells whose task is not imported here, by digest of the cell."""
+    if not records:
+        return {}
+    about = f"Task '{records[0].task.name}'"
+    lines = [record.model_dump_json() for record in records]
+    answers = ask("results.audit:told", rules.model_dump_json(), lines, plugins=list(plugins), about=about)
+    try:
+        parsed = [_Told(CellRecord.model_validate_json(text), bool(no), why) for text, no, why in answers]
+        return {record.cell: found for record, found in zip(records, parsed, strict=True)}
+    except (ValidationError, ValueError, TypeError) as error:
+        raise PluginError(f"{about} answered what is no record: {one_line(str(error), 200)}") from None
+
+
+def told(rules: str, records: Sequence[str]) -> list[tuple[str, bool, str | None]]:
+    """What `_told_apart` asks for, in the process that imports the task."""
+    protocol = Protocol.model_validate_json(rules)
+    found = (_told(CellRecord.model_validate_json(record), protocol) for record in records)
+    return [(one.record.model_dump_json(), one.unsupported, one.reason) for one in found]
+
+
+def own_rules(tasks: Sequence[str]) -> str:
+    """The protocol, as JSON, of tasks by their own rules, in the process that imports them."""
+    return own_protocol({name: TASKS.get(name).rules for name in tasks}).model_dump_json()
+
+
+def _differences(record: CellRecord, rules: Protocol, told: Mapping[str, _Told]) -> Iterator[tuple[str, str]]:
     yield from _unequal("protocol", record.protocol, protocol_record(rules))
     task, world = record.task.name, record.world.name
     if world not in (CURVE, *rules.rules(task).worlds):
         yield "world.name", f"{task} has no world {world!a} under these rules"
-    cell = cell_of(record, rules)
-    expected = cell.record(record.status, record.reason)
+    said = told.get(record.cell) or _told(record, rules)
+    expected = said.record
     yield from _unequal("task", record.task, expected.task)
     yield from _unequal("world", record.world, expected.world)
     yield from _unequal("method", record.method, expected.method)
@@ -81,7 +131,7 @@ def _differences(record: CellRecord, rules: Protocol) -> Iterator[tuple[str, str
     for metric in sorted({*record.theory, *expected.theory}):
         if not _close(record.theory.get(metric, ()), expected.theory.get(metric, ())):
             yield f"theory.{metric}", "is not what the closed form gives"
-    yield from _status_problems(record, cell)
+    yield from _status_problems(record, said)
 
 
 def _close(found: Sequence[float], expected: Sequence[float]) -> bool:
@@ -102,10 +152,10 @@ def _unequal(part: str, found: Part, expected: Part) -> Iterator[tuple[str, str]
             yield f"{part}.{key}", f"must be {ascii(wanted)[:100]}, not {ascii(there)[:100]}"
 
 
-def _status_problems(record: CellRecord, cell: Cell) -> Iterator[tuple[str, str]]:
+def _status_problems(record: CellRecord, said: _Told) -> Iterator[tuple[str, str]]:
     """Nobody may declare a task to be outside the scope of a method that could run on it, or the reverse."""
-    reason = cell.skip_reason()
-    expected = "unsupported" if cell.unsupported() else "skipped" if reason else "run"
+    reason = said.reason
+    expected = "unsupported" if said.unsupported else "skipped" if reason else "run"
     found = record.status if record.status in ("unsupported", "skipped") else "run"
     if found != expected:
         yield "status", f"this cell is {expected}, not {record.status}" if reason else "this cell can be run"

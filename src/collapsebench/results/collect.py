@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from ..core.commands import run_command
-from ..core.errors import RecordError
+from ..core.errors import PluginError, RecordError
 from ..core.method import Method
 from ..core.records import CellResult, Place
+from ..core.task import TASKS
 from ..loop.plan import enumerate_cells
 from ..loop.plugins import make_method
 from ..loop.protocol import Protocol
 from ..loop.runner import finished
 from ..loop.store import Store
 from ..loop.world import CURVE
+from .apart import ask
 from .merge import check_board
 from .references import published_references
 
@@ -74,17 +77,36 @@ def collect(
     return Submission(label, own, tuple(result for result in found if result.cell.method.label != label))
 
 
-def missing_places(results: Sequence[CellResult], rules: Protocol) -> list[Place]:
+def missing_places(results: Sequence[CellResult], rules: Protocol, plugins: Sequence[str] = ()) -> list[Place]:
     """The cells that the entries of a file lack: all that a run of them gives must be there, and have ended.
+
+    Args:
+        results: of the file.
+        rules: of its protocol.
+        plugins: plug-in files, for a process of its own where a task of the protocol is not imported here.
 
     Raises:
         UsageError, PluginError: a plug-in is not installed, or refuses its hyper-parameters.
     """
     entries = {result.cell.method.label: result.cell.method for result in results}
-    methods = [make_method(entry.name, entry.params) for _, entry in sorted(entries.items())]
+    methods = [(entry.name, entry.params) for _, entry in sorted(entries.items())]
     there = {result.place for result in results if result.cell.status != "failed"}
-    wanted = [cell.place for cell in enumerate_cells(rules, methods) if cell.method.label in entries]
-    return sorted((place for place in wanted if place not in there), key=lambda place: place[0])
+    question = (rules.model_dump_json(), methods)
+    if strange := sorted(set(rules.tasks) - set(TASKS.names())):
+        answer = ask("results.collect:places", *question, plugins=list(plugins), about=f"Task '{strange[0]}'")
+    else:
+        answer = places(*question)
+    try:
+        wanted = [(str(label), str(task), str(world), int(seed)) for label, task, world, seed in answer]
+    except (TypeError, ValueError):
+        raise PluginError(f"Task '{strange[0]}' answered what are no places of cells.") from None
+    return sorted((place for place in wanted if place[0] in entries and place not in there), key=lambda place: place[0])
+
+
+def places(rules: str, methods: Iterable[tuple[str, Mapping[str, Any]]]) -> list[Place]:
+    """Where a run of some methods under a protocol, as JSON, has cells."""
+    made = [make_method(name, params) for name, params in methods]
+    return [cell.place for cell in enumerate_cells(Protocol.model_validate_json(rules), made)]
 
 
 def in_words(places: Iterable[Place]) -> str:

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import json
 import math
 import tempfile
-import time
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
+from pydantic import ValidationError
+
+from ..core.errors import PluginError, RecordError
 from ..core.files import CACHE_VARIABLE, sha256
-from ..core.records import CellResult, Place
+from ..core.records import CellRecord, CellResult, GenerationRecord, Place, one_line, result_lines
 from ..loop.cell import Cell
 from ..loop.executors.executor import Options, Silent
 from ..loop.executors.local import Here, Local
 from ..loop.executors.threads import one_thread
+from ..loop.plugins import make_method
+from ..loop.protocol import Protocol
+from .apart import ask
+from .audit import cell_of
 from .signature import ended
 
 Key = tuple[str, Place]
@@ -74,6 +82,18 @@ class Ran(NamedTuple):
     seconds: float
 
 
+class Outside(NamedTuple):
+    """A cell whose task is not imported here.
+
+    Args:
+        record: of a cell with its task, world and seed.
+        label: of its method: that of the record, or a reference's.
+    """
+
+    record: CellRecord
+    label: str
+
+
 OTHER_INSTRUCTIONS = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_CBWR": "COMPATIBLE"}
 """Variables of the environment with which sums are rounded as on a machine without vector instructions."""
 
@@ -90,10 +110,69 @@ def run_again(cells: Sequence[Cell], workers: int, otherwise: bool = False) -> I
         if otherwise:
             stack.enter_context(one_thread({**OTHER_INSTRUCTIONS, CACHE_VARIABLE: f"{store}/cache"}))
         executor = Local(workers) if workers else Here()
-        before = time.monotonic()
         for result in executor.run(cells, Options(Path(store)), Silent()):
-            spent = sum(sum(generation.seconds.values()) for generation in result.generations)
-            yield Ran(result, spent if result.generations else time.monotonic() - before)
+            yield Ran(result, sum(sum(generation.seconds.values()) for generation in result.generations))
+
+
+def run_outside(
+    cells: Sequence[Outside], rules: Protocol, plugins: Sequence[str], workers: int, otherwise: bool = False
+) -> Iterator[Ran]:
+    """The same of cells whose task another process imports, which says their records.
+
+    Args:
+        cells: which.
+        rules: their protocol.
+        plugins: plug-in files.
+        workers: processes.
+        otherwise: as of `run_again`.
+
+    Raises:
+        PluginError: no answer, or one that is no records of these cells.
+    """
+    about = f"Task '{cells[0].record.task.name}'"
+    asked = [(cell.record.model_dump_json(), cell.label) for cell in cells]
+    hours = sum(rules.rules(cell.record.task.name).cell.hours for cell in cells)
+    words = (rules.model_dump_json(), asked, list(plugins), max(1, workers), otherwise)
+    answer = ask("results.rerun:ran_outside", *words, plugins=list(plugins), about=about, hours=hours)
+    try:
+        results = [result for text in answer for result in read_answer(text)]
+        places = {(cell.label, *_of(cell)[1:]) for cell in cells}
+        if len(results) != len(cells) or {result.place for result in results} != places:
+            raise ValueError("the answer is of other cells")
+    except (RecordError, ValidationError, ValueError, TypeError) as error:
+        raise PluginError(f"{about} answered what is no record: {one_line(str(error), 200)}") from None
+    for result in results:
+        yield Ran(result, sum(sum(generation.seconds.values()) for generation in result.generations))
+
+
+def ran_outside(
+    rules: str, cells: Sequence[tuple[str, str]], plugins: Sequence[str], workers: int, otherwise: bool
+) -> list[str]:
+    """What `run_outside` asks for, in the process that imports the task."""
+    protocol, made = Protocol.model_validate_json(rules), []
+    for text, label in cells:
+        record = CellRecord.model_validate_json(text)
+        cell = cell_of(record, protocol, plugins)
+        made.append(cell if label == record.method.label else replace(cell, method=make_method(label, {})))
+    return ["".join(result_lines(ran.result)) for ran in run_again(made, workers, otherwise)]
+
+
+def read_answer(text: str) -> list[CellResult]:
+    """Cells as their process wrote them, checked field by field."""
+    found: list[tuple[CellRecord, list[GenerationRecord]]] = []
+    for line in text.splitlines():
+        content = json.loads(line)
+        if content.pop("kind") == "cell":
+            content.pop("schema")
+            found.append((CellRecord(**content), []))
+        else:
+            found[-1][1].append(GenerationRecord(**content))
+    return [CellResult(cell, tuple(generations)) for cell, generations in found]
+
+
+def _of(cell: Outside) -> Place:
+    record = cell.record
+    return record.method.label, record.task.name, record.world.name, record.seed
 
 
 # -- differences ---------------------------------------------------------------------------------------
