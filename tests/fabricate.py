@@ -48,6 +48,7 @@ METHODS = {
     "reward_curate": ("assisted", 0.5, 0.25, 0.75),
     "detector": ("assisted", 1.2, 0.7, 0.3),
 }
+ACCESS = {"blind": (), "anchored": ("history",), "marked": ("mark",), "assisted": ("fresh", "reward", "verifier")}
 REFERENCES = {
     "preserve": ("replace", "frozen", "fresh_real"),
     "purify": ("take_newest", "take_all", "frozen", "oracle"),
@@ -136,9 +137,15 @@ def cell(method: str, setting: str, seed: int, *, worth: float | None = None, **
             "about": f"{title}, made up; a model of one number",
             "corpus": "",
             "budget": "",
+            "steps": None,
+            "fresh": N,
+            "candidates": 8 * N,
             "primary": primary,
             "unit": unit,
-            "metrics": {primary: "held-out loss on real data", **{name: name.replace("_", " ") for name in shown}},
+            "metrics": {
+                primary: {"meaning": "held-out loss on real data", "low": min(0.0, 10 * floor), "high": 1e12},
+                **{name: {"meaning": name.replace("_", " "), "low": 0.0, "high": 100.0} for name in shown},
+            },
             "shown": list(shown),
             "lm_eval": None,
         },
@@ -167,6 +174,7 @@ def cell(method: str, setting: str, seed: int, *, worth: float | None = None, **
             "title": name.replace("_", " ").capitalize(),
             "description": "A line that says what D_t is.",
             "paper": "arXiv:2412.14689",
+            "access": ACCESS[track],
             "track": track,
             "reference": name in ALL_REFERENCES,
         },

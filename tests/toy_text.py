@@ -5,7 +5,7 @@ from functools import lru_cache
 
 import torch
 
-from collapsebench import Corpus, Task, TaskCard, task
+from collapsebench import Corpus, Metric, Task, TaskCard, task
 
 LENGTH = 64
 SENTENCE = "It rained, so the ground was wet."
@@ -28,7 +28,7 @@ class ToyText(Task):
         modality="tokens",
         primary="nll",
         unit="nats/text",
-        metrics={"nll": "NLL of the sentence"},
+        metrics={"nll": Metric("NLL of the sentence", 0)},
         supports={"lm_eval"},
     )
 

@@ -25,7 +25,7 @@ from .core.filter import Filter  # noqa: E402
 from .core.learner import Decoding, FitConfig, FitReport, Learner, Sites  # noqa: E402
 from .core.method import Method, MethodCard, method  # noqa: E402
 from .core.resources import Resources  # noqa: E402
-from .core.task import Start, Task, TaskCard, task  # noqa: E402
+from .core.task import Metric, Start, Task, TaskCard, task  # noqa: E402
 
 __version__ = "0.1.0"
 
@@ -44,6 +44,7 @@ __all__ = [
     "Memory",
     "Method",
     "MethodCard",
+    "Metric",
     "Multiple",
     "Natural",
     "NonNegative",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import torch
 from pydantic import Field
 
-from collapsebench import Corpus, Count, Decoding, Learner, Positive, Start, Task, TaskCard, task
+from collapsebench import Corpus, Count, Decoding, Learner, Metric, Positive, Start, Task, TaskCard, task
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
@@ -57,18 +57,25 @@ class Arithmetic(Task):
         primary="answer_nll",
         unit="nats/answer",
         metrics={
-            "answer_nll": "NLL of the right answer given the question, nats (log of lm-eval's perplexity)",
-            "exact_match": "share of held-out questions answered right, greedily (lm-eval)",
-            "exact_match_seen": "the same over questions that D_0 contains (absent if there are none)",
-            "exact_match_unseen": "the same over questions that D_0 does not contain (absent if there are none)",
-            "bits_per_byte": "NLL of the whole line in bits per character (lm-eval, rolling)",
-            "question_nll": "NLL of the question, nats: that of the line less that of the answer",
-            "valid": f"share of {SAMPLES} samples that are a well-formed line with operands in range",
-            "right": "share of the valid samples whose sum is right",
-            "distinct_questions": f"number of distinct questions among the valid of {SAMPLES} samples",
-            "diversity_ratio": f"distinct questions, right or not, of {SAMPLES} samples over those expected of as many "
-            "real lines: 1 is real, less narrow, more noise",
-            "large_operands": "share of the valid samples with an operand in the top fifth of the range",
+            "answer_nll": Metric("NLL of the right answer given the question, nats (log of lm-eval's perplexity)", 0),
+            "exact_match": Metric("share of held-out questions answered right, greedily (lm-eval)", 0, 1),
+            "exact_match_seen": Metric("the same over questions that D_0 contains (absent if there are none)", 0, 1),
+            "exact_match_unseen": Metric(
+                "the same over questions that D_0 does not contain (absent if there are none)", 0, 1
+            ),
+            "bits_per_byte": Metric("NLL of the whole line in bits per character (lm-eval, rolling)", 0),
+            "question_nll": Metric("NLL of the question, nats: that of the line less that of the answer", 0),
+            "valid": Metric(f"share of {SAMPLES} samples that are a well-formed line with operands in range", 0, 1),
+            "right": Metric("share of the valid samples whose sum is right", 0, 1),
+            "distinct_questions": Metric(
+                f"number of distinct questions among the valid of {SAMPLES} samples", 0, SAMPLES
+            ),
+            "diversity_ratio": Metric(
+                f"distinct questions, right or not, of {SAMPLES} samples over those expected of as many "
+                "real lines: 1 is real, less narrow, more noise",
+                0,
+            ),
+            "large_operands": Metric("share of the valid samples with an operand in the top fifth of the range", 0, 1),
         },
         supports={"sites", "log_prob", "temperature", "top_k", "top_p", "site_weights", "verifier", "reward"},
         shown=("exact_match", "diversity_ratio", "large_operands"),

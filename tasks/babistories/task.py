@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from collapsebench import Corpus, Natural, PluginError, TaskCard, task
+from collapsebench import Corpus, Metric, Natural, PluginError, TaskCard, task
 from collapsebench.families import TEXT_METRICS, TEXT_SUPPORTS, HeldoutItems, TextTask
 
 if TYPE_CHECKING:
@@ -46,10 +46,16 @@ class BabiStories(TextTask):
         primary="bits_per_byte",
         unit="bits/byte",
         metrics={
-            "bits_per_byte": "NLL of held-out stories, bits per byte of their text (lm-eval, rolling)",
-            "word_perplexity": "exp of the NLL per blank-separated word of held-out stories (lm-eval, rolling)",
-            "cloze": "share of held-out stories whose own last sentence is the likeliest of four (lm-eval)",
-            "blimp": "share of pairs of sentences of which the grammatical one is the likelier: BLiMP (lm-eval)",
+            "bits_per_byte": Metric("NLL of held-out stories, bits per byte of their text (lm-eval, rolling)", 0),
+            "word_perplexity": Metric(
+                "exp of the NLL per blank-separated word of held-out stories (lm-eval, rolling)", 1
+            ),
+            "cloze": Metric(
+                "share of held-out stories whose own last sentence is the likeliest of four (lm-eval)", 0, 1
+            ),
+            "blimp": Metric(
+                "share of pairs of sentences of which the grammatical one is the likelier: BLiMP (lm-eval)", 0, 1
+            ),
             **TEXT_METRICS,
         },
         supports=TEXT_SUPPORTS,

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import torch
 
-from collapsebench import Corpus, Count, Finite, Learner, NonNegative, PluginError, Start, Task, TaskCard, task
+from collapsebench import Corpus, Count, Finite, Learner, Metric, NonNegative, PluginError, Start, Task, TaskCard, task
 
 LAW_SEED = 20240613
 """Fixes which token has which rank after each context: P* is the same in every run."""
@@ -51,10 +51,10 @@ class Categorical(Task):
         primary="l2",
         unit="squared L2",
         metrics={
-            "l2": "squared L2 distance to P*, mean over contexts",
-            "entropy": "entropy of the model, nats, mean over contexts",
-            "support_lost": "share of the possible tokens that the model cannot produce",
-            "tail_mass": "probability of the rarer half of the possible tokens, mean over contexts",
+            "l2": Metric("squared L2 distance to P*, mean over contexts", 0, 2),
+            "entropy": Metric("entropy of the model, nats, mean over contexts", 0),
+            "support_lost": Metric("share of the possible tokens that the model cannot produce", 0, 1),
+            "tail_mass": Metric("probability of the rarer half of the possible tokens, mean over contexts", 0, 1),
         },
         supports={"sites", "log_prob", "temperature", "top_k", "top_p", "verifier", "reward"},
         shown=("support_lost", "tail_mass"),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 import torch
 
-from collapsebench import Corpus, Count, Finite, Learner, Positive, Quantile, Start, Task, TaskCard, task
+from collapsebench import Corpus, Count, Finite, Learner, Metric, Positive, Quantile, Start, Task, TaskCard, task
 from collapsebench.scoring import kl_from_standard_normal, w2_to_standard_normal
 
 if TYPE_CHECKING:
@@ -43,11 +43,11 @@ class Gaussian(Task):
         primary="w2",
         unit="squared distance",
         metrics={
-            "w2": "squared 2-Wasserstein distance to P*",
-            "kl": "KL(P* ‖ model), nats: the excess NLL on real data",
-            "mean_sq": "squared norm of the fitted mean",
-            "trace": "trace of the fitted covariance (d for P*)",
-            "det": "determinant of the fitted covariance (1 for P*)",
+            "w2": Metric("squared 2-Wasserstein distance to P*", 0),
+            "kl": Metric("KL(P* ‖ model), nats: the excess NLL on real data", 0),
+            "mean_sq": Metric("squared norm of the fitted mean", 0),
+            "trace": Metric("trace of the fitted covariance (d for P*)", 0),
+            "det": Metric("determinant of the fitted covariance (1 for P*)", 0),
         },
         supports={"sites", "log_prob", "temperature", "verifier", "reward"},
         shown=("trace", "mean_sq"),

@@ -11,7 +11,7 @@ from typing import Annotated, Literal, NamedTuple
 import torch
 from pydantic import Field
 
-from collapsebench import Corpus, Count, Finite, Learner, Positive, Quantile, Start, Task, TaskCard, task
+from collapsebench import Corpus, Count, Finite, Learner, Metric, Positive, Quantile, Start, Task, TaskCard, task
 
 QUANTILE_SEED, QUANTILE_ROWS = 20241113, 4000
 """The rows of P* that the verifier's threshold is taken from: the same in every run."""
@@ -57,9 +57,9 @@ class KernelDensity(Task):
         primary="nll",
         unit="nats/point",
         metrics={
-            "nll": "negative log density of fresh points, nats",
-            "second_moment": "second moment of the model, mean over coordinates",
-            "bandwidth": "standard deviation of the kernel",
+            "nll": Metric("negative log density of fresh points, nats"),
+            "second_moment": Metric("second moment of the model, mean over coordinates", 0),
+            "bandwidth": Metric("standard deviation of the kernel", 0),
         },
         supports={"log_prob", "temperature", "verifier"},
         shown=("second_moment",),

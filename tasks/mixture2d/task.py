@@ -9,7 +9,20 @@ from typing import Literal
 
 import torch
 
-from collapsebench import Corpus, Count, Decoding, Learner, NonNegative, Positive, Quantile, Start, Task, TaskCard, task
+from collapsebench import (
+    Corpus,
+    Count,
+    Decoding,
+    Learner,
+    Metric,
+    NonNegative,
+    Positive,
+    Quantile,
+    Start,
+    Task,
+    TaskCard,
+    task,
+)
 
 MODES = 8
 QUANTILE_SEED, QUANTILE_ROWS = 20240712, 20_000
@@ -57,13 +70,17 @@ class Mixture2D(Task):
         primary="w2",
         unit="squared distance",
         metrics={
-            "w2": "squared 2-Wasserstein distance between samples and as many real points (not 0 for P* itself)",
-            "mode_coverage": "share of modes with at least a tenth of their real probability",
-            "mode_entropy": "entropy of the modes that samples are nearest to, nats (log 8 for P*)",
-            "mode_kl": "KL(samples ‖ P*) of the modes, nats: a lower bound of that of the points",
-            "kept": "share of samples that a verifier without noise keeps",
-            "reward": "mean reward of samples",
-            "reward_variance": "variance of the reward of samples",
+            "w2": Metric(
+                "squared 2-Wasserstein distance between samples and as many real points (not 0 for P* itself)", 0
+            ),
+            "mode_coverage": Metric("share of modes with at least a tenth of their real probability", 0, 1),
+            "mode_entropy": Metric(
+                "entropy of the modes that samples are nearest to, nats (log 8 for P*)", 0, math.log(MODES)
+            ),
+            "mode_kl": Metric("KL(samples ‖ P*) of the modes, nats: a lower bound of that of the points", 0),
+            "kept": Metric("share of samples that a verifier without noise keeps", 0, 1),
+            "reward": Metric("mean reward of samples", high=0),
+            "reward_variance": Metric("variance of the reward of samples", 0),
         },
         supports={"temperature", "verifier", "reward"},
         shown=("mode_coverage", "mode_entropy", "reward"),

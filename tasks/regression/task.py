@@ -10,7 +10,20 @@ from typing import TYPE_CHECKING, Literal
 
 import torch
 
-from collapsebench import Corpus, Count, Finite, Learner, Natural, NonNegative, Positive, Start, Task, TaskCard, task
+from collapsebench import (
+    Corpus,
+    Count,
+    Finite,
+    Learner,
+    Metric,
+    Natural,
+    NonNegative,
+    Positive,
+    Start,
+    Task,
+    TaskCard,
+    task,
+)
 
 if TYPE_CHECKING:
     from collapsebench.learners import Population
@@ -56,8 +69,8 @@ class Regression(Task):
         primary="error",
         unit="squared error",
         metrics={
-            "error": "excess squared error on real rows, (ŵ − w*)ᵀ Σ (ŵ − w*)",
-            "train_mse": "mean squared residual on the rows of the fit",
+            "error": Metric("excess squared error on real rows, (ŵ − w*)ᵀ Σ (ŵ − w*)", 0),
+            "train_mse": Metric("mean squared residual on the rows of the fit", 0),
         },
         supports={"sites", "log_prob", "temperature", "verifier"},
         shown=("train_mse",),

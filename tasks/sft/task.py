@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from collapsebench import Corpus, DataError, PluginError, TaskCard, task
+from collapsebench import Corpus, DataError, Metric, PluginError, TaskCard, task
 from collapsebench.families import TEXT_METRICS, TEXT_SUPPORTS, HeldoutItems, TextTask
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ class SFT(TextTask):
         primary="response_nll",
         unit="nats/token",
         metrics={
-            "response_nll": "NLL of held-out responses given their prompts, nats per token (lm-eval)",
-            "response_bits_per_byte": "the same NLL in bits per byte of the responses",
+            "response_nll": Metric("NLL of held-out responses given their prompts, nats per token (lm-eval)", 0),
+            "response_bits_per_byte": Metric("the same NLL in bits per byte of the responses", 0),
             **TEXT_METRICS,
         },
         supports=TEXT_SUPPORTS,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from collapsebench import Corpus, Count, Learner, Natural, NonNegative, Positive, Start, Task, TaskCard, task
+from collapsebench import Corpus, Count, Learner, Metric, Natural, NonNegative, Positive, Start, Task, TaskCard, task
 
 if TYPE_CHECKING:
     from collapsebench.learners import Population
@@ -50,8 +50,8 @@ class ShiftedRegression(Task):
         primary="error",
         unit="squared error",
         metrics={
-            "error": "excess squared error on real rows, (ŵ − w_1)ᵀ Σ (ŵ − w_1)",
-            "train_mse": "mean squared residual on the rows of the fit",
+            "error": Metric("excess squared error on real rows, (ŵ − w_1)ᵀ Σ (ŵ − w_1)", 0),
+            "train_mse": Metric("mean squared residual on the rows of the fit", 0),
         },
         supports={"temperature"},
         shown=("train_mse",),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import torch
 from pydantic import Field
 
-from collapsebench import Corpus, Count, Decoding, Learner, Positive, Start, Task, TaskCard, task
+from collapsebench import Corpus, Count, Decoding, Learner, Metric, Positive, Start, Task, TaskCard, task
 from collapsebench.scoring import STATISTICS
 
 if TYPE_CHECKING:
@@ -59,14 +59,16 @@ class Storyworld(Task):
         primary="excess_nll",
         unit="nats/token",
         metrics={
-            "excess_nll": "NLL of held-out stories (lm-eval, rolling) less their exact NLL, nats per token; 0 at best",
-            "bits_per_byte": "NLL of held-out stories in bits per byte (lm-eval, rolling)",
-            "word_perplexity": "their perplexity per word (lm-eval, rolling)",
-            "cloze": f"share of {CLOZE} held-out stories whose ending is found among {ENDINGS} (lm-eval)",
-            "certain_sites": "share of held-out tokens with model probability at least .99",
-            "rare_name_nll": "NLL of the child's name in held-out stories where it is a rare one, nats",
-            "valid": "share of the samples that are consistent stories",
-            "tail_names": "share of the 40 rare names that a child is given in the samples",
+            "excess_nll": Metric(
+                "NLL of held-out stories (lm-eval, rolling) less their exact NLL, nats per token; 0 at best"
+            ),
+            "bits_per_byte": Metric("NLL of held-out stories in bits per byte (lm-eval, rolling)", 0),
+            "word_perplexity": Metric("their perplexity per word (lm-eval, rolling)", 1),
+            "cloze": Metric(f"share of {CLOZE} held-out stories whose ending is found among {ENDINGS} (lm-eval)", 0, 1),
+            "certain_sites": Metric("share of held-out tokens with model probability at least .99", 0, 1),
+            "rare_name_nll": Metric("NLL of the child's name in held-out stories where it is a rare one, nats", 0),
+            "valid": Metric("share of the samples that are consistent stories", 0, 1),
+            "tail_names": Metric("share of the 40 rare names that a child is given in the samples", 0, 1),
             **STATISTICS,
         },
         supports={"sites", "log_prob", "temperature", "top_k", "top_p", "site_weights", "verifier", "reward", "prior"},

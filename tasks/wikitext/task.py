@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from collapsebench import Corpus, DataError, Natural, PluginError, TaskCard, task
+from collapsebench import Corpus, DataError, Metric, Natural, PluginError, TaskCard, task
 from collapsebench.families import TEXT_METRICS, TEXT_SUPPORTS, HeldoutItems, TextTask
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ class WikiText(TextTask):
         primary="nll",
         unit="nats/token",
         metrics={
-            "nll": "NLL of held-out blocks per token, nats (lm-eval, rolling): log of the perplexity",
-            "perplexity": "its exp: perplexity on held-out blocks",
-            "bits_per_byte": "the same NLL in bits per byte of text (lm-eval)",
+            "nll": Metric("NLL of held-out blocks per token, nats (lm-eval, rolling): log of the perplexity", 0),
+            "perplexity": Metric("its exp: perplexity on held-out blocks", 1),
+            "bits_per_byte": Metric("the same NLL in bits per byte of text (lm-eval)", 0),
             **TEXT_METRICS,
         },
         supports=TEXT_SUPPORTS,

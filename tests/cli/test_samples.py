@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from collapsebench import Corpus, Task, TaskCard, task
+from collapsebench import Corpus, Metric, Task, TaskCard, task
 
 
 @task("letters")
@@ -20,7 +20,7 @@ from collapsebench import Corpus, Task, TaskCard, task
 class Letters(Task):
     """Four letters of a, b, c."""
 
-    card = TaskCard(title="Letters", modality="tokens", primary="none", unit="-", metrics={"none": "nothing"})
+    card = TaskCard(title="Letters", modality="tokens", primary="none", unit="-", metrics={"none": Metric("nothing")})
 
     def real(self, n, rng):
         return Corpus({"tokens": torch.randint(3, 6, (n, 4), generator=rng)})

@@ -61,7 +61,7 @@ FORGED = {
     "world.missed": (0.0, "world.missed: must be 0.1, not 0.0"),
     "method.reference": (True, "method.reference: must be False, not True"),
     "task.unit": ("points", "task.unit: must be 'distance', not 'points'"),
-    "task.metrics.error": ("smaller is worse", "task.metrics: must be"),
+    "task.metrics.error.meaning": ("smaller is worse", "task.metrics: must be"),
     "method.digest": ("0" * 64, "method.digest: stale"),
     "method.track": ("blind", "method.track: must be 'anchored', not 'blind'"),
     "method.title": ("The best method", "method.title: must be 'Blend', not 'The best method'"),

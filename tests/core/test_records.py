@@ -50,7 +50,7 @@ def test_numbers_that_are_not_finite_come_back():
 def test_a_field_out_of_its_range_is_named_when_the_record_is_made(field, value):
     with pytest.raises(ValidationError) as caught:
         generation(**{field: value})
-    assert problem(caught.value)[0] == field
+    assert problem(caught.value)[0].split(".")[0] == field
 
 
 def test_a_record_does_not_change_and_its_changed_copy_is_checked():

@@ -1,15 +1,19 @@
+import math
 from dataclasses import fields
 
 import pytest
 import torch
 
-from collapsebench import Corpus, PluginError, Task, TaskCard
+from collapsebench import Corpus, Metric, PluginError, Task, TaskCard
+from collapsebench.core.errors import BadParameter
 from collapsebench.core.seeds import generator
 from collapsebench.testing import Toy
 
 
 def test_a_card_describes_every_metric_that_the_board_shows():
-    card = TaskCard("T", "vector", "nll", "nats", {"nll": "loss", "acc": "accuracy"}, shown=("acc",))
+    card = TaskCard(
+        "T", "vector", "nll", "nats", {"nll": Metric("loss"), "acc": Metric("accuracy", 0, 1)}, shown=("acc",)
+    )
     assert card.primary in card.metrics
     with pytest.raises(PluginError, match="does not describe its metrics acc, nll"):
         TaskCard("T", "vector", "nll", "nats", {}, shown=("acc",))
@@ -17,7 +21,19 @@ def test_a_card_describes_every_metric_that_the_board_shows():
 
 def test_a_card_that_supports_something_unknown_is_refused():
     with pytest.raises(PluginError, match="unknown support: verifiers"):
-        TaskCard("T", "vector", "nll", "nats", {"nll": "loss"}, supports={"verifiers"})
+        TaskCard("T", "vector", "nll", "nats", {"nll": Metric("loss")}, supports={"verifiers"})
+
+
+def test_a_metric_has_finite_bounds_that_leave_room():
+    metric = Metric("loss", 0)
+    assert (metric.low, metric.high) == (0.0, 1e12)
+    for low, high in ((0, math.inf), (-2e12, 0), (math.nan, 1)):
+        with pytest.raises(BadParameter, match=r"Parameter (low|high)="):
+            Metric("loss", low, high)
+    with pytest.raises(PluginError, match="range is 1 to 1, which holds nothing"):
+        Metric("loss", 1, 1)
+    with pytest.raises(BadParameter, match="Metric"):
+        TaskCard("T", "vector", "nll", "nats", {"nll": "loss"})
 
 
 def test_sizes_are_parameters_by_name_with_their_defaults():

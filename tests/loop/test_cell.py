@@ -2,6 +2,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
+from collapsebench import Metric
 from collapsebench.core.errors import PluginError
 from collapsebench.core.method import METHODS
 from collapsebench.core.registry import load_file
@@ -213,9 +214,9 @@ def test_sentences_of_plug_ins_and_libraries_become_one_printable_line(make_cell
 
 def test_a_plugin_that_says_what_no_record_holds_is_named(make_cell, toy):
     class Endless(toy.Toy):
-        card = replace(toy.Toy.card, metrics={**toy.Toy.card.metrics, "rows": "two\nlines"})
+        card = replace(toy.Toy.card, metrics={**toy.Toy.card.metrics, "rows": Metric("two\nlines")})
 
-    with pytest.raises(PluginError, match=r"Task 'toy' cannot be used: metrics\.rows: must be one line of printable"):
+    with pytest.raises(PluginError, match=r"Task 'toy' cannot be used: meaning: must be one line of printable"):
         replace(make_cell(), task=Endless()).record("done")
 
 

@@ -5,7 +5,7 @@ from itertools import chain, pairwise
 import pytest
 import torch
 
-from collapsebench import Corpus, PluginError, Task, TaskCard
+from collapsebench import Corpus, Metric, PluginError, Task, TaskCard
 from collapsebench.core.method import METHODS
 from collapsebench.core.task import TASKS
 from collapsebench.learners.gradient import Optimizer
@@ -117,7 +117,7 @@ class Letters(Task):
         modality="tokens",
         primary="none",
         unit="-",
-        metrics={"none": "nothing"},
+        metrics={"none": Metric("nothing")},
         supports={"sites", "prior"},
     )
 

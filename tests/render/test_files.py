@@ -413,7 +413,10 @@ def test_what_a_record_says_is_text_on_every_page(tmp_path):
     def told(result):
         method = result.cell.method.changed(title=HOSTILE, description=HOSTILE, paper=HOSTILE)
         task = result.cell.task.changed(
-            title=HOSTILE, about=HOSTILE, unit=HOSTILE, metrics={"w2_squared": HOSTILE, "trace": ""}
+            title=HOSTILE,
+            about=HOSTILE,
+            unit=HOSTILE,
+            metrics={name: metric.changed(meaning=HOSTILE) for name, metric in result.cell.task.metrics.items()},
         )
         protocol = result.cell.protocol.changed(description=f"# {HOSTILE}")
         return replace(result, cell=result.cell.changed(method=method, task=task, protocol=protocol))

@@ -40,15 +40,20 @@ def result(seed=0, status="done", finished=4, name="toy_blend", world="preserve"
         },
         task={
             **{"name": "toy", "version": 1, "digest": digest("toy"), "data": "", "n": 4, "title": "Toy"},
-            **{"about": "a row of numbers; its mean", "corpus": "", "budget": "100 steps of 32 rows"},
+            **{"about": "a row of numbers; its mean", "corpus": "", "budget": "2 epochs, 32 rows a step"},
+            **{"steps": None, "fresh": 4, "candidates": 32},
             "suite": "own",
             **{"primary": "error", "unit": "distance", "shown": ["rows"], "lm_eval": None},
-            "metrics": {"error": "of the mean", "rows": "of D_0"},
+            "metrics": {
+                "error": {"meaning": "of the mean", "low": 0.0, "high": 1e12},
+                "rows": {"meaning": "of D_0", "low": -1e12, "high": 1e12},
+            },
         },
         world=WORLDS[world],
         method={
             **{"name": name, "label": label, "params": {"pause": 0.0, **params}, "digest": digest(label)},
             **{"title": "Blend", "description": "Half and half.", "paper": "", "track": "anchored"},
+            "access": ["history"],
             "reference": reference,
         },
         seed=seed,
@@ -95,7 +100,7 @@ FORGED = [
     # line, field, value (`...` removes the field), the field that the message names if it is another one
     (1, "schema", 1),
     (1, "schema", 2),
-    (1, "schema", 5),
+    (1, "schema", 6),
     (1, "schema", True),
     (1, "schema", ...),
     (1, "kind", "cells"),
@@ -136,6 +141,14 @@ FORGED = [
     (1, "task.name", "another", "task.name"),
     (1, "task.primary", "rows_of_gold", "task.metrics"),
     (1, "task.metrics", {"error": "two\nlines"}, "task.metrics.error"),
+    (1, "task.metrics.error.meaning", "two\nlines"),
+    (1, "task.metrics.error.low", None),
+    (1, "task.metrics.error.low", 1e12, "task.metrics.error"),
+    (1, "task.metrics.error.high", 1e13),
+    (1, "task.metrics.error.high", "inf"),
+    (2, "metrics.error", 1e200),
+    (2, "metrics.error", -0.1),
+    (2, "metrics.rows", 2e12),
     (1, "task.generations", 3),
     (1, "task.n", 0),
     (1, "task.suite", ...),
@@ -388,11 +401,11 @@ def test_shares_that_rounding_takes_over_one_are_read(records):
 
 
 def test_a_record_of_older_versions_says_what_it_is_and_what_to_do(records):
-    records.write_text(records.read_text().replace('"schema":4', '"schema":3'))
+    records.write_text(records.read_text().replace('"schema":5', '"schema":4'))
     with pytest.raises(RecordError) as caught:
         read_results(records)
     assert caught.value.message == (
-        f"{records}:1: schema: is 3, and this version of collapsebench reads records of format 4; "
-        "that is a format of older versions, whose tasks do not say what they are."
+        f"{records}:1: schema: is 4, and this version of collapsebench reads records of format 5; "
+        "that is a format of older versions, whose metrics have no range."
     )
     assert caught.value.hint.startswith("Move the file away and run its cells again with this version")

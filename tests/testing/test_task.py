@@ -47,6 +47,7 @@ BAD_TASKS = {
         "sample",
         {"learner": SAMPLE + "return Corpus({'x': super().sample(n, rng, decoding)['x'].float()})"},
     ),
+    "a metric beyond its range": ("metrics", {"body": EVALUATE + "return {'error': 0.1, 'rows': -1.0}"}),
     "unknown metric": ("metrics", {"body": EVALUATE + "return {'error': 0.1, 'other': 1.0}"}),
     "changes the model": ("metrics", {"body": EVALUATE + "learner.mean = learner.mean + 1\n    return {'error': 0.5}"}),
     "loses its state": ("state", {"learner": "def load(self, state):\n    pass"}),

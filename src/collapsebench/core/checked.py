@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import typing
 from typing import Annotated, Any, dataclass_transform
 
@@ -20,8 +21,14 @@ Multiple = Annotated[Finite, Field(ge=1)]
 Share = Annotated[Finite, Field(ge=0, le=1)]
 PositiveShare = Annotated[Finite, Field(gt=0, le=1)]
 Quantile = Annotated[Finite, Field(ge=0, lt=1)]
+MOST_METRIC = 1e12
+"""Size that every finite metric stays below: no loss is that large, and sums of squares of such numbers are finite."""
+Bound = Annotated[Finite, Field(ge=-MOST_METRIC, le=MOST_METRIC)]
 Count = Annotated[int, Field(ge=1)]
 Natural = Annotated[int, Field(ge=0)]
+
+_ROUNDING = 1e-6
+"""By how much a number may lie beyond a bound, in units of the bound or of 1."""
 
 
 @dataclass_transform(frozen_default=True, field_specifiers=(dataclasses.field,))
@@ -89,3 +96,9 @@ def _adapters(cls: type[Any]) -> dict[str, TypeAdapter[Any]]:
             by_isinstance = ConfigDict(arbitrary_types_allowed=True)
             adapters[field.name] = TypeAdapter(annotations[field.name], config=by_isinstance)
     return adapters
+
+
+def in_range(value: float, low: float, high: float) -> bool:
+    """Whether a number lies within bounds, up to rounding; NaN does, and infinity where there is no bound."""
+    place = math.copysign(MOST_METRIC, value) if math.isinf(value) else value
+    return not (place < low - _ROUNDING * max(1.0, abs(low)) or place > high + _ROUNDING * max(1.0, abs(high)))

@@ -24,11 +24,15 @@ from pydantic import (
     ValidationError,
 )
 
+from .checked import Bound
 from .costs import Costs
-from .method import TRACKS
+from .method import ACCESSES
 
-SCHEMA = 4
+SCHEMA = 5
 """Version of this file's format; bumped when a field is added or changes its meaning."""
+
+LONGEST_KEY, MOST_KEYS = 100, 64
+"""Limits of what a method logs in a generation: characters of a key, and keys."""
 
 MOST_COUNT = 2**53
 """Largest whole number: every JSON reader holds it without rounding."""
@@ -75,9 +79,9 @@ def _scalar(value: object) -> object:
     return value
 
 
-def _track(value: str) -> str:
-    if value not in TRACKS:
-        raise ValueError(f"must be one of {', '.join(TRACKS)}")
+def _access(value: str) -> str:
+    if value not in ACCESSES:
+        raise ValueError(f"must be one of {', '.join(ACCESSES)}")
     return value
 
 
@@ -96,6 +100,11 @@ Count = Annotated[int, Field(ge=0, le=MOST_COUNT)]
 Positive = Annotated[int, Field(ge=1, le=MOST_COUNT)]
 Short = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Numbers = Annotated[dict[Short, float], BeforeValidator(_unspelt), AfterValidator(_printable_names)]
+Logged = Annotated[
+    dict[Annotated[str, StringConstraints(pattern=rf"^[ -~]{{1,{LONGEST_KEY}}}$")], float],
+    Field(max_length=MOST_KEYS),
+    BeforeValidator(_unspelt),
+]
 Share = Annotated[float, Field(ge=0, le=1)]
 Seconds = Annotated[dict[Short, Annotated[float, Field(ge=0, allow_inf_nan=False)]], AfterValidator(_printable_names)]
 Curve = Annotated[tuple[float, ...], Field(strict=False), BeforeValidator(_unspelt)]
@@ -144,11 +153,20 @@ class LmEvalRecord(Part):
     sources: dict[Key, Text]
 
 
+class MetricRecord(Part):
+    """What a metric is, and the bounds of its finite values."""
+
+    meaning: Text
+    low: Bound
+    high: Bound
+
+
 class TaskRecord(Part):
     """What a task says of itself; `digest` is over source and sizes, `n` the rows of D_0, `metrics` describes each.
 
     `about` says in a clause what the data and the model are, `corpus` which corpus is read ("" for generated data),
-    `budget` how long a generation trains ("" for a closed form).
+    `budget` how long a generation trains ("" for a closed form), `steps` its optimizer steps where the protocol fixes
+    their number; in a generation a method may ask for `fresh` real rows and `candidates` of models.
     """
 
     name: Name
@@ -161,9 +179,12 @@ class TaskRecord(Part):
     about: Text
     corpus: Text
     budget: Text
+    steps: Positive | None
+    fresh: Count
+    candidates: Count
     primary: Key
     unit: Text
-    metrics: Annotated[dict[Key, Text], Field(strict=False)]
+    metrics: dict[Key, MetricRecord]
     shown: List[Key]
     lm_eval: LmEvalRecord | None
 
@@ -189,7 +210,7 @@ class WorldRecord(Part):
 
 
 class MethodRecord(Part):
-    """What a method says of itself; `digest` is over its source and parameters."""
+    """What a method says of itself; `digest` is over its source and parameters, and `track` follows from `access`."""
 
     name: Name
     label: Annotated[Text, Field(min_length=1)]
@@ -198,7 +219,8 @@ class MethodRecord(Part):
     title: Text
     description: Text
     paper: Text
-    track: Annotated[str, AfterValidator(_track)]
+    access: List[Annotated[str, AfterValidator(_access)]]
+    track: str
     reference: bool
 
 
@@ -240,7 +262,7 @@ class GenerationRecord(Part):
     rows: Positive
     real_share: Share
     synthetic_share: Share
-    log: Numbers
+    log: Logged
     seconds: Seconds
 
     @classmethod

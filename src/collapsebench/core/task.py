@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import field
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from .checked import Checked, Count
+from .checked import MOST_METRIC, Bound, Checked, Count
 from .corpus import Corpus
 from .errors import PluginError, nearest
 from .plugin import Plugin
@@ -39,6 +39,23 @@ SUPPORTS = (
 """What a task may offer to methods; and `lm_eval`, if its learner reads text that lm-eval's tasks are written in."""
 
 
+class Metric(Checked):
+    """One of the numbers that a task's `evaluate` returns.
+
+    Args:
+        meaning: one line saying what it is.
+        low, high: bounds of its value, whatever the model; `MOST_METRIC` in size where there is none.
+    """
+
+    meaning: str
+    low: Bound = -MOST_METRIC
+    high: Bound = MOST_METRIC
+
+    def __post_init__(self) -> None:
+        if self.low >= self.high:
+            raise PluginError(f"A metric's range is {self.low:g} to {self.high:g}, which holds nothing.")
+
+
 class TaskCard(Checked):
     """What a task is, what is measured on it and what methods can use there.
 
@@ -47,7 +64,7 @@ class TaskCard(Checked):
         modality: one of `MODALITIES`.
         primary: the metric that is scored; lower is better.
         unit: unit of the primary metric, e.g. `nats/answer`.
-        metrics: every metric that `evaluate` returns -> one line saying what it is.
+        metrics: every metric that `evaluate` returns, by name.
         supports: subset of `SUPPORTS`.
         suite: one of `SUITES`.
         version: bumped by any change that can move a score.
@@ -63,7 +80,7 @@ class TaskCard(Checked):
     modality: str
     primary: str
     unit: str
-    metrics: Mapping[str, str] = field(default_factory=dict)
+    metrics: Mapping[str, Metric] = field(default_factory=dict)
     supports: Set[str] = frozenset()
     suite: str = "own"
     version: Count = 1

@@ -13,7 +13,7 @@ from ..core.checked import Count, Finite, Natural, NonNegative, Positive, Share
 from ..core.corpus import Corpus
 from ..core.errors import PluginError
 from ..core.learner import PLAIN, Learner
-from ..core.task import Start, Task
+from ..core.task import Metric, Start, Task
 from ..learners.image.shape import ImageShape
 
 if TYPE_CHECKING:
@@ -23,15 +23,18 @@ if TYPE_CHECKING:
     from ..scoring.judge import Classifier
 
 IMAGE_METRICS = {
-    "nelbo": "negative evidence lower bound of held-out real images and their labels",
-    "classifier_error": "error on real images of a classifier trained on the model's samples and labels",
-    "label_agreement": "share of samples in which the fixed classifier sees the label that the model gave them",
-    "diversity_ratio": "effective number of different samples over that of held-out images: 1 is real, less narrow, "
-    "more noise",
-    "class_entropy": "entropy of the classes that the fixed classifier sees in samples, nats",
-    "frechet": "squared Fréchet distance of samples and held-out images in the fixed classifier's features",
-    "precision": "share of samples on the manifold of held-out images, in these features",
-    "recall": "share of held-out images on the manifold of samples, in these features",
+    "nelbo": Metric("negative evidence lower bound of held-out real images and their labels"),
+    "classifier_error": Metric("error on real images of a classifier trained on the model's samples and labels", 0, 1),
+    "label_agreement": Metric(
+        "share of samples in which the fixed classifier sees the label that the model gave them", 0, 1
+    ),
+    "diversity_ratio": Metric(
+        "effective number of different samples over that of held-out images: 1 is real, less narrow, more noise", 0
+    ),
+    "class_entropy": Metric("entropy of the classes that the fixed classifier sees in samples, nats", 0),
+    "frechet": Metric("squared Fréchet distance of samples and held-out images in the fixed classifier's features", 0),
+    "precision": Metric("share of samples on the manifold of held-out images, in these features", 0, 1),
+    "recall": Metric("share of held-out images on the manifold of samples, in these features", 0, 1),
 }
 """What every task of this kind reports."""
 

@@ -15,19 +15,21 @@ from ..core.checked import Count, Finite, Natural, Positive
 from ..core.corpus import Corpus
 from ..core.errors import PluginError
 from ..core.learner import FitConfig, Learner
-from ..core.task import Start, Task
+from ..core.task import Metric, Start, Task
 from ..learners.image.shape import ImageShape
 
 if TYPE_CHECKING:
     from ..learners.labelling import RandomFeatures
 
 LABEL_METRICS = {
-    "error": "share of test images whose most probable label is wrong",
-    "mse": "squared distance between the outputs and the one-hot real label, mean over test images",
-    "nll": "negative log-probability of the real label, nats per test image",
-    "label_error": "probability that a label which the model writes is wrong, mean over test images",
-    "class_entropy": "entropy of the most probable labels of test images, nats",
-    "diversity_ratio": "effective number of these labels over that of real ones: 1 is real, less narrow, more noise",
+    "error": Metric("share of test images whose most probable label is wrong", 0, 1),
+    "mse": Metric("squared distance between the outputs and the one-hot real label, mean over test images", 0),
+    "nll": Metric("negative log-probability of the real label, nats per test image", 0),
+    "label_error": Metric("probability that a label which the model writes is wrong, mean over test images", 0, 1),
+    "class_entropy": Metric("entropy of the most probable labels of test images, nats", 0),
+    "diversity_ratio": Metric(
+        "effective number of these labels over that of real ones: 1 is real, less narrow, more noise", 0
+    ),
 }
 """What every task of this kind reports."""
 

@@ -24,7 +24,7 @@ from ..core.corpus import Corpus
 from ..core.errors import DataError, PluginError
 from ..core.learner import PLAIN, Learner
 from ..core.seeds import generator
-from ..core.task import Start, Task
+from ..core.task import Metric, Start, Task
 from ..data import CUSTOM, FOLDER, Source, Splits, custom, data_path, find, pairs, spare, split
 from ..scoring.text import STATISTICS
 from .text_base import RECIPE, Settings, made
@@ -44,9 +44,11 @@ TEXT_SUPPORTS = frozenset({"sites", "log_prob", "temperature", "top_k", "top_p",
 CERTAIN = 0.99
 """Probability from which on a model is certain of a token, as token editing has it (arXiv:2412.14689)."""
 
-TEXT_METRICS: dict[str, str] = {
+TEXT_METRICS: dict[str, Metric] = {
     **STATISTICS,
-    "certain_sites": f"share of tokens of held-out texts that the model gives a probability of at least {CERTAIN}",
+    "certain_sites": Metric(
+        f"share of tokens of held-out texts that the model gives a probability of at least {CERTAIN}", 0, 1
+    ),
 }
 """Metrics that every text task has beside lm-eval's; for its card."""
 

@@ -22,6 +22,7 @@ from ..core.records import (
     CellResult,
     LmEvalRecord,
     MethodRecord,
+    MetricRecord,
     Part,
     Place,
     ProtocolRecord,
@@ -220,23 +221,28 @@ class Cell:
         sources = {name: source for name, _, source in self.extra_evals}
         asked = LmEvalRecord(tasks=tuple(sources), limit=self.rules.lm_eval_limit, sources=sources)
         return TaskRecord(
-            **_told_by(self.task.card, TaskRecord),
+            **_told_by(self.task.card, TaskRecord, beside={"metrics"}),
             name=self.task.name,
             digest=self.task_key,
             n=self.rules.n,
+            metrics={name: MetricRecord(**vars(metric)) for name, metric in self.task.card.metrics.items()},
             budget=self.rules.budget.in_words,
+            steps=self.rules.budget.steps,
+            fresh=round(self.rules.limits.fresh_real * self.rules.n),
+            candidates=round(self.rules.limits.candidates * self.rules.n),
             lm_eval=asked if sources else None,
         )
 
     def _method_record(self) -> MethodRecord:
         method = self.method
         return MethodRecord(
-            **_told_by(method.card, MethodRecord, beside={"reference"}),
+            **_told_by(method.card, MethodRecord, beside={"access", "reference"}),
             name=method.name,
             label=method.label,
             params=_plain(method.params()),
             digest=self.method_key,
             description=one_line(method.description()),
+            access=tuple(sorted(method.access())),
             track=track_of(method.access()),  # what plug-ins say of themselves is not asked
             reference=bool(method.card.reference),
         )

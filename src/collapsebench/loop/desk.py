@@ -18,7 +18,7 @@ from ..core.errors import LimitExceeded, PluginError
 from ..core.features import features
 from ..core.learner import Decoding, Learner, Sites
 from ..core.seeds import stream, stream_seed
-from .checks import check_corpus, check_size, check_weights
+from .checks import check_corpus, check_log, check_size, check_weights
 from .handed import Handed, Held, Numbers, Source, equal_rows
 from .ledger import Ledger
 from .source import RealSource
@@ -128,7 +128,7 @@ class Desk:
 
     def log(self, key: str, value: float) -> None:
         """Record a number with this generation."""
-        self.logged[key] = float(value)
+        self.logged[key] = check_log(self.logged, key, value, self.access.method)
 
     def arrivals(self) -> Corpus:
         """A_t."""

@@ -16,7 +16,7 @@ from ..core.records import GenerationRecord, problem
 from ..core.task import Start
 from .arrivals import Arrivals
 from .cache import Result
-from .checks import check_metrics
+from .checks import bounded, check_report, measured
 from .desk import Desk, Sizes, Stand, WorldView
 from .ledger import Ledger
 from .stage import Data, Model, facts, stage
@@ -101,6 +101,7 @@ class Lineage(Arrivals):
         hook = self.method.site_weights if weighting else None
         training = self._unbatched if self.closed_form else self._training(self._stream("batches", t), hook)
         report = learner.fit(corpus.value, training)
+        check_report(report, self.rules.budget.steps, self.task.name)
         return Result(learner, Costs(trained_tokens=report.tokens, optimizer_steps=report.steps))
 
     @stage
@@ -108,10 +109,10 @@ class Lineage(Arrivals):
         """The metrics of M_t on held-out real data, as facts."""
         start = Start(first.value, lambda: initial_model.value)
         found = self.task.evaluate(model.value, start, self._restarted("evaluate"))
-        check_metrics(found, self.task, self.t + 1)
+        metrics = measured(found, self.task, self.t + 1)
         if self._lm_eval:
-            found = {**found, **self._lm_eval.score(model.value)}
-        return Result(None, facts={name: float(value) for name, value in found.items()})  # as they are when read back
+            metrics.update(bounded(self._lm_eval.score(model.value)))
+        return Result(None, facts=metrics)
 
     def _ended(self, t: int, corpus: Data, model: Model) -> GenerationRecord:
         """Evaluate M_t, and go on to it."""

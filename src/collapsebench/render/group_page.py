@@ -168,7 +168,7 @@ def _detail(board: Board, setting: Setting, entries: Sequence[Entry]) -> list[Bl
         limits = " or ".join(map(str, board.lm_eval_limits(setting)))
         note = f"Of each lm-eval task, {limits} items drawn at random." if limits else ""
         detail += [tables.lm_eval(board, setting, entries), Prose(note)]
-    return [*detail, Items([(Span(name, "code"), ": ", about[name]) for name in names])]
+    return [*detail, Items([(Span(name, "code"), ": ", about[name].meaning) for name in names])]
 
 
 def _samples(view: View, setting: Setting, entries: Sequence[Entry]) -> list[Block]:

@@ -15,12 +15,15 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
+from ..core.checked import MOST_METRIC, in_range
 from ..core.errors import RecordError
+from ..core.method import track_of
 from ..core.records import (
     SCHEMA,
     CellRecord,
     CellResult,
     GenerationRecord,
+    MetricRecord,
     Part,
     WorldRecord,
     problem,
@@ -42,6 +45,9 @@ _GENERATORS = {"purify-outside": "outside", "mix": "outside", CURVE: "none"}
 
 _REAL = {"preserve": 0.0, "grow": 0.0, CURVE: 1.0}
 """Kind of a world -> share of real rows among the arrivals, where no protocol can choose it."""
+
+_ANY = MetricRecord(meaning="", low=-MOST_METRIC, high=MOST_METRIC)
+"""Of lm-eval's metrics, no range is known."""
 
 _ROUNDING = 1e-9
 """By how much shares that a run has rounded may add up to more than one."""
@@ -172,9 +178,7 @@ def _parsed(line: str) -> CellRecord | GenerationRecord:
 def _check_schema(schema: object) -> None:
     if type(schema) is not int or schema != SCHEMA:
         older = type(schema) is int and schema < SCHEMA
-        what = (
-            "a format of older versions, whose tasks do not say what they are" if older else "no format that it knows"
-        )
+        what = "a format of older versions, whose metrics have no range" if older else "no format that it knows"
         raise _Refusal(
             "schema",
             f"is {shown(schema)}, and this version of collapsebench reads records of format {SCHEMA}; that is {what}",
@@ -203,6 +207,11 @@ def _cell_problems(cell: CellRecord, stem: str) -> Iterator[tuple[str, str]]:
         yield "method.label", f"must be the name and some of the params, not {shown(method.label)}"
     if method.name in _SCALES and not method.reference:
         yield "method.reference", f"must be true for {', '.join(sorted(_SCALES))}"
+    if method.track != (track := track_of(frozenset(method.access))):
+        yield (
+            "method.track",
+            f"is {track!r} with access to {', '.join(method.access) or 'nothing'}, not {shown(method.track)}",
+        )
     if cell.world.kind == CURVE and not method.reference:
         yield "method.reference", "must be true: only a reference runs along a learning curve"
     if len(set(protocol.tasks)) < len(protocol.tasks):
@@ -215,6 +224,9 @@ def _cell_problems(cell: CellRecord, stem: str) -> Iterator[tuple[str, str]]:
         yield "seed", f"must be less than the protocol's {protocol.seeds} seeds, not {cell.seed}"
     if undescribed := {task.primary, *task.shown} - set(task.metrics):
         yield "task.metrics", f"does not describe {', '.join(sorted(undescribed))}"
+    for name, described in task.metrics.items():
+        if described.low >= described.high:
+            yield f"task.metrics.{name}", f"ranges from {described.low:g} to {described.high:g}, which holds nothing"
     if cell.status == "running":
         yield "status", "is 'running', and only cells that ended are on a board"
     if (cell.status == "done") == bool(cell.reason):
@@ -277,9 +289,12 @@ def _generation_problems(
     if not math.isfinite(generation.metrics.get(task.primary, math.nan)):
         yield f"metrics.{task.primary}", "the scored metric must be there, and finite"
     beside = tuple(f"{name}/" for name in task.lm_eval.tasks) if task.lm_eval else ()
-    for name in generation.metrics:
-        if name not in task.metrics and not (beside and name.startswith(beside)):
+    for name, value in generation.metrics.items():
+        metric = task.metrics.get(name) or (_ANY if beside and name.startswith(beside) else None)
+        if metric is None:
             yield f"metrics.{name}", "is no metric of the task"
+        elif not in_range(value, metric.low, metric.high):
+            yield f"metrics.{name}", f"is {value:g}, outside {metric.low:g} to {metric.high:g}"
     for name, counted in generation.costs.items():
         if before and counted < before[-1].costs[name]:
             yield f"costs.{name}", f"counts from the start of the cell and cannot fall to {counted}"

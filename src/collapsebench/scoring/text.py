@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import torch
 
 from ..core.seeds import generator
+from ..core.task import Metric
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,18 +37,28 @@ COMPARED = 128
 PERCENTILES = (5, 25, 50, 75, 95)
 """Of the samples' NLL per token under M_0."""
 
-STATISTICS: dict[str, str] = {
-    "diversity_ratio": "entropy rate of the samples over that of held-out text: 1 is real, less narrow, more noise",
-    "distinct_4_ratio": "distinct 4-grams in the samples over those in as much held-out text",
-    **{f"distinct_{n}": f"distinct {n}-grams of the samples' tokens as a share of all" for n in (1, 2, 3, 4)},
-    "self_bleu": f"mean BLEU (sacrebleu, 0 to 1) of {COMPARED} samples, each against all the others",
-    "entropy": "entropy of the samples' token frequencies, nats",
-    "top_bigrams": f"share of all the samples' bigrams that belongs to the {TOP} most frequent",
-    "length": "mean tokens per sample",
-    "rare_recall": f"share of D_0's rare words (the rarest, {RARE:.0%} of its words together) in the samples",
-    **{f"prior_nll_{p}": f"{p} % quantile of the samples' NLL per token under M_0, nats" for p in PERCENTILES},
+STATISTICS: dict[str, Metric] = {
+    "diversity_ratio": Metric(
+        "entropy rate of the samples over that of held-out text: 1 is real, less narrow, more noise", 0
+    ),
+    "distinct_4_ratio": Metric("distinct 4-grams in the samples over those in as much held-out text", 0),
+    **{
+        f"distinct_{n}": Metric(f"distinct {n}-grams of the samples' tokens as a share of all", 0, 1)
+        for n in (1, 2, 3, 4)
+    },
+    "self_bleu": Metric(f"mean BLEU (sacrebleu, 0 to 1) of {COMPARED} samples, each against all the others", 0, 1),
+    "entropy": Metric("entropy of the samples' token frequencies, nats", 0),
+    "top_bigrams": Metric(f"share of all the samples' bigrams that belongs to the {TOP} most frequent", 0, 1),
+    "length": Metric("mean tokens per sample", 0),
+    "rare_recall": Metric(
+        f"share of D_0's rare words (the rarest, {RARE:.0%} of its words together) in the samples", 0, 1
+    ),
+    **{
+        f"prior_nll_{p}": Metric(f"{p} % quantile of the samples' NLL per token under M_0, nats", 0)
+        for p in PERCENTILES
+    },
 }
-"""Metric -> one line saying what it is; for a task's card."""
+"""What these metrics are; for a task's card."""
 
 Texts: TypeAlias = "Callable[[torch.Tensor], Sequence[str]]"
 """Decodes a token matrix `[n, L]`."""

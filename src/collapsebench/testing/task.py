@@ -12,6 +12,7 @@ from ..core.corpus import Corpus, real_share
 from ..core.errors import ProtocolError
 from ..core.learner import Decoding, FitReport
 from ..core.task import MODALITIES, Task
+from ..loop.checks import beyond
 from ..loop.protocol import own_protocol
 from .checks import Checklist, CheckResult, NotApplicable
 from .source import declaration_problems, pickling
@@ -42,7 +43,7 @@ def declaration(trial: TaskTrial) -> Iterator[str]:
         yield f"The card's modality is '{card.modality}'; choose from {', '.join(MODALITIES)}."
     if not card.unit:
         yield "Give the card the unit of its primary metric."
-    yield from (f"Say on the card what '{metric}' is." for metric, meaning in card.metrics.items() if not meaning)
+    yield from (f"Say on the card what '{name}' is." for name, metric in card.metrics.items() if not metric.meaning)
 
 
 @TASK_CHECKS.add()
@@ -110,7 +111,7 @@ def sample(trial: TaskTrial) -> Iterator[str]:
 
 @TASK_CHECKS.add(*_FITTED)
 def metrics(trial: TaskTrial) -> Iterator[str]:
-    """`evaluate` gives metrics that the card describes, the same each time, and leaves the model alone."""
+    """`evaluate` gives the card's metrics within their ranges, the same each time, and leaves the model alone."""
     before = {name: tensor.clone() for name, tensor in trial.fitted.state().items()}
     values, card = trial.metrics(trial.fitted), trial.task.card
     if missing := {card.primary, *card.shown} - values.keys():
@@ -119,6 +120,10 @@ def metrics(trial: TaskTrial) -> Iterator[str]:
         yield f"Not on the card: {', '.join(sorted(unknown))}."
     if not math.isfinite(values.get(card.primary, 0.0)):
         yield f"'{card.primary}' is {values[card.primary]} after a fit on real data."
+    yield from (
+        f"{wrong}."
+        for wrong in beyond({name: values[name] for name in values.keys() & card.metrics.keys()}, card).values()
+    )
     if trial.metrics(trial.fitted) != values:
         yield "It gave other values for the same stream."
     if _differ(before, trial.fitted.state()):

@@ -11,7 +11,7 @@ import torch
 from ..core.corpus import Corpus
 from ..core.errors import Diverged
 from ..core.learner import Decoding, FitConfig, FitReport, Learner, Sites
-from ..core.task import Start, Task, TaskCard
+from ..core.task import Metric, Start, Task, TaskCard
 
 
 class Mean(Learner):
@@ -116,7 +116,7 @@ class Toy(Task):
         modality="vector",
         primary="error",
         unit="distance",
-        metrics={"error": "distance of the fitted mean to that of D_0", "rows": "rows of D_0"},
+        metrics={"error": Metric("distance of the fitted mean to that of D_0", 0), "rows": Metric("rows of D_0", 0)},
         supports={"sites", "log_prob", "temperature", "top_k", "top_p", "verifier", "reward", "prior"},
     )
 
