@@ -25,6 +25,7 @@ from .load import scored_loss
 from .stats import student_t_interval
 
 if TYPE_CHECKING:
+    from ..results.signature import Agreed
     from .cells import Entry, Setting
     from .model import Board
 
@@ -81,10 +82,12 @@ class Yardstick:
     Args:
         board: that the records stand on; None for a file of its own, where only rounding is allowed.
         tolerance: as `TOLERANCE`.
+        curves: recorded learning curves, which are no cells of a board.
     """
 
     board: Board | None
     tolerance: float = TOLERANCE
+    curves: Sequence[CellResult] = ()
 
     def drifts(self, pair: Pair, references: Sequence[Pair]) -> list[Drift]:
         """What of a cell moved; both results ended in the same way after as many generations.
@@ -132,6 +135,8 @@ class Yardstick:
         assert self.board is not None
         label, setting, _ = _place(recorded)
         own = {e.label: half_width(r for (s, _), r in e.cells.items() if s == setting) for e in self.board.entries}
+        if recorded.cell.world.name == CURVE:
+            own = {label: half_width(r for r in self.curves if r.cell.task.name == recorded.cell.task.name)}
         return _narrower(own.get(label, math.nan), own.values())
 
     def _score(self, pair: Pair, references: Sequence[Pair]) -> Iterator[Drift]:
@@ -190,22 +195,21 @@ def _place(result: CellResult) -> tuple[str, str, int]:
     return label, f"{task}/{world}", seed
 
 
-def verdict(drifts: Sequence[Drift], parted: Collection[str] = ()) -> tuple[Drift | None, bool]:
-    """The drift that says most of a cell, and whether the cell is another draw of its record.
+def verdict(drifts: Sequence[Drift], parted: Collection[str] = ()) -> tuple[Drift | None, Agreed]:
+    """The drift that says most of a cell, and in what way the cell agrees unless that is beyond what is allowed.
 
     Args:
         drifts: of the cell.
         parted: kinds of numbers that rounding parts on this task, `of_parted`.
-
-    Returns:
-        The drift is beyond what is allowed only where the record is refused.
     """
     beyond = [one for one in drifts if one.of_allowed > 1]
     if not beyond:
-        return max(drifts, key=lambda one: one.of_allowed, default=None), False
-    refused = [one for one in beyond if one.kind not in parted or one.of_another_draw > 1]
-    worst = max(refused or beyond, key=lambda one: one.of_another_draw if one.kind in parted else math.inf)
-    return (worst if refused else worst._replace(of_allowed=worst.of_another_draw)), not refused
+        return max(drifts, key=lambda one: one.of_allowed, default=None), "to rounding" if drifts else "to the byte"
+    scored = any(one.kind not in ("metrics", "log") for one in beyond)
+    if refused := [one for one in beyond if one.kind not in parted or one.of_another_draw > 1]:
+        return max(refused, key=lambda one: one.of_allowed), "to rounding"
+    worst = max(beyond, key=lambda one: one.of_another_draw)
+    return worst._replace(of_allowed=worst.of_another_draw), "as another draw" if scored else "in what is scored"
 
 
 def of_parted(drifts: Iterable[Drift]) -> set[str]:

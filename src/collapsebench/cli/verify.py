@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..loop.cell import Cell
     from ..loop.protocol import Protocol
     from ..results.rerun import Key, Outside, Ran
-    from ..results.signature import Draw, Hidden, Refusal, Rerun
+    from ..results.signature import Agreed, Draw, Hidden, Refusal, Rerun
 
 CELLS = 2
 """Cells of each file that run again unless the command says how many."""
@@ -78,6 +78,7 @@ def verify(
     """
     from ..board.drift import Yardstick
     from ..core.registry import judge, load_plugins
+    from ..loop.world import CURVE
     from ..render.files import write_board
     from ..results.merge import board_lock
     from ..results.signature import Draw
@@ -95,7 +96,12 @@ def verify(
     load_plugins(plugin or [])
     files = [_checked(path, protocol, partial, plugin or []) for path in _paths(records)]
     boards = _boards(files)
-    measures = {folder: Yardstick(board, tolerance) for folder, board in boards.items()}
+    measures = {
+        file.board: Yardstick(
+            boards[file.board], tolerance, [r for r in file.beside.values() if r.cell.world.name == CURVE]
+        )
+        for file in files
+    }
     drawn = Draw(draw=draw or secrets.token_hex(16), drawn="by hand" if draw else "by the system")
     refused = []
     for file, reruns, refusals in _run_again(files, cells, drawn, measures, plugin or [], workers):
@@ -228,13 +234,13 @@ class _Job(NamedTuple):
 
     def compared(
         self, file: _File, ran: Mapping[Key, Ran], yardstick: Yardstick, parted: Collection[str] = ()
-    ) -> tuple[Drift | None, bool]:
+    ) -> tuple[Drift | None, Agreed]:
         """As `board.drift.verdict`; None where the cell ended in another way."""
         from ..board.drift import verdict
 
         again = ran[self.key].result
         if not _same_end(self.recorded, again):
-            return None, False
+            return None, "to rounding"
         return verdict(yardstick.drifts((self.recorded, again), self.beside(file, ran)), parted)
 
     def in_doubt(self, file: _File, ran: Mapping[Key, Ran], yardstick: Yardstick) -> bool:
@@ -392,7 +398,7 @@ def _judged(
         recorded, (again, seconds) = job.recorded, ran[job.key]
         label, task, world, seed = recorded.place
         place = SignedCell(task=task, world=world, label=label, seed=seed)
-        worst, drawn = job.compared(file, ran, yardstick, parted.get(task, ()))
+        worst, agreed = job.compared(file, ran, yardstick, parted.get(task, ()))
         if not _same_end(recorded, again) or (worst and worst.of_allowed > 1):
             said = worst.said if worst else _ends(recorded, again)
             refusals.append(Refusal(**vars(place), records=records, said=said[:1000], date=today()))
@@ -401,7 +407,7 @@ def _judged(
             Rerun(
                 **vars(place),
                 seconds=round(seconds, 1),
-                agreed="as another draw" if drawn else "to the byte" if recorded.same_result(again) else "to rounding",
+                agreed=agreed,
                 quantity=worst.quantity if worst else None,
                 of_allowed=worst.of_allowed if worst else 0.0,
                 references={old.cell.method.label: old.same_result(new) for old, new in job.beside(file, ran)},

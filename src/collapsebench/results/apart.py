@@ -99,7 +99,6 @@ def _read(pipe: int, until: float) -> tuple[bytes, bytes]:
 def answer(pipe: int) -> None:
     """Answer one question; the whole life of the other process."""
     function, arguments, plugins = json.load(sys.stdin)
-    sys.stdin.close()
     module, _, name = function.partition(":")
     try:
         load_plugins(map(Path, plugins))

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import Field, ValidationError
 
@@ -38,19 +38,23 @@ class Cell(Part):
         return f"{self.label} on {self.task}/{self.world}, seed {self.seed}"
 
 
+Agreed: TypeAlias = Literal["to the byte", "to rounding", "in what is scored", "as another draw"]
+
+
 class Rerun(Cell):
     """A cell that was run again, and agreed.
 
     Args:
         seconds: that the second run took.
-        agreed: in what way: `as another draw` where rounding parts lineages of this task on the verifying machine.
+        agreed: in what way; `in what is scored` or `as another draw` where rounding moves other metrics, or parts
+            lineages of this task, on the verifying machine too.
         quantity: the number that moved most of what it may move; None where the records are equal.
         of_allowed: how much of it.
         references: its floor and ceiling, where they ran again on this machine: whether they gave their own records.
     """
 
     seconds: NonNegative
-    agreed: Literal["to the byte", "to rounding", "as another draw"]
+    agreed: Agreed
     quantity: Key | None
     of_allowed: Annotated[float, Field(ge=0, le=1)]
     references: dict[Text, bool]
