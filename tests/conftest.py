@@ -19,11 +19,10 @@ import pytest
 import torch
 
 from collapsebench.core import files
-from collapsebench.core import registry as registry_module
 from collapsebench.core.costs import Costs
 from collapsebench.core.method import METHODS
 from collapsebench.core.records import CellResult, GenerationRecord
-from collapsebench.core.registry import REGISTRIES, load_file
+from collapsebench.core.registry import REGISTRIES, judge, load_file
 from collapsebench.core.task import TASKS
 from collapsebench.data import FOLDER
 from collapsebench.loop.cell import CellSpec
@@ -62,6 +61,13 @@ def sandbox():
     return "bwrap"
 
 
+@pytest.fixture(autouse=True)
+def no_judge():
+    """A command that judges imports less; the process of the tests goes on as it was."""
+    yield
+    judge(False)
+
+
 @pytest.fixture
 def registries():
     """Plug-ins that a test registers are forgotten at its end."""
@@ -69,9 +75,8 @@ def registries():
     for registry in (METHODS, TASKS):
         registry.names()  # discover the built-in plug-ins, so that they are not forgotten
     before = {registry: (dict(registry._classes), dict(registry._unavailable)) for registry in (METHODS, TASKS)}
-    modules, registry_module._judging = set(sys.modules), False
+    modules = set(sys.modules)
     yield
-    registry_module._judging = False
     REGISTRIES.update(kinds)
     for registry, (classes, unavailable) in before.items():
         registry._classes, registry._unavailable = classes, unavailable

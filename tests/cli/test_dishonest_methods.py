@@ -179,7 +179,7 @@ def test_a_share_that_the_content_does_not_give_is_found_by_verify(run_one, cons
     )
     ran = console(*words, path)
     assert ran.code == 3
-    assert f"one_more_row on toy/preserve, seed 0: {share} differs by" in ran.err
+    assert f"one_more_row on toy/preserve, seed 0: {share} at generation 1 is recorded as {forged}" in ran.err
 
 
 PRYING = {

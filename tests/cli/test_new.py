@@ -162,3 +162,27 @@ def test_check_takes_a_label_of_a_plug_in_file(tmp_path, monkeypatch, capsys, re
     assert "method mine: all checks passed" in capsys.readouterr().out
     assert run(monkeypatch, "check", "mine(share=2)", "--plugin", path) == 2
     assert "share" in capsys.readouterr().err
+
+
+STRANGE = """
+from dataclasses import dataclass
+from collapsebench import task, testing
+{first}
+
+@task("strange")
+@dataclass(frozen=True)
+class Strange(testing.Toy):
+    '''Numbers.'''
+"""
+
+
+@pytest.mark.parametrize(("first", "code"), [("", 0), ("import os; os._exit(0)", 3), ("raise SystemExit(0)", 3)])
+def test_a_task_that_is_not_shipped_is_checked_by_another_process(
+    first, code, tmp_path, monkeypatch, capsys, registries
+):
+    folder = tmp_path / "strange"
+    folder.mkdir()
+    (folder / "task.py").write_text(STRANGE.format(first=first))
+    assert run(monkeypatch, "check", folder / "task.py") == code
+    assert ("task strange: all checks passed" in capsys.readouterr().out) == (code == 0)
+    assert "strange" not in TASKS.names()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -33,32 +33,60 @@ def check(
 
     The command exits with 0 if every check passes, with 3 if one fails or the plug-in cannot be imported.
     """
-    from ..core.registry import load_plugins
+    from ..core.registry import REGISTRIES, judge, load_plugins
     from ..core.task import TASKS
     from ..testing import method_results, task_results
+    from ..testing.strange import task_results_apart
 
+    judge()
+    for registry in REGISTRIES.values():
+        registry.names()
+    judge(False)  # what stands beside the accused is the user's own
     load_plugins(beside or [])
+    judge()
     tasks = None if task is None else task.split(",")
     for name in tasks or []:
         TASKS.get(name)
-    methods, task_classes = _find(plugin)
-    passed = True
-    for cls, params in methods:
-        passed &= _report(f"method {cls.name}", method_results(cls, tasks, params))
-    for task_cls in task_classes:
-        passed &= _report(f"task {task_cls.name}", task_results(task_cls))
-    if not passed:
+    found = _find(plugin)
+    reports = [(f"method {cls.name}", method_results(cls, tasks, params)) for cls, params in found.methods]
+    reports += [(f"task {cls.name}", task_results(cls)) for cls in found.tasks]
+    if found.strange is not None:
+        others = [str(path.resolve()) for path in beside or []]
+        apart = task_results_apart(found.strange, others)
+        reports += [(f"task {name}", results) for name, results in apart.items()]
+    if not reports:
+        raise PluginError(
+            f"{plugin} registers no method and no task.",
+            'Decorate the class with @method("name") or @task("name").',
+        )
+    passed = [_report(title, results) for title, results in reports]
+    if not all(passed):
         raise typer.Exit(PluginError.exit_code)
 
 
-def _find(plugin: str) -> tuple[list[tuple[type[Method], Mapping[str, object]]], list[type[Task]]]:
-    """The plug-ins of a file or those of a name or label, methods with the hyper-parameters that are set."""
+class _Found(NamedTuple):
+    """Plug-ins to check.
+
+    Args:
+        methods: with the hyper-parameters that are set.
+        tasks: that are shipped.
+        strange: a file that is not, whose tasks are not imported here.
+    """
+
+    methods: Sequence[tuple[type[Method], Mapping[str, object]]] = ()
+    tasks: Sequence[type[Task]] = ()
+    strange: Path | None = None
+
+
+def _find(plugin: str) -> _Found:
+    """The plug-ins of a file, or those of a name or label."""
     from ..core.method import METHODS
     from ..core.registry import load_file
+    from ..core.shipped import builtin_folder, is_shipped
     from ..core.task import TASKS
     from ..loop.plugins import read_method
 
-    # Discovery comes first, so that a file with an installed name is refused.
+    # Discovery came first, so that a file with an installed name is refused.
     names = {*METHODS.names(), *METHODS.unavailable(), *TASKS.names(), *TASKS.unavailable()}
     if not (plugin.endswith(".py") or Path(plugin).is_file()):
         name, texts = split_label(plugin)
@@ -66,21 +94,20 @@ def _find(plugin: str) -> tuple[list[tuple[type[Method], Mapping[str, object]]],
             raise unknown_name("plug-in", name, names)
         if texts:
             method = read_method(name, texts)
-            return [(type(method), method.params())], []
-        in_tasks = name in TASKS.names() or name in TASKS.unavailable()
+            return _Found([(type(method), method.params())])
         in_methods = name in METHODS.names() or name in METHODS.unavailable()
-        return [(METHODS.get(name), {})] if in_methods else [], [TASKS.get(name)] if in_tasks else []
+        methods = [(METHODS.get(name), dict[str, object]())] if in_methods else []
+        changed = builtin_folder("tasks") / name / "task.py"
+        if changed.is_file() and not is_shipped(changed):
+            return _Found(methods, strange=changed)
+        return _Found(methods, [TASKS.get(name)] if name in {*TASKS.names(), *TASKS.unavailable()} else [])
     path = Path(plugin).resolve()
-    load_file(path)
-    methods: list[tuple[type[Method], Mapping[str, object]]]
-    methods = [(cls, {}) for cls in map(METHODS.get, METHODS.names()) if _defined_in(cls, path)]
+    strange = None if is_shipped(path) or not path.is_file() else path
+    if strange is None or path.name != "task.py":
+        load_file(path)
+    own = [cls for cls in map(METHODS.get, METHODS.names()) if _defined_in(cls, path)]
     tasks = [cls for cls in map(TASKS.get, TASKS.names()) if _defined_in(cls, path)]
-    if not methods and not tasks:
-        raise PluginError(
-            f"{plugin} registers no method and no task.",
-            'Decorate the class with @method("name") or @task("name").',
-        )
-    return methods, tasks
+    return _Found([(cls, {}) for cls in own], [] if strange else tasks, strange)
 
 
 def _defined_in(cls: type, path: Path) -> bool:

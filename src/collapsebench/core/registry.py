@@ -29,10 +29,10 @@ REGISTRIES: dict[str, Registry[Any]] = {}
 _judging = False
 
 
-def judge() -> None:
+def judge(judging: bool = True) -> None:
     """From here on this process imports no task that is not shipped: it judges what others did with it."""
     global _judging
-    _judging = True
+    _judging = judging
 
 
 class Registry(Generic[P]):

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from ..core.errors import PluginError, RecordError
-from ..core.files import CACHE_VARIABLE, sha256
+from ..core.files import CACHE_VARIABLE, cache_folder, sha256
 from ..core.records import CellRecord, CellResult, GenerationRecord, Place, one_line, result_lines
 from ..loop.cell import Cell
 from ..loop.executors.executor import Options, Silent
@@ -104,11 +104,14 @@ def run_again(cells: Sequence[Cell], workers: int, otherwise: bool = False) -> I
     Args:
         cells: which; none stands twice.
         workers: processes; 0 for this one.
-        otherwise: round as another machine does, in processes of their own, and keep nothing that was fitted before.
+        otherwise: round as another machine does, in processes of their own, with classifiers that are trained anew.
     """
     with tempfile.TemporaryDirectory(prefix="collapsebench-verify-") as store, ExitStack() as stack:
         if otherwise:
-            stack.enter_context(one_thread({**OTHER_INSTRUCTIONS, CACHE_VARIABLE: f"{store}/cache"}))
+            cache = Path(store) / "cache"
+            cache.mkdir()
+            (cache / "bases").symlink_to(cache_folder() / "bases")  # to train one takes too long
+            stack.enter_context(one_thread({**OTHER_INSTRUCTIONS, CACHE_VARIABLE: str(cache)}))
         executor = Local(workers) if workers else Here()
         for result in executor.run(cells, Options(Path(store)), Silent()):
             yield Ran(result, sum(sum(generation.seconds.values()) for generation in result.generations))

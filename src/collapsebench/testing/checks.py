@@ -59,6 +59,11 @@ class Checklist(Generic[Subject]):
         """Names of the checks, in order."""
         return tuple(check.find.__name__ for check in self._checks)
 
+    @property
+    def sentences(self) -> tuple[str, ...]:
+        """What they assert, in order."""
+        return tuple((check.find.__doc__ or "").strip().partition("\n")[0] for check in self._checks)
+
     def add(self, *needs: str, warns: bool = False) -> Callable[[Finder[Subject]], Finder[Subject]]:
         """Decorator: append a check.
 
@@ -77,8 +82,7 @@ class Checklist(Generic[Subject]):
         """Make every check; global random state is the same for each and as it was afterwards."""
         results = []
         blocked: set[str] = set()
-        for check in self._checks:
-            name, sentence = check.find.__name__, (check.find.__doc__ or "").strip().partition("\n")[0]
+        for check, name, sentence in zip(self._checks, self.names, self.sentences, strict=True):
             outcome: Outcome = "skipped"
             if reasons := blocked.intersection(check.needs):
                 detail = f"needs {', '.join(sorted(reasons))}"
