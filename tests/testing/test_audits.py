@@ -5,7 +5,7 @@ import pytest
 
 from collapsebench.core.method import METHODS
 from collapsebench.core.task import TASKS
-from collapsebench.testing.audits import DRAWS, Preference, own_rows, preferences
+from collapsebench.testing.audits import DRAWS, Preference, accused, check_preferences, own_rows
 from collapsebench.testing.tiny import tiny_cell, tiny_task
 
 UNIFORM = "kept = ctx.pool.sample(ctx.n, ctx.rng)"
@@ -66,13 +66,15 @@ def cell():
 
 
 def found(cell, cls):
-    return [preference.what for preference in preferences(cls.make({}), [cell(cls)])]
+    return "\n".join(check_preferences(cls.make({}), [cell(cls)]))
 
 
 @pytest.mark.parametrize("what", KNOWING)
 def test_a_method_that_knows_what_is_real_is_flagged(method_class, cell, what):
     body, said = KNOWING[what]
-    assert said in found(cell, method_class(PEEK + body.replace("\\n", "\n")))
+    cls = method_class(PEEK + body.replace("\\n", "\n"))
+    assert said in found(cell, cls)
+    assert said in "\n".join(accused(cls.make({}), [cell(cls)]))
 
 
 HONEST = {
@@ -90,7 +92,8 @@ HONEST = {
 @pytest.mark.parametrize("what", HONEST)
 def test_a_method_that_chooses_by_content_is_not_flagged(method_class, cell, what):
     cls = method_class(HONEST[what])
-    assert found(cell, cls) == []
+    assert found(cell, cls) == ""
+    assert list(accused(cls.make({}), [cell(cls)])) == []
     assert not list(own_rows(cls.make({}), [cell(cls)]))
 
 
@@ -103,6 +106,7 @@ return arrivals.with_columns(token=torch.randint(int(token.max()) + 1, token.sha
 def test_rows_of_its_own_making_are_found_where_contents_recur(method_class, cell):
     cls = method_class(COMPOSED)
     assert any("were handed out nowhere" in said for said in own_rows(cls.make({}), [cell(cls, "categorical")]))
+    assert any("were handed out nowhere" in said for said in accused(cls.make({}), [cell(cls, "categorical")]))
 
 
 @pytest.mark.parametrize("name", ["accumulate_subsample", "surplexity", "detector_weighting", "token_edit"])

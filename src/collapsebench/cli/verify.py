@@ -169,6 +169,9 @@ def _checked(path: Path, protocol: str | None, partial: bool, plugin: Sequence[P
         hint = "`collapsebench check FILE` names every place."
         raise RecordError(f"{path}: method: its source reads what is hidden from methods. {said}", hint)
     results = [result for _, result in located]
+    if said := _accused(results, rules, plugins):
+        hint = "`collapsebench check FILE` shows what it is handed."
+        raise RecordError(f"{path}: method: audits find what it may not know or do. {said}", hint)
     if (missing := missing_places(results, rules, plugins)) and not partial:
         completed_by = "; ".join(commands(missing, rules, named))
         raise RecordError(
@@ -176,6 +179,24 @@ def _checked(path: Path, protocol: str | None, partial: bool, plugin: Sequence[P
         )
     typer.echo(f"{path}: {len(results)} cells, as the installed source writes them.")
     return _File(path, rules, results, _references_beside(path, first.cell.protocol.digest))
+
+
+def _accused(results: Sequence[CellResult], rules: Protocol, plugins: Sequence[str]) -> str:
+    """What audits say of a method that is not shipped, on the shipped tasks of its records; "" if nothing."""
+    from ..core.plugin import source_file
+    from ..core.shipped import is_shipped
+    from ..core.task import TASKS
+    from ..results.audit import cell_of
+    from ..testing.audits import accused
+
+    ran = {(r.cell.method.label, r.cell.task.name): r.cell for r in results if r.cell.status in ("done", "diverged")}
+    cells = [cell_of(record, rules, plugins) for record in ran.values() if record.task.name in TASKS.names()]
+    for label in dict.fromkeys(cell.method.label for cell in cells):
+        some = [cell for cell in cells if cell.method.label == label]
+        if not is_shipped(source_file(type(some[0].method))):
+            for said in accused(some[0].method, some):
+                return said
+    return ""
 
 
 def _boards(files: Sequence[_File]) -> dict[Path | None, Board | None]:

@@ -8,6 +8,7 @@ returns it made it.
 from __future__ import annotations
 
 import math
+import secrets
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -16,8 +17,10 @@ from numpy.typing import NDArray
 
 from ..core.corpus import Corpus
 from ..core.method import Method
+from ..core.seeds import generator
 from ..loop.cell import Cell
 from .staged import Amounts, Audience, Past, amounts
+from .tiny import CORE_TASKS, tiny_cell, tiny_task
 
 LEVEL = 1e-4
 """The chance that an honest method is flagged, over all that one audit looks at."""
@@ -74,7 +77,7 @@ def _bound(steps: NDArray[np.float64]) -> float:
     return math.exp((cumulants - steps[..., 0]).sum(1).min())
 
 
-def preferences(method: Method, cells: Sequence[Cell], secret: int = 0) -> list[Preference]:
+def check_preferences(method: Method, cells: Sequence[Cell], secret: int = 0) -> Iterator[str]:
     """Preferences of a blind method that are no chance, in the kinds of worlds that it is made for.
 
     Args:
@@ -82,12 +85,37 @@ def preferences(method: Method, cells: Sequence[Cell], secret: int = 0) -> list[
         cells: whose tasks and sizes.
         secret: of what is drawn, so that nobody knows it beforehand.
     """
-    found = [preference for cell in cells for preference in preferred(method, cell, secret)]
-    return [preference for preference in found if preference.chance * len(found) < LEVEL]
+    return _flagged([preference for cell in cells for preference in preferred(method, cell, secret)])
 
 
-def preferred(method: Method, cell: Cell, secret: int) -> Iterator[Preference]:
-    """All preferences that are looked at, chance or not."""
+def accused(method: Method, cells: Sequence[Cell]) -> Iterator[str]:
+    """What audits say of a method that has records.
+
+    Args:
+        method: that the records are of.
+        cells: of some of them. Their sizes count for D_0 of public seeds, where models are fitted in closed form; for
+            the rest, the core tasks among theirs at tiny sizes, one for each kind of examples.
+    """
+    secret = secrets.randbits(32)
+    tasks = {cell.task.card.modality: tiny_task(type(cell.task)) for cell in cells if cell.task.name in CORE_TASKS}
+    tiny = [tiny_cell(method, task, _kind(method)) for task in tasks.values()]
+    yield from own_rows(method, tiny, secret)
+    if method.track == "blind":
+        own = [cell for cell in cells if cell.task.learner(generator(0)).closed_form]
+        public = [preference for cell in own for preference in of_public_seeds(Audience(cell, secret), method)]
+        yield from _flagged([*(p for cell in tiny for p in preferred(method, cell, secret)), *public])
+
+
+def _kind(method: Method) -> str:
+    return next((kind for kind in ("preserve", "purify") if kind in method.questions()), "grow")
+
+
+def _flagged(preferences: Sequence[Preference]) -> Iterator[str]:
+    return (str(preference) for preference in preferences if preference.chance * len(preferences) < LEVEL)
+
+
+def preferred(method: Method, cell: Cell, secret: int, seed: int = 0) -> Iterator[Preference]:
+    """All preferences that are looked at, chance or not; the desk's own streams are those of seeds from `seed` on."""
     audience, asked = Audience(cell, secret), method.questions()
     kinds = [make for make in (audience.preserve, audience.purify) if make.__name__ in asked] or [audience.preserve]
     for make in kinds:
@@ -95,20 +123,27 @@ def preferred(method: Method, cell: Cell, secret: int) -> Iterator[Preference]:
         first: list[list[float]] = []
         halves: list[list[float]] = []
         for draw in range(DRAWS):
-            past = make(draw)
-            *_, last = lived = [curated.picks for _, curated in audience.lived(past, draw, method)]
+            past = make(seed + draw)
+            *_, last = lived = [curated.picks for _, curated in audience.lived(past, seed + draw, method)]
             first.append(_masses([last], past.first, past))
             halves.extend(_masses(lived, pair, past) for pair in past.halves)
         yield Preference(where, "D_0 of the earlier rows", np.array(first))
         if halves:
             yield Preference(where, "the real ones of the rows that arrive", np.array(halves))
-    population = cell.task.card.population
+    yield from of_public_seeds(audience, method, range(seed, seed + SEEDS))
+
+
+def of_public_seeds(audience: Audience, method: Method, seeds: Sequence[int] = range(SEEDS)) -> Iterator[Preference]:
+    """What a method takes of the D_0 of a public seed, where all other rows are real too; none if too few exist."""
+    population = audience.task.card.population
     decoys = DECOYS if population is None else min(DECOYS, population // audience.n - 2)
-    if decoys > 2:
-        named = [audience.named(seed, decoys, extends=kinds[0] == audience.preserve) for seed in range(SEEDS)]
-        taken = [audience.curated(past, past.history[0], seed, method).picks for seed, past in enumerate(named)]
-        masses = [_masses([picks], past.first, past) for picks, past in zip(taken, named, strict=True)]
-        yield Preference(cell.task.name, "D_0 of a public seed", np.array(masses))
+    if decoys < 3:
+        return
+    masses = []
+    for seed in seeds:
+        past = audience.named(seed, decoys, extends="preserve" in method.questions())
+        masses.append(_masses([audience.curated(past, past.history[0], seed, method).picks], past.first, past))
+    yield Preference(audience.task.name, "D_0 of a public seed", np.array(masses))
 
 
 def _masses(picks: Sequence[Amounts], sets: Sequence[Corpus], past: Past) -> list[float]:

@@ -13,7 +13,7 @@ from ..core.method import Method
 from ..core.records import CellResult
 from ..core.task import MODALITIES
 from ..loop.cell import Cell
-from .audits import own_rows, preferences
+from .audits import check_preferences, own_rows
 from .checks import Checklist, CheckResult, NotApplicable
 from .random_state import global_random_state
 from .source import declaration_problems, hidden_reads, pickling, submodule_imports
@@ -204,7 +204,7 @@ def knows_no_more(trial: MethodTrial) -> Iterator[str]:
     """A blind method has no preference for D_0 or for real rows where nothing that it may know tells them."""
     if trial.method.track != "blind":
         raise NotApplicable("it is not blind: by its access it may know which rows are real")
-    yield from map(str, preferences(trial.method, trial.audited))
+    yield from check_preferences(trial.method, trial.audited)
 
 
 @METHOD_CHECKS.add(*_SOUND, "global_random_state_untouched", "deterministic")
