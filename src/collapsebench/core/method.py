@@ -126,7 +126,7 @@ def track_of(access: frozenset[str]) -> str:
     return "anchored" if "history" in access else "blind"
 
 
-METHODS = Registry(Method, "*.py")
+METHODS = Registry(Method, "*.py", guests="collapsebench.arm.guest")
 
 M = TypeVar("M", bound=type[Method])
 

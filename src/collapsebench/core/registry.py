@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Callable, Iterable
 from functools import partial
+from importlib import import_module
 from importlib.metadata import entry_points
 from pathlib import Path
 from types import ModuleType
@@ -41,10 +42,12 @@ class Registry(Generic[P]):
     Args:
         base: the class that every plug-in of this kind extends.
         files: where plug-ins lie in the built-in folder of this kind, as a glob pattern.
+        guests: the module that registers plug-ins which are not shipped without importing them here; "" if they are
+            imported.
     """
 
-    def __init__(self, base: type[P], files: str) -> None:
-        self.kind, self._files = base.plugin_kind, files
+    def __init__(self, base: type[P], files: str, guests: str = "") -> None:
+        self.kind, self._files, self.guests = base.plugin_kind, files, guests
         self.base: type[P] = base
         self._classes: dict[str, type[P]] = {}
         self._unavailable: dict[str, str] = {}
@@ -78,6 +81,10 @@ class Registry(Generic[P]):
             )
         cls.name = name
         self._classes[name] = cls
+
+    def registered(self) -> dict[str, type[P]]:
+        """What was registered so far, without looking for more."""
+        return dict(self._classes)
 
     def forget(self, module: str) -> None:
         """Take back what a module registered."""
@@ -119,7 +126,11 @@ class Registry(Generic[P]):
         for path in sorted(builtin_folder(f"{self.kind}s").glob(self._files)):
             self._try(path.parent.name if path.name == "task.py" else path.stem, partial(load_file, path))
         for point in entry_points(group=f"collapsebench.{self.kind}s"):
-            self._try(point.name, partial(_judged, point.name) if _judging and self.kind == "task" else point.load)
+            if self.guests:
+                load = partial(import_module(self.guests).admit_installed, point)
+            else:
+                load = partial(_judged, point.name) if _judging else point.load
+            self._try(point.name, load)
 
     def _try(self, name: str, load: Callable[[], object]) -> None:
         try:
@@ -134,8 +145,11 @@ def _judged(what: str) -> NoReturn:
     raise PluginError(f"{what} is not shipped, and a command that judges imports no such task.")
 
 
-def load_file(path: Path) -> ModuleType:
-    """Import a plug-in file by path, once.
+def load_file(path: Path) -> ModuleType | None:
+    """Take in a plug-in file by path, once. It is imported if it is shipped or has a task, which is the harness's side.
+
+    Returns:
+        The module; None for a file of methods that are not shipped: these run elsewhere.
 
     Raises:
         UsageError: no such file.
@@ -144,8 +158,20 @@ def load_file(path: Path) -> ModuleType:
     path = path.resolve()
     if path.suffix != ".py" or not path.is_file():
         raise UsageError(f"No plug-in file {path}.", "Pass the path of a Python file, NAME.py.")
-    if _judging and path.name == "task.py" and not is_shipped(path):
+    shipped = is_shipped(path)
+    if path.name == "task.py" or shipped:
+        return _imported(path) if shipped or not _judging else _judged(str(path))
+    guests = [import_module(registry.guests) for registry in REGISTRIES.values() if registry.guests]
+    has_task = any(guest.tasks_of(path) for guest in guests)
+    if has_task and _judging:
         _judged(str(path))
+    module = _imported(path) if has_task else None
+    for guest in guests:
+        guest.admit(path)
+    return module
+
+
+def _imported(path: Path) -> ModuleType:
     name = f"{_package(path.parent)}.task" if path.name == "task.py" else _module_name(path.stem, path)
     if name in sys.modules:
         return sys.modules[name]
