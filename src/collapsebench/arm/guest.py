@@ -34,7 +34,7 @@ class Guest(Method):
 
     Attributes:
         source: its file.
-        package: the folder of the installed package that it is part of, or None.
+        package: name and folder of the installed package that it is part of, or None.
         plugin: the source as it travels.
         about: the first line of its docstring.
         hooks: those that it does not leave as they are.
@@ -42,7 +42,7 @@ class Guest(Method):
     """
 
     source: ClassVar[Path]
-    package: ClassVar[Path | None] = None
+    package: ClassVar[tuple[str, Path] | None] = None
     plugin: ClassVar[Mapping[str, Any]]
     about: ClassVar[str] = ""
     hooks: ClassVar[frozenset[str]] = frozenset()
@@ -324,7 +324,7 @@ def admit_installed(point: EntryPoint) -> None:
         if parts[0] != top or not all(part.isidentifier() for part in parts):
             raise PluginError(f"Method '{about['name']}' of package '{top}' is defined elsewhere.")
         file = folder.joinpath(*parts[1:])
-        _register(about, plugin, file / "__init__.py" if file.is_dir() else file.with_suffix(".py"), folder)
+        _register(about, plugin, file / "__init__.py" if file.is_dir() else file.with_suffix(".py"), (top, folder))
 
 
 def _text(path: Path) -> str:
@@ -342,7 +342,9 @@ def _described(owner: str, plugin: Mapping[str, Any]) -> Any:
         raise PluginError(f"{owner} cannot be imported: {error.message}", hint) from error
 
 
-def _register(about: Mapping[str, Any], plugin: Mapping[str, Any], path: Path, package: Path | None) -> None:
+def _register(
+    about: Mapping[str, Any], plugin: Mapping[str, Any], path: Path, package: tuple[str, Path] | None
+) -> None:
     try:
         name, fields = about["name"], {key: default for key, *default in about["parameters"]}
         members: dict[str, Any] = {

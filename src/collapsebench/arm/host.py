@@ -103,6 +103,11 @@ def _arm_of(process: int) -> Arm:
     return Arm(process)
 
 
+def process_id() -> int | None:
+    """The process of this process's arm, if it runs."""
+    return arm().process_id
+
+
 class Arm:
     """The process of the arm, started when it is first needed, and started anew if it died.
 
@@ -118,6 +123,11 @@ class Arm:
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self._preloaded: set[str] = set()
         atexit.register(self.close)
+
+    @property
+    def process_id(self) -> int | None:
+        """The id of the process, if it runs."""
+        return None if self._process is None else self._process.pid
 
     def preload(self, libraries: Sequence[str]) -> None:
         """Let the process import libraries before its next child, which then need not; it does not wait for them."""

@@ -86,7 +86,8 @@ def _place_of_plugin(cls: type, methods: Path) -> tuple[Path, Path] | None:
     import sys
 
     source = source_file(cls)
-    if not methods.is_dir() or cls.__module__.partition(".")[0] in sys.modules or source.parent == methods.resolve():
+    installed = vars(cls).get("package") or cls.__module__.partition(".")[0] in sys.modules
+    if not methods.is_dir() or installed or source.parent == methods.resolve():
         return None
     copy = methods / source.name  # under its own name, which is part of the digest
     if copy.exists() and copy.read_bytes() != source.read_bytes():

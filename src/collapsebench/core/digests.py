@@ -83,7 +83,10 @@ def plugin_code(cls: type) -> Code:
     sources = []
     for base in cls.__mro__:
         top = base.__module__.partition(".")[0]
-        if top == "collapsebench" and base is cls:
+        if (package := vars(base).get("package")) is not None:
+            name, folder = package
+            sources.append(Source(name, folder, tuple(folder.rglob("*.py"))))
+        elif top == "collapsebench" and base is cls:
             sources.append(Source(top, PACKAGE, (source_file(cls),)))
         elif base is cls and (folders := list(getattr(sys.modules.get(top), "__path__", ()))):
             sources.append(Source(top, Path(folders[0]), tuple(Path(folders[0]).rglob("*.py"))))

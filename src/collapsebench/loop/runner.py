@@ -11,6 +11,8 @@ from dataclasses import asdict
 import torch
 from filelock import Timeout
 
+from ..arm.guest import Guest
+from ..arm.host import limits
 from ..core.errors import Diverged, PluginError, StoreError, describe
 from ..core.records import CellRecord, CellResult, GenerationRecord, Status
 from .cell import Cell
@@ -148,15 +150,18 @@ def _attempt(
 ) -> CellResult:
     records: list[GenerationRecord] = []
     folder.start(_record(cell, "running"), asdict(cell.spec))
+    if isinstance(cell.method, Guest):
+        cell.method.preload()  # while the harness makes generation 0
     try:
-        lineage = Lineage(cell, store, keep_checkpoints)
-        for record in lineage.generations():
-            records.append(record)
-            watch.only_one()
-            on_generation(record.t)
-            if not lineage.closed_form:
-                watch.still_ours()
-                folder.save_records(records)
+        with limits(3600 * cell.rules.cell.hours, cell.rules.cell.memory):
+            lineage = Lineage(cell, store, keep_checkpoints)
+            for record in lineage.generations():
+                records.append(record)
+                watch.only_one()
+                on_generation(record.t)
+                if not lineage.closed_form:
+                    watch.still_ours()
+                    folder.save_records(records)
         outcome = _record(cell, "done", parameters=lineage.parameters)
     except Diverged as error:
         outcome = _record(cell, "diverged", f"diverged at t={len(records)}: {error.message}")

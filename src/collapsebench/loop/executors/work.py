@@ -10,6 +10,7 @@ from typing import Any
 import psutil
 import torch
 
+from ...arm.host import process_id
 from ...core.errors import CollapsebenchError
 from ..plan import build_cell
 from ..runner import Busy, OutOfMemory, run_cell
@@ -54,8 +55,9 @@ def work(connection: Connection[Any, Any], options: Options) -> None:
 
 def _has_children() -> bool:
     """Whether a method left processes behind; their status is left to whoever waits for them."""
-    if not hasattr(os, "waitid"):
-        return bool(psutil.Process().children())
+    own = process_id()
+    if own is not None or not hasattr(os, "waitid"):
+        return any(child.pid != own for child in psutil.Process().children())
     try:
         os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     except ChildProcessError:
