@@ -18,7 +18,7 @@ from contextvars import ContextVar
 from functools import cache
 from typing import Any, NamedTuple, Protocol
 
-from ..core.errors import CollapsebenchError, PluginError
+from ..core.errors import BadParameter, CollapsebenchError, PluginError
 from . import inside, sandbox
 from .channel import Channel, Closed, Malformed
 
@@ -317,7 +317,8 @@ class Visit:
         error = self._refused
         if error is None or (said.get("kind"), said["message"]) != (type(error).__name__, error.message):
             hint = said.get("hint")
-            error = PluginError(said["message"], hint if isinstance(hint, str) else "")
+            kind = BadParameter if said.get("kind") == "BadParameter" else PluginError
+            error = kind(said["message"], hint if isinstance(hint, str) else "")
         error.add_note(f"In the arm:\n{said.get('trace')}")
         return error
 

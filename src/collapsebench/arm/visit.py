@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import importlib
 import importlib.util
@@ -48,8 +49,9 @@ def live(channel: Channel) -> None:
     """Do what the harness asks, and answer; what the plug-in raises, by `SystemExit` too, is an answer."""
 
     def send(message: dict[str, Any]) -> None:
-        sys.stdout.flush()
-        sys.stderr.flush()
+        for stream in (sys.stdout, sys.stderr):
+            with contextlib.suppress(Exception):  # it printed more than it may, or closed the stream
+                stream.flush()
         channel.send({**message, "printed": _output.read_text(encoding="utf-8", errors="replace")[:_MOST_OUTPUT]})
 
     try:
