@@ -86,8 +86,9 @@ def registries():
 
 
 @pytest.fixture
-def toy(registries):
-    """The toy plug-ins."""
+def toy(registries, monkeypatch):
+    """The toy plug-ins, all in this process."""
+    monkeypatch.setattr("collapsebench.core.registry.is_shipped", lambda path: True)
     return load_file(TOY)
 
 

@@ -129,8 +129,8 @@ def test_built_in_plugins_that_cannot_be_imported_are_listed_with_the_reason(tmp
     (tmp_path / "fine.py").write_text(METHOD.format(name="fine"))
     (tmp_path / "broken.py").write_text("import no_such_module")
     monkeypatch.setattr("collapsebench.core.registry.builtin_folder", lambda name: tmp_path)
-    registry = Registry(Method, "*.py")
-    monkeypatch.setattr("collapsebench.core.method.METHODS", registry)
+    registry = Registry(Method, "*.py", guests="collapsebench.arm.guest")
+    monkeypatch.setattr("collapsebench.arm.guest.METHODS", registry)
 
     assert registry.names() == ["fine"]
     assert "No module named 'no_such_module'" in registry.unavailable()["broken"]

@@ -36,6 +36,7 @@ class Guest(Method):
         source: its file.
         package: name and folder of the installed package that it is part of, or None.
         plugin: the source as it travels.
+        line: of its file on which it begins.
         about: the first line of its docstring.
         hooks: those that it does not leave as they are.
         libraries: installed modules that it imports.
@@ -44,6 +45,7 @@ class Guest(Method):
     source: ClassVar[Path]
     package: ClassVar[tuple[str, Path] | None] = None
     plugin: ClassVar[Mapping[str, Any]]
+    line: ClassVar[int] = 0
     about: ClassVar[str] = ""
     hooks: ClassVar[frozenset[str]] = frozenset()
     libraries: ClassVar[tuple[str, ...]] = ()
@@ -316,11 +318,14 @@ def admit_installed(point: EntryPoint) -> None:
     """
     top = point.module.partition(".")[0]
     spec = importlib.machinery.PathFinder.find_spec(top, sys.path)
-    if spec is None or not spec.submodule_search_locations:
+    if spec is None or spec.origin is None:
         raise PluginError(f"Package '{top}' is not installed.")
-    folder, plugin = Path(spec.submodule_search_locations[0]), {"module": point.module}
+    plugin = {"module": point.module}
     for about in _described(f"Package '{top}'", plugin)["methods"]:
-        parts = str(about["module"]).split(".")
+        if not spec.submodule_search_locations:
+            _register(about, plugin, Path(spec.origin), None)
+            continue
+        folder, parts = Path(spec.origin).parent, str(about["module"]).split(".")
         if parts[0] != top or not all(part.isidentifier() for part in parts):
             raise PluginError(f"Method '{about['name']}' of package '{top}' is defined elsewhere.")
         file = folder.joinpath(*parts[1:])
@@ -356,7 +361,7 @@ def _register(
             "source": path,
             "package": package,
             "plugin": plugin,
-            "about": _first_line(path, about["class"]),
+            **_as_written(path, about["class"]),
             "libraries": () if package else _libraries(path),
             "hooks": frozenset(about["hooks"]),
         }
@@ -373,9 +378,10 @@ def _libraries(path: Path) -> tuple[str, ...]:
     return tuple(sorted(set(found)))
 
 
-def _first_line(path: Path, cls: str) -> str:
-    """The first line of the docstring of a class, as its file has it."""
+def _as_written(path: Path, cls: str) -> dict[str, Any]:
+    """Where a file defines a class, and the first line of its docstring."""
     for node in ast.walk(ast.parse(path.read_bytes())):
         if isinstance(node, ast.ClassDef) and node.name == cls:
-            return (ast.get_docstring(node) or "").partition("\n")[0]
-    return ""
+            line = min([node.lineno, *(decorator.lineno for decorator in node.decorator_list)])
+            return {"line": line, "about": (ast.get_docstring(node) or "").partition("\n")[0]}
+    return {}

@@ -117,7 +117,8 @@ class Registry(Generic[P]):
     def origin(self, name: str) -> str:
         """`file:line` where a plug-in is defined."""
         cls = self.get(name)
-        return f"{source_file(cls)}:{inspect.getsourcelines(cls)[1]}"
+        line = vars(cls).get("line") or inspect.getsourcelines(cls)[1]
+        return f"{source_file(cls)}:{line}"
 
     def _discover(self) -> None:
         if self._discovered:
@@ -126,6 +127,7 @@ class Registry(Generic[P]):
         for path in sorted(builtin_folder(f"{self.kind}s").glob(self._files)):
             self._try(path.parent.name if path.name == "task.py" else path.stem, partial(load_file, path))
         for point in entry_points(group=f"collapsebench.{self.kind}s"):
+            load: Callable[[], object]
             if self.guests:
                 load = partial(import_module(self.guests).admit_installed, point)
             else:
