@@ -165,18 +165,18 @@ def make_cell(make_spec):
 
 @pytest.fixture
 def make_result(make_cell):
-    """A whole result without running it: the error of generation t is `error` + t."""
+    """A whole result without running it: the error of generation t is `error` + t, and its rows are model-made."""
 
     def make(method="replace", task="toy", seed=0, error=0.5, seconds=1.0, finished=4, status="done", **params):
-        reason = "" if status == "done" else "it is a test"
+        reason, made = "" if status == "done" else "it is a test", 0 if params.get("world") == CURVE else 4
         generations = [
             GenerationRecord(
                 t=t,
                 metrics={"error": error + t, "rows": 4.0},
-                costs=Costs(real_examples=4, synthetic_examples=4 * t, trained_tokens=4 * (t + 1)).to_dict(),
+                costs=Costs(real_examples=4, synthetic_examples=made * t, trained_tokens=4 * (t + 1)).to_dict(),
                 rows=4,
-                real_share=1.0 if t == 0 else 0.0,
-                synthetic_share=0.0 if t == 0 else 1.0,
+                real_share=0.0 if made and t else 1.0,
+                synthetic_share=1.0 if made and t else 0.0,
                 log={},
                 seconds={"fit": seconds},
             )

@@ -100,8 +100,10 @@ def cell(method: str, setting: str, seed: int, *, worth: float | None = None, **
                 metrics={primary: loss, **{name: round(0.9 ** (i + 1) - 0.01 * t, 6) for i, name in enumerate(shown)}},
                 costs={
                     **dict.fromkeys(Costs.__slots__, 0),
-                    "real_examples": N,
-                    "synthetic_examples": N * t,
+                    "real_examples": max(N, *(round(N * size) for size in SIZES[: t + 1]))
+                    if world == "curve"
+                    else N + t * round(alpha * arrivals),
+                    "synthetic_examples": t * (arrivals - round(alpha * arrivals)),
                     "scored_tokens": 57_000 * t if method == "token_edit" else 0,
                     "verifier_calls": 4000 * t if method == "verify_filter" else 0,
                     "trained_tokens": 1_600_000 * (t + 1),
@@ -136,8 +138,8 @@ def cell(method: str, setting: str, seed: int, *, worth: float | None = None, **
             "title": title,
             "about": f"{title}, made up; a model of one number",
             "corpus": "",
-            "budget": "",
-            "steps": None,
+            "budget": "700 steps of 32 rows",
+            "steps": 700,
             "fresh": N,
             "candidates": 8 * N,
             "primary": primary,
@@ -272,9 +274,13 @@ def group(board, question: str, suite: str):
 
 
 def with_losses(result, *losses):
-    """The same cell with other values of its primary metric at t = 0, 1, ..."""
+    """The same cell with other values of its primary metric at t = 0, 1, ...; None keeps what is there.
+
+    All cells of a task and seed have one loss at t = 0.
+    """
     primary = result.cell.task.primary
     generations = [
-        g.changed(metrics={**g.metrics, primary: v}) for g, v in zip(result.generations, losses, strict=True)
+        g if v is None else g.changed(metrics={**g.metrics, primary: v})
+        for g, v in zip(result.generations, losses, strict=True)
     ]
     return replace(result, generations=tuple(generations))

@@ -58,7 +58,7 @@ def test_without_a_curve_there_is_no_answer(board_of):
 
 def test_what_costs_nothing_has_the_tokens_of_frozen_and_no_help_from_outside(board_of):
     def dear(result):
-        costs = [{**g.costs, "scored_tokens": g.costs["trained_tokens"]} for g in result.generations]
+        costs = [{**g.costs, "scored_tokens": g.costs["trained_tokens"] if g.t else 0} for g in result.generations]
         return replace(
             result, generations=tuple(g.changed(costs=c) for g, c in zip(result.generations, costs, strict=True))
         )

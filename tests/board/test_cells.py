@@ -69,7 +69,7 @@ def test_one_seed_counts_untested(board_of):
 def test_generation_0_is_never_scored():
     one_shot = fabricate.cell("frozen", "gaussian/preserve", 0)
     world = one_shot.cell.world.changed(generations=1)
-    short = fabricate.with_losses(one_shot, 9, 1, 2, 3, 4)
+    short = fabricate.with_losses(one_shot, None, 1, 2, 3, 4)
     assert scored_loss(short) == 3.5
     assert scored_loss(replace(short, cell=short.cell.changed(world=world), generations=short.generations[:2])) == 1
 

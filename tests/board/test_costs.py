@@ -22,7 +22,7 @@ def test_costs_are_averaged_over_seeds_and_summed_over_settings(board_of):
 def spending(result, factor):
     """The same cell having scored as many tokens as it takes to make `factor` times those trained on."""
     generations = [
-        g.changed(costs={**g.costs, "scored_tokens": round((factor - 1) * g.costs["trained_tokens"])})
+        g.changed(costs={**g.costs, "scored_tokens": round((factor - 1) * g.costs["trained_tokens"]) if g.t else 0})
         for g in result.generations
     ]
     return replace(result, generations=tuple(generations))

@@ -36,7 +36,7 @@ def test_one_file_cannot_change_what_others_say_of_the_rules(tmp_path, part, fie
         for r in fabricate.cells("accumulate", ["gaussian/preserve"])
     ]
     fabricate.board(tmp_path, fabricate.cells("replace", ["gaussian/preserve"]) + results)
-    with pytest.raises(RecordError, match=rf"accumulate\.jsonl and .*replace\.jsonl hold .* {part}\.{field} of"):
+    with pytest.raises(RecordError, match=rf"accumulate\.jsonl:1: {part}\.{field}: differs .*replace\.jsonl"):
         load_board(tmp_path)
 
 
@@ -47,7 +47,9 @@ def test_records_of_different_versions_are_not_mixed(tmp_path, part):
         for r in fabricate.cells("frozen")
     ]
     fabricate.board(tmp_path, fabricate.cells("replace") + old)
-    with pytest.raises(RecordError, match=rf"frozen\.jsonl and .*replace\.jsonl hold .* versions of {part}"):
+    with pytest.raises(
+        RecordError, match=rf"replace\.jsonl:1: {part}\.digest: is .*another version of .*frozen\.jsonl"
+    ):
         load_board(tmp_path)
 
 

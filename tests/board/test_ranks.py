@@ -83,7 +83,7 @@ def test_an_entry_that_a_counting_setting_keeps_out_is_listed_in_part_with_its_s
     results = steep + [r for name in ("frozen", "replace") for r in fabricate.cells(name, settings[:1])]
     for name in ("frozen", "accumulate"):  # losses of kde that are as far apart as its curve asks
         results += [
-            fabricate.with_losses(c, *[1.0 + c.cell.seed / 100] * 5) for c in fabricate.cells(name, settings[1:])
+            fabricate.with_losses(c, None, *[1.0 + c.cell.seed / 100] * 4) for c in fabricate.cells(name, settings[1:])
         ]
     results += fabricate.cells("accumulate", settings[:1])
     results += fabricate.cells("verify_filter", settings[:1]) + fabricate.unsupported(
@@ -260,9 +260,7 @@ def test_one_wild_cell_buys_no_rank(board_of):
     """R is -1987 there: it must not share the first place because its noise hides every difference."""
     settings = ["gaussian/preserve", "arithmetic/preserve", "gaussian/purify"]
     wild = [
-        fabricate.with_losses(r, *[r.generations[0].metrics["w2_squared"], 1e3, 1e3, 1e3, 1e3])
-        if r.cell.seed == 1
-        else r
+        fabricate.with_losses(r, None, 1e3, 1e3, 1e3, 1e3) if r.cell.seed == 1 else r
         for r in fabricate.cells("tempered", settings[:1], worth=0.4)
     ]
     board = board_of(fabricate.references(settings) + fabricate.cells("accumulate", settings, worth=0.9) + wild)

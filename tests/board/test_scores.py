@@ -12,13 +12,13 @@ ONLY = ["gaussian/preserve"]
 def steady(method, loss, setting="gaussian/preserve", seeds=range(3), **changes):
     """Cells that have the same loss in all generations and seeds."""
     cells = (fabricate.cell(method, setting, seed, **dict(changes)) for seed in seeds)
-    return [fabricate.with_losses(cell, *[loss] * len(cell.generations)) for cell in cells]
+    return [fabricate.with_losses(cell, None, *[loss] * (len(cell.generations) - 1)) for cell in cells]
 
 
 def halving(setting="gaussian/preserve"):
     """Learning curve of 1 over n, in every seed the same, and `frozen` with loss 1."""
     losses = (1, 4, 2, 0.5, 0.25)  # at n, n/4, n/2, 2n, 4n
-    curves = [fabricate.with_losses(cell, *losses) for cell in fabricate.curves([setting])]
+    curves = [fabricate.with_losses(cell, None, *losses[1:]) for cell in fabricate.curves([setting])]
     return curves + steady("frozen", 1.0, setting)
 
 
@@ -27,7 +27,7 @@ def test_worth_and_r_by_hand(board_of):
     board = board_of(
         halving()
         + steady("replace", 4.0)
-        + [fabricate.with_losses(c, 1, 1, 1, 2, 1) for c in fabricate.cells("accumulate", ONLY)]
+        + [fabricate.with_losses(c, None, 1, 1, 2, 1) for c in fabricate.cells("accumulate", ONLY)]
     )
     accumulate, setting = fabricate.entry(board, "accumulate"), board.settings[0]
     assert 2 ** board.scores.worth(accumulate, setting).log2.centre == pytest.approx(1 / 1.5)
@@ -105,7 +105,9 @@ def test_better_in_one_setting_and_worse_in_the_other_is_level(board_of):
 def test_one_wild_seed_changes_no_verdict(board_of):
     cells = fabricate.cells("accumulate", ONLY, worth=1.0, exact=True)
     wild = [
-        fabricate.with_losses(c, *[2000.0 if c.cell.seed == 2 else g.metrics["w2_squared"] for g in c.generations])
+        fabricate.with_losses(
+            c, None, *[2000.0 if c.cell.seed == 2 else g.metrics["w2_squared"] for g in c.generations[1:]]
+        )
         for c in cells
     ]
     board = board_of(fabricate.references(ONLY) + wild)

@@ -64,7 +64,10 @@ def nudge(folder, by=1e-7):
         theirs = []
         for result in read_results(path):
             made = [
-                g.changed(metrics={**g.metrics, "error": g.metrics["error"] * (1 + by)}, log={**g.log, "elsewhere": by})
+                g.changed(
+                    metrics={**g.metrics, "error": g.metrics["error"] * (1 + by)},
+                    log={**g.log, "elsewhere": by} if g.t else {},
+                )
                 for g in result.generations
             ]
             environment = {**result.cell.environment, "machine": "Another CPU", "git": "0123456789abcdef"}

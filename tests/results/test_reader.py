@@ -7,8 +7,9 @@ import pytest
 
 from collapsebench.core.costs import Costs
 from collapsebench.core.errors import RecordError
+from collapsebench.core.method import QUESTIONS, references
 from collapsebench.core.records import CellRecord, CellResult, GenerationRecord, to_line, write_results
-from collapsebench.results.reader import MOST_BYTES, parse_results, read_results
+from collapsebench.results.reader import MOST_BYTES, REFERENCES, parse_results, read_results
 
 NO_GENERATOR = {"generator_rows": None, "temperature": None}
 RATES = {"phi": 1.0, "psi": 0.0, "missed": 0.1, "false_alarm": 0.1}
@@ -63,17 +64,21 @@ def result(seed=0, status="done", finished=4, name="toy_blend", world="preserve"
         parameters=2,
         environment={"machine": "one CPU", "cores": 2},
     )
-    return CellResult(cell, tuple(generation(t) for t in range(finished)))
+    return CellResult(cell, tuple(generation(t, cell.world) for t in range(finished)))
 
 
 def digest(name):
     return hashlib.sha256(name.encode()).hexdigest()
 
 
-def generation(t):
-    costs = Costs(real_examples=4, synthetic_examples=4 * t, trained_tokens=4 * (t + 1)).to_dict()
+def generation(t, world):
+    """What the rules of a world give, of half real rows and a quarter of model-made ones."""
+    real = round(world.alpha * world.arrivals)
+    counts = {"real_examples": 4 + t * real, "synthetic_examples": t * (world.arrivals - real)}
+    costs = Costs(**counts, trained_tokens=4 * (t + 1)).to_dict()
     metrics, seconds = {"error": 0.5 + t, "rows": 4.0}, {"fit": 1.0}
-    shares = {"real_share": 0.5, "synthetic_share": 0.25}
+    mixed = t > 0 and world.kind != "curve"
+    shares = {"real_share": 0.5 if mixed else 1.0, "synthetic_share": 0.25 if mixed else 0.0}
     return GenerationRecord(t=t, metrics=metrics, costs=costs, rows=4, log={}, seconds=seconds, **shares)
 
 
@@ -227,6 +232,29 @@ FORGED = [
     (3, "log", {"kept": {}}, "log.kept"),
     (3, "seconds", {"fit": -1.0}, "seconds.fit"),
     (3, "seconds", {"fit": "inf"}, "seconds.fit"),
+    (3, "seconds", {"fit": 1e300}, "seconds.fit"),
+    (1, "method.access", ["history", "law"], "method.access.1"),
+    (1, "method.access", [], "method.track"),
+    (1, "task.steps", 0),
+    (1, "task.fresh", -1),
+    (1, "task.candidates", "all"),
+    (2, "rows", 5),
+    (2, "real_share", 0.5),
+    (2, "synthetic_share", 0.1),
+    (2, "log", {"kept": 1.0}),
+    (2, "costs.real_examples", 3),
+    (3, "costs.real_examples", 5),
+    (3, "costs.synthetic_examples", 37),
+    (5, "costs.synthetic_examples", 11),
+    (2, "costs.scored_tokens", 4),
+    (3, "costs.mark_calls", 4),
+    (3, "costs.verifier_calls", 4),
+    (3, "costs.reward_calls", 4),
+    (3, "costs.optimizer_steps", 100),
+    (3, "log", {"k" * 101: 1.0}, "log." + "k" * 101),
+    (3, "log", {"a\nb": 1.0}, r"log.'a\nb'"),
+    (3, "log", {"größe": 1.0}, "log.größe"),
+    (3, "log", {f"key {i}": 1.0 for i in range(65)}, "log"),
 ]
 
 
@@ -337,11 +365,11 @@ def test_markup_is_only_text_here(records):
 
 @pytest.mark.parametrize("world", WORLDS)
 def test_a_cell_of_every_kind_of_world_is_read(tmp_path, world):
-    path = tmp_path / "toy_blend.jsonl"
+    path = tmp_path / "take_newest.jsonl"
     finished = WORLDS[world]["generations"] + 1
-    path.write_text(write_results([result(world=world, finished=finished, reference=True)]))
+    path.write_text(write_results([result(name="take_newest", world=world, finished=finished, reference=True)]))
     (read,) = read_results(path)
-    assert read.place == ("toy_blend", "toy", world, 0)
+    assert read.place == ("take_newest", "toy", world, 0)
 
 
 FORGED_WORLDS = [
@@ -364,8 +392,9 @@ FORGED_WORLDS = [
 @pytest.mark.parametrize("forged", FORGED_WORLDS, ids=lambda forged: f"{forged[0]}-{forged[1]}")
 def test_what_no_world_of_its_kind_says_is_named(tmp_path, forged):
     world, field, value = forged
-    path = tmp_path / "toy_blend.jsonl"
-    cell, *generations = write_results([result(world=world, finished=1, status="failed", reference=True)]).splitlines()
+    path = tmp_path / "take_newest.jsonl"
+    made = result(name="take_newest", world=world, finished=1, status="failed", reference=True)
+    cell, *generations = write_results([made]).splitlines()
     content = json.loads(cell)
     put(content, f"world.{field}", value)
     path.write_text("".join(line + "\n" for line in (to_line(content), *generations)))
@@ -380,13 +409,25 @@ def test_one_seed_stands_once_in_each_world(tmp_path):
     assert_refused(path, 6, "seed")
 
 
-def test_only_references_run_along_a_learning_curve(tmp_path):
+@pytest.mark.parametrize("name", ["toy_blend", "oracle"])
+def test_only_one_reference_runs_along_a_learning_curve(tmp_path, name):
+    path = tmp_path / f"{name}.jsonl"
+    path.write_text(write_results([result(name=name, reference=name == "oracle", world="curve")]))
+    assert_refused(path, 1, "world.kind")
+
+
+def test_the_reader_knows_every_reference_and_the_one_that_measures_curves():
+    assert {name for question in (*QUESTIONS, "curve") for name in references(question)} == REFERENCES
+    assert references("curve") == ["take_newest"]
+
+
+def test_no_other_method_is_a_reference(tmp_path):
     path = tmp_path / "toy_blend.jsonl"
-    path.write_text(write_results([result(world="curve")]))
+    path.write_text(write_results([result(reference=True)]))
     assert_refused(path, 1, "method.reference")
 
 
-@pytest.mark.parametrize("name", ["replace", "frozen", "take_newest", "oracle", "more_real"])
+@pytest.mark.parametrize("name", sorted(REFERENCES))
 def test_what_a_score_is_made_with_is_a_reference(tmp_path, name):
     path = tmp_path / f"{name}.jsonl"
     path.write_text(write_results([result(name=name, reference=True)]))

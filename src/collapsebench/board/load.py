@@ -2,37 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
 from ..core.errors import RecordError, StoreError
 from ..core.method import QUESTIONS
-from ..core.records import CellResult, MethodRecord, Place, ProtocolRecord, TaskRecord, WorldRecord
+from ..core.records import CellRecord, CellResult, GenerationRecord, ProtocolRecord, TaskRecord, WorldRecord
 from ..core.task import SUITES
-from ..results.reader import differing_keys, read_results
+from ..results.reader import REFERENCES, LocatedResult, differing_keys, read_located
 from .cells import Entry, Key, Setting
 from .model import Board
 from .worth import LearningCurve
 
+STEPPED = 0.05
+"""By how much the scored metric of one M_0 may differ between machines, relatively, where it is trained in steps."""
+
+
+class Aside(NamedTuple):
+    """A file of a board that is not shown, and why."""
+
+    path: Path
+    error: RecordError
+
 
 def load_board(folder: Path) -> Board:
-    """The board of `<folder>/records/*.jsonl`, whatever order the files are read in.
+    """The board of `<folder>/records/*.jsonl`, of which each is sound.
 
     Raises:
         StoreError: no records.
-        RecordError: a line that is not a record, a cell that stands twice, or records that were not made under the
-            same protocol, task, world and method sources.
+        RecordError: the first reason why a file would be put aside.
     """
-    found = [(path, result) for path in sorted((folder / "records").glob("*.jsonl")) for result in read_results(path)]
-    if not found:
+    board, aside = read_board(folder)
+    for file in aside:
+        raise file.error
+    return board
+
+
+def read_board(folder: Path) -> tuple[Board, tuple[Aside, ...]]:
+    """The board of the sound files of `<folder>/records/*.jsonl`, whatever order they are read in, and the others.
+
+    A file is put aside whole: for a line that is no record, and where it was not made under the protocol, task, world
+    and seeds of the files before it; those of references come first, then by name.
+
+    Raises:
+        StoreError: no records.
+        RecordError: no file is sound.
+    """
+    paths = sorted((folder / "records").glob("*.jsonl"), key=lambda path: (path.stem not in REFERENCES, path.stem))
+    if not paths:
         raise StoreError(f"No records in {folder / 'records'}.", "`collapsebench run` writes them.")
-    found.sort(key=lambda item: (item[1].cell.task.name, *item[1].place))
-    _require_distinct(found)
-    _require_one_source(found)
-    curves = [result for _, result in found if result.cell.world.question == "curve"]
-    results = [result for _, result in found if result.cell.world.question != "curve"]
+    results: list[CellResult] = []
+    aside: list[Aside] = []
+    shared = _Shared()
+    for path in paths:
+        try:
+            results += shared.agreeing(path, read_located(path))
+        except RecordError as error:
+            aside.append(Aside(path, error))
+    if not results:
+        raise aside[0].error
+    return _board(sorted(results, key=lambda result: (result.cell.task.name, *result.place))), tuple(aside)
+
+
+def _board(found: Sequence[CellResult]) -> Board:
+    curves = [result for result in found if result.cell.world.question == "curve"]
+    results = [result for result in found if result.cell.world.question != "curve"]
     losses = {key(result): scored_loss(result) for result in results if result.cell.status == "done"}
     methods = {result.cell.method.label: result.cell.method for result in results}
     cells: dict[str, dict[tuple[str, int], CellResult]] = {label: {} for label in sorted(methods)}
@@ -40,7 +78,7 @@ def load_board(folder: Path) -> Board:
         label, setting, seed = key(result)
         cells[label][setting, seed] = result
     return Board(
-        found[0][1].cell.protocol,
+        found[0].cell.protocol,
         _settings(results, curves, losses),
         tuple(Entry(methods[label], own) for label, own in cells.items()),
         losses,
@@ -112,36 +150,79 @@ def _curve(
     return LearningCurve(multiples, losses), seeds
 
 
-def _require_distinct(found: Iterable[tuple[Path, CellResult]]) -> None:
-    seen: dict[Place, Path] = {}
-    for path, result in found:
-        label, task, world, seed = result.place
-        if result.place in seen:
+class _Shared:
+    """What the files so far say of what they share: the rules, and the model that every lineage begins with."""
+
+    def __init__(self) -> None:
+        self._parts: dict[tuple[str, str], tuple[ProtocolRecord | TaskRecord | WorldRecord, Path]] = {}
+        self._starts: dict[tuple[str, int], tuple[GenerationRecord, Path]] = {}
+
+    def agreeing(self, path: Path, located: Sequence[LocatedResult]) -> list[CellResult]:
+        """The cells of a file, once all of them agree with what is known.
+
+        Raises:
+            RecordError: the message names both files, the line and the field.
+        """
+        parts, starts = dict(self._parts), dict(self._starts)
+        for line, result in located:
+            for (kind, name), part in _parts(result.cell):
+                known, other = parts.setdefault((kind, name), (part, path))
+                _require_equal(f"{path}:{line}", kind, part, known, other)
+            for start in result.generations[:1]:
+                place = result.cell.task.name, result.cell.seed
+                first, other = starts.setdefault(place, (start, path))
+                _require_same_start(f"{path}:{line + 1}", result.cell, start, first, other)
+        self._parts, self._starts = parts, starts
+        return [result for _, result in located]
+
+
+def _parts(cell: CellRecord) -> Iterator[tuple[tuple[str, str], ProtocolRecord | TaskRecord | WorldRecord]]:
+    yield ("protocol", ""), cell.protocol
+    yield ("task", cell.task.name), cell.task
+    yield ("world", f"{cell.task.name}/{cell.world.name}"), cell.world
+
+
+def _require_equal(
+    where: str,
+    kind: str,
+    part: ProtocolRecord | TaskRecord | WorldRecord,
+    known: ProtocolRecord | TaskRecord | WorldRecord,
+    other: Path,
+) -> None:
+    if not isinstance(part, WorldRecord) and not isinstance(known, WorldRecord) and part.digest != known.digest:
+        raise RecordError(
+            f"{where}: {kind}.digest: is {part.digest[:8]}, another version of {kind} '{part.name}' than the "
+            f"{known.digest[:8]} of {other}.",
+            "Delete the older records and run their cells again.",
+        )
+    for field in differing_keys(part, known):
+        raise RecordError(
+            f"{where}: {kind}.{field}: differs from what {other} says of {kind} '{part.name}'.",
+            "`collapsebench verify` says which of them is not what the installed code gives.",
+        )
+
+
+def _require_same_start(
+    where: str, cell: CellRecord, start: GenerationRecord, known: GenerationRecord, other: Path
+) -> None:
+    """All lineages of a task and seed begin with one M_0, whatever the world and the method.
+
+    On another machine training in steps rounds otherwise, so that only the scored metric is nearly the same there.
+    """
+    exact = not (start.costs["optimizer_steps"] or known.costs["optimizer_steps"])
+    names = start.metrics.keys() & known.metrics.keys() if exact else {cell.task.primary}
+    for name in sorted(names):
+        here, there = start.metrics[name], known.metrics[name]
+        if not (math.isclose(here, there, rel_tol=1e-6 if exact else STEPPED) or (here != here and there != there)):
             raise RecordError(
-                f"The cell of {label} on {task}/{world} with seed {seed} stands twice, in {seen[result.place]} and in "
-                f"{path}.",
-                "Keep one of them.",
+                f"{where}: metrics.{name}: is {here:.9g} at generation 0, and {there:.9g} in {other}, with the same "
+                f"seed: all lineages of {cell.task.name} begin with one model.",
+                "`collapsebench verify` says which of them is not what the installed code gives.",
             )
-        seen[result.place] = path
-
-
-def _require_one_source(found: Iterable[tuple[Path, CellResult]]) -> None:
-    """Refuse to pair cells that were run under different rules, or that say different things of the same ones."""
-    first: dict[tuple[str, str], tuple[ProtocolRecord | TaskRecord | MethodRecord | WorldRecord, Path]] = {}
-    for path, result in found:
-        label, task, world, _ = result.place
-        for kind, group in (("protocol", ""), ("task", task), ("world", f"{task}/{world}"), ("method", label)):
-            part = getattr(result.cell, kind)
-            known, other = first.setdefault((kind, group), (part, path))
-            where = f"{path} holds" if path == other else f"{other} and {path} hold"
-            what = f"{kind} '{group or part.name}'"
-            if not isinstance(known, WorldRecord) and known.digest != part.digest:
-                raise RecordError(
-                    f"{where} records of different versions of {what} ({known.digest[:8]} and {part.digest[:8]}).",
-                    "Delete the older records and run their cells again.",
-                )
-            if differing := differing_keys(known, part):
-                raise RecordError(
-                    f"{where} records that differ in {kind}.{differing[0]} of {what}.",
-                    "`collapsebench verify` says which of them is not what the installed code gives.",
-                )
+    for name, counted in start.costs.items():
+        if counted != known.costs[name]:
+            raise RecordError(
+                f"{where}: costs.{name}: is {counted} at generation 0, and {known.costs[name]} in {other}, with the "
+                f"same seed: all lineages of {cell.task.name} begin with one model.",
+                "`collapsebench verify` says which of them is not what the installed code gives.",
+            )

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ..core.errors import StaleBoard, UsageError, unknown_name
+from ..core.errors import RecordError, StaleBoard, UsageError, unknown_name
 from .options import DEFAULT_BOARDS, BoardsOption
 
 if TYPE_CHECKING:
     from ..board.cells import Entry
     from ..core.records import CellRecord
+    from ..render.view import View
 
 IN_FRONT = ("quick", "standard", "classic")
 """Boards in the order in which the HTML page shows them; others follow by name."""
@@ -32,33 +33,45 @@ def leaderboard(
     ] = False,
     boards: BoardsOption = DEFAULT_BOARDS,
 ) -> None:
-    """Regenerate leaderboard pages from their records; the same records give the same bytes."""
+    """Regenerate leaderboard pages from their records; the same records give the same bytes.
+
+    A file that does not hold what a run writes is put aside: the others are shown, the page and standard error name it,
+    and the command exits with 3.
+    """
     if path and not html:
         raise UsageError(f"A file, {path}, is only written with --html.", f"`collapsebench leaderboard --html {path}`")
     if html and check:
         raise UsageError("--html writes a file and --check writes none.", "Give one of both.")
     folders = _folders(boards, protocol)
     if html:
-        _write_html(folders, path or boards / "index.html")
-    elif check:
-        _check(folders)
+        views = _write_html(folders, path or boards / "index.html")
     else:
-        _write(folders)
+        views = _check(folders) if check else _write(folders)
+    if aside := [file.error.message for view in views for file in view.aside]:
+        raise RecordError(
+            " ".join(aside),
+            "The pages show the other files. Restore this one, or delete it and run its cells again: a board that lacks "
+            "a file is not to be committed.",
+        )
+    if check:
+        typer.echo("Boards are up to date.")
 
 
-def _write(folders: list[Path]) -> None:
+def _write(folders: list[Path]) -> list[View]:
     from ..render.files import write_board
     from ..render.page import files
     from ..results.merge import board_lock
 
+    views = []
     for folder in folders:
         with board_lock(folder):
-            view = write_board(folder)
-        for name in files(view):
+            views.append(write_board(folder))
+        for name in files(views[-1]):
             typer.echo(str(folder / name))
+    return views
 
 
-def _check(folders: list[Path]) -> None:
+def _check(folders: list[Path]) -> list[View]:
     """Pages against records; then, of methods that ship, records against the installed source."""
     from ..core.registry import judge
     from ..render.files import load_view, stale_pages
@@ -78,7 +91,7 @@ def _check(folders: list[Path]) -> None:
                 f"{folder / 'records'}: protocol, task or method changed after the records of {', '.join(changed)}.",
                 f"`collapsebench verify {folder} --cells 0` says what; run these cells again.",
             )
-    typer.echo("Boards are up to date.")
+    return list(views.values())
 
 
 def _by_code(entry: Entry) -> Iterable[CellRecord]:
@@ -87,7 +100,7 @@ def _by_code(entry: Entry) -> Iterable[CellRecord]:
     return {(cell.protocol.digest, cell.task.digest, cell.method.digest): cell for cell in cells}.values()
 
 
-def _write_html(folders: list[Path], path: Path) -> None:
+def _write_html(folders: list[Path], path: Path) -> list[View]:
     from ..core.files import write_atomic
     from ..render.files import load_view
     from ..render.html import page
@@ -95,8 +108,10 @@ def _write_html(folders: list[Path], path: Path) -> None:
 
     known = {name: place for place, name in enumerate(IN_FRONT)}
     folders = sorted(folders, key=lambda folder: (known.get(folder.name, len(known)), folder.name))
-    write_atomic(path, page([whole(load_view(folder)) for folder in folders]).encode())
+    views = [load_view(folder) for folder in folders]
+    write_atomic(path, page([whole(view) for view in views]).encode())
     typer.echo(str(path))
+    return views
 
 
 def _folders(boards: Path, protocol: str | None) -> list[Path]:

@@ -106,7 +106,7 @@ Logged = Annotated[
     BeforeValidator(_unspelt),
 ]
 Share = Annotated[float, Field(ge=0, le=1)]
-Seconds = Annotated[dict[Short, Annotated[float, Field(ge=0, allow_inf_nan=False)]], AfterValidator(_printable_names)]
+Seconds = Annotated[dict[Short, Annotated[float, Field(ge=0, le=1e9)]], AfterValidator(_printable_names)]
 Curve = Annotated[tuple[float, ...], Field(strict=False), BeforeValidator(_unspelt)]
 """A value per generation."""
 Scalar = Annotated[Any, BeforeValidator(_scalar)]

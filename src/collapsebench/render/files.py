@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from ..board.load import load_board
+from ..board.load import Aside, read_board
+from ..core.errors import RecordError
 from ..core.files import write_atomic
 from ..results.reader import read_results
-from ..results.signature import verified
+from ..results.signature import FOLDER, Note, verified
 from . import cost_plot, curves, group_page, markdown
 from .cost_plot import CostPlot
 from .document import Document
@@ -21,20 +22,31 @@ log = logging.getLogger("collapsebench")
 
 
 def load_view(folder: Path) -> View:
-    """The board of a folder with what lies beside its records: the notes on verified records, and sheets of samples."""
-    board = load_board(folder)
-    signed = verified(folder, [r for path in (folder / "records").glob("*.jsonl") for r in read_results(path)])
+    """The board of a folder with what lies beside its records: the notes on verified records, and sheets of samples.
+
+    A file that cannot be shown is put aside, and the view says which, and why.
+    """
+    board, aside = read_board(folder)
+    signed: dict[str, Note] = {}
+    for path in sorted({*(folder / "records").glob("*.jsonl")} - {file.path for file in aside}):
+        try:
+            signed |= verified(folder, read_results(path))
+        except RecordError as error:
+            aside = (*aside, Aside(folder / FOLDER / f"{path.stem}.json", error))
     notes = {entry.label: signed[entry.method.name] for entry in board.entries if entry.method.name in signed}
-    return View(board, notes, find_sheets(folder, board.entries), find_texts(folder, board.entries))
+    return View(board, notes, find_sheets(folder, board.entries), find_texts(folder, board.entries), aside)
 
 
 def write_board(folder: Path) -> View:
     """Bring the pages and curves of a board up to date with its records, each file whole or not at all.
 
     A page or a figure that no record gives any more is removed, and the log names it: the records would give it again.
-    A sheet of samples takes a run to make: it stays, and the log names those of cells that the board does not have.
+    A sheet of samples takes a run to make: it stays, and the log names those of cells that the board does not have. It
+    names what is put aside, too.
     """
     view = load_view(folder)
+    for file in view.aside:
+        log.warning("Put aside: %s", file.error.message)
     for path, content in _changes(view, folder).items():
         if content is None:
             log.warning("Removed %s: no record gives it any more.", path)

@@ -9,6 +9,7 @@ from ..board import columns
 from ..board.stats import Interval
 from ..core.commands import run_command
 from ..core.method import TRACKS
+from ..core.records import one_line
 from . import answers, tables, tasks
 from .document import Block, Commands, Fold, Items, Prose, Section, Span, Text, joined, marked, papers
 from .numbers import plural, span, worth
@@ -34,6 +35,11 @@ def top(view: View) -> Iterator[Block]:
     """What the board says in words, the one table, and what the tasks are."""
     board = view.board
     yield Prose(board.protocol.description)
+    if view.aside:
+        yield Prose(
+            (Span("Put aside", "strong"), ": files of this board that do not hold what a run writes."), aside=False
+        )
+        yield Items([one_line(file.error.message.replace(f"{file.path.parents[1]}/", "")) for file in view.aside])
     if board.questions:
         yield Section("Answers", list(answers.in_full(board)))
     yield Section("Methods", [tables.first(board, view.verified), *map(Prose, _notes(view)), how_to_read()])

@@ -12,6 +12,7 @@ from .curves import Curves, curves
 
 if TYPE_CHECKING:
     from ..board import Board
+    from ..board.load import Aside
     from ..results.signature import Note
     from .samples import Texts
 
@@ -25,12 +26,14 @@ class View:
         verified: by label of the entries of whose records a maintainer ran a sample again, the note on that.
         sheets: files of the sheets of pictures, by setting and label.
         texts: sheets of texts, by setting and label.
+        aside: the files of the board that are not shown.
     """
 
     board: Board
     verified: Mapping[str, Note] = field(default_factory=dict)
     sheets: Mapping[tuple[str, str], Path] = field(default_factory=dict)
     texts: Mapping[tuple[str, str], Texts] = field(default_factory=dict)
+    aside: tuple[Aside, ...] = ()
 
     @cached_property
     def curves(self) -> Mapping[str, Curves]:

@@ -40,6 +40,14 @@ _IN_NO_DIGEST = {"lm_eval", "description"}
 _SCALES = {name for question in QUESTIONS.values() for name in (question.floor, question.ceiling) if name}
 """Labels of the references that scores are made with: a reader knows them without any plug-in."""
 
+REFERENCES = _SCALES | {"take_all", "first_teacher", "fresh_real"}
+"""Names of all references: no other file can set the scale that the others are read on."""
+
+_MEASURES_CURVES = "take_newest"
+
+_ASKED = {"mark_calls": "mark", "verifier_calls": "verifier", "reward_calls": "reward"}
+"""Costs -> the access without which there are none."""
+
 _GENERATORS = {"purify-outside": "outside", "mix": "outside", CURVE: "none"}
 """Kind of a world -> whose rows arrive beside real ones, where it is not the newest model's."""
 
@@ -205,15 +213,15 @@ def _cell_problems(cell: CellRecord, stem: str) -> Iterator[tuple[str, str]]:
         yield "method.name", f"is {shown(method.name)} in a file that is named {shown(stem)}"
     if not _label_follows(method.name, method.params, method.label):
         yield "method.label", f"must be the name and some of the params, not {shown(method.label)}"
-    if method.name in _SCALES and not method.reference:
-        yield "method.reference", f"must be true for {', '.join(sorted(_SCALES))}"
+    if method.reference != (method.name in REFERENCES):
+        yield "method.reference", f"is true for {', '.join(sorted(REFERENCES))}, and for them alone"
     if method.track != (track := track_of(frozenset(method.access))):
         yield (
             "method.track",
             f"is {track!r} with access to {', '.join(method.access) or 'nothing'}, not {shown(method.track)}",
         )
-    if cell.world.kind == CURVE and not method.reference:
-        yield "method.reference", "must be true: only a reference runs along a learning curve"
+    if cell.world.kind == CURVE and method.name != _MEASURES_CURVES:
+        yield "world.kind", f"is that of a learning curve, which {_MEASURES_CURVES} alone runs along"
     if len(set(protocol.tasks)) < len(protocol.tasks):
         yield "protocol.tasks", "names a task twice"
     if task.name not in protocol.tasks:
@@ -298,6 +306,61 @@ def _generation_problems(
     for name, counted in generation.costs.items():
         if before and counted < before[-1].costs[name]:
             yield f"costs.{name}", f"counts from the start of the cell and cannot fall to {counted}"
+    for name, least, most, why in _counts_owed(cell, before, generation):
+        counted = generation.rows if name == "rows" else generation.costs[name.removeprefix("costs.")]
+        if not least <= counted <= most:
+            wanted = str(least) if least == most else f"{least} to {most}"
+            yield name, f"must be {wanted}, {why}, not {counted}"
+    yield from _share_problems(cell, generation)
+
+
+def _counts_owed(
+    cell: CellRecord, before: list[GenerationRecord], generation: GenerationRecord
+) -> Iterator[tuple[str, int, int, str]]:
+    """Counts of a generation that follow from the rules: the field, the least and the most, and why."""
+    task, world, method, t = cell.task, cell.world, cell.method, generation.t
+    n, real = task.n, round(world.alpha * world.arrivals)
+    made = world.arrivals - real
+    if t == 0:
+        yield "rows", n, n, "the rows of D_0"
+    if world.kind == CURVE:
+        largest = max(n, *(g.rows for g in before), generation.rows)
+        yield "costs.real_examples", largest, largest, "the most rows so far"
+        yield "costs.synthetic_examples", 0, 0, "as nothing is generated"
+    else:
+        more = max(task.fresh, world.arrivals) if "fresh" in method.access else 0
+        yield (
+            "costs.real_examples",
+            n + t * real,
+            n + t * (real + more),
+            f"D_0 and {t} times what a generation may have",
+        )
+        yield (
+            "costs.synthetic_examples",
+            t * made,
+            t * (made + task.candidates),
+            f"{t} times what a generation may have",
+        )
+    for name, access in _ASKED.items():
+        if t == 0 or access not in method.access:
+            yield f"costs.{name}", 0, 0, "as nobody asked" if t == 0 else f"without access '{access}'"
+    if t == 0:
+        yield "costs.scored_tokens", 0, 0, "as nobody asked"
+    if not task.budget or (before and not before[0].costs["optimizer_steps"]):
+        yield "costs.optimizer_steps", 0, 0, "in a closed form"
+    elif task.steps is not None and generation.costs["optimizer_steps"]:
+        taken = (t + 1) * task.steps
+        yield "costs.optimizer_steps", taken, taken, f"{task.steps} in every generation"
+
+
+def _share_problems(cell: CellRecord, generation: GenerationRecord) -> Iterator[tuple[str, str]]:
+    """Shares of rows that nothing can have given."""
+    if (generation.t == 0 or cell.world.kind == CURVE) and generation.real_share != 1:
+        yield "real_share", f"must be 1, as these rows are real, not {generation.real_share:g}"
+    if not generation.costs["synthetic_examples"] and generation.synthetic_share:
+        yield "synthetic_share", f"must be 0, as nothing was generated, not {generation.synthetic_share:g}"
+    if generation.t == 0 and generation.log:
+        yield "log", "must be empty at generation 0, which no method makes"
 
 
 def _ending_problems(result: CellResult) -> Iterator[tuple[str, str]]:
