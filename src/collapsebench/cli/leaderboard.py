@@ -50,8 +50,8 @@ def leaderboard(
     if aside := [file.error.message for view in views for file in view.aside]:
         raise RecordError(
             " ".join(aside),
-            "The pages show the other files. Restore this one, or delete it and run its cells again: a board that lacks "
-            "a file is not to be committed.",
+            "The pages show the other files. Restore this one, or delete it and run its cells again: a board that "
+            "lacks a file is not to be committed.",
         )
     if check:
         typer.echo("Boards are up to date.")
