@@ -79,7 +79,7 @@ REMEMBERED = {
     ),
     "its folder's times": (
         "import os",
-        "before = os.stat('/tmp').st_mtime == 77.0\nos.utime('/tmp', (77, 77))",
+        "before = os.stat(os.environ['TMPDIR']).st_mtime == 77.0\nos.utime(os.environ['TMPDIR'], (77, 77))",
     ),
     "the environment": ("import os", "before = 'SEEN' in os.environ\nos.environ['SEEN'] = '1'"),
     "a random state": ("", "before = torch.initial_seed() == 5\ntorch.manual_seed(5)"),
@@ -145,7 +145,7 @@ BAD = {
         "sent what is no answer",
     ),
     "fills its disk": (
-        "with open('/tmp/big', 'wb') as f:\n    while True:\n        f.write(b'x' * 2**20)",
+        "with open(os.environ['TMPDIR'] + '/big', 'wb') as f:\n    while True:\n        f.write(b'x' * 2**20)",
         "OSError",
     ),
     "prints without end": ("while True:\n    print('x' * 2**20)", "OSError"),

@@ -230,7 +230,7 @@ class Arm:
             program = f"from collapsebench.arm.inside import main; main({descriptor}, {_MOST})"
             self._process = subprocess.Popen(
                 sandbox.command(program, isolated),
-                env=sandbox.environment("/tmp" if isolated else self._temporary.name),
+                env=sandbox.environment(sandbox.TEMPORARY if isolated else self._temporary.name),
                 cwd=self._temporary.name,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,

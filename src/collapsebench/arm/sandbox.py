@@ -1,7 +1,7 @@
 """Sandbox: how the process of the arm is started, and what it sees of the machine.
 
 With bubblewrap it sees the system's and Python's libraries and this package without what ships with it, read-only; a
-/tmp of its own; no network, no home, no other process and nothing of the environment.
+folder of its own; no network, no home, no other process and nothing of the environment.
 """
 
 from __future__ import annotations
@@ -22,6 +22,9 @@ REQUIRED = "COLLAPSEBENCH_SANDBOX"
 """The environment variable that, when it is `required`, refuses to run a method without a sandbox."""
 
 log = logging.getLogger("collapsebench")
+
+TEMPORARY = "/visit"
+"""The only folder that can be written to in a sandbox; not /tmp, where a Python may be installed."""
 
 _PACKAGE = Path(__file__).parents[1]
 _INSTALL = "Install it: sudo apt-get install bubblewrap."
@@ -77,7 +80,7 @@ def _bubblewrap(words: list[str]) -> list[str]:
     if (shipped := _PACKAGE / "builtin").is_dir():
         command += ["--tmpfs", str(shipped)]
     command += ["--proc", "/proc", "--dev", "/dev", "--ro-bind-try", _CORES, _CORES]
-    command += ["--perms", "0700", "--size", str(_MOST_TEMPORARY), "--tmpfs", "/tmp", "--chdir", "/tmp"]
+    command += ["--perms", "0700", "--size", str(_MOST_TEMPORARY), "--tmpfs", TEMPORARY, "--chdir", TEMPORARY]
     return [*command, "--remount-ro", "/dev", "--remount-ro", "/", "--", *words]
 
 
