@@ -5,7 +5,7 @@ import torch
 
 from collapsebench import Corpus, PluginError
 from collapsebench.core.block import EDITED, REAL
-from collapsebench.core.corpus import real_share
+from collapsebench.core.corpus import blocks_of, of_origin, real_share
 from collapsebench.core.seeds import generator
 
 
@@ -55,7 +55,7 @@ def test_concat_keeps_order_and_gives_weightless_rows_weight_one():
 
 def test_concat_copies_nothing_until_rows_are_read():
     first = numbers(1, 2)
-    assert Corpus.concat([first, numbers(3)]).blocks[0] is first.blocks[0]
+    assert blocks_of(Corpus.concat([first, numbers(3)]))[0] is blocks_of(first)[0]
 
 
 @pytest.mark.parametrize("other", [[], [numbers(1), Corpus({"y": torch.zeros(1)})], [numbers(1), numbers()]])
@@ -105,7 +105,7 @@ def test_sampling_more_rows_than_there_are_needs_replacement():
 
 
 def test_real_share_counts_unchanged_real_rows():
-    real, made = numbers(1, 2, 3).with_origin(REAL), numbers(4).with_origin(1)
+    real, made = of_origin(numbers(1, 2, 3), REAL), of_origin(numbers(4), 1)
     mixed = Corpus.concat([real, made])
 
     assert real_share(mixed) == 0.75
@@ -114,7 +114,7 @@ def test_real_share_counts_unchanged_real_rows():
 
 
 def test_an_edited_row_stops_counting_as_real_and_an_untouched_one_does_not():
-    real = numbers(1, 2).with_origin(REAL)
+    real = of_origin(numbers(1, 2), REAL)
     edited = real.with_columns(x=torch.tensor([1.0, 5.0], dtype=torch.float64))
 
     assert real_share(edited) == 0.5
@@ -142,7 +142,7 @@ def test_added_since_finds_the_new_blocks_of_an_extension():
 
 
 def test_tensors_round_trip():
-    corpus = Corpus.concat([numbers(1).with_origin(REAL), numbers(2, weights=torch.tensor([0.5])).with_origin(2)])
+    corpus = Corpus.concat([of_origin(numbers(1), REAL), of_origin(numbers(2, weights=torch.tensor([0.5])), 2)])
 
     back = Corpus.from_tensors(corpus.to_tensors())
 
@@ -159,14 +159,14 @@ def test_the_digest_changes_with_values_types_weights_and_origins():
         Corpus({"x": torch.tensor([1.0, 2.0])}),
         Corpus({"y": base["x"]}),
         base.with_weights(torch.ones(2)),
-        base.with_origin(REAL),
+        of_origin(base, REAL),
     ]
     assert len({corpus.digest() for corpus in (base, *others)}) == 6
     assert numbers(1, 2).digest() == base.digest()
 
 
 def test_a_growing_corpus_gives_the_same_draws_as_a_join_of_its_parts():
-    parts = [numbers(*range(10 * i, 10 * i + 7)).with_origin(i) for i in range(6)]
+    parts = [of_origin(numbers(*range(10 * i, 10 * i + 7)), i) for i in range(6)]
     grown = parts[0]
     for i, part in enumerate(parts[1:], start=2):
         grown = grown.extended(part, most=42)
@@ -179,15 +179,15 @@ def test_a_growing_corpus_gives_the_same_draws_as_a_join_of_its_parts():
 
 
 def test_corpora_that_grow_apart_from_the_same_rows_do_not_disturb_each_other():
-    start = numbers(0, 1).with_origin(REAL).extended(numbers(2).with_origin(1), most=9)
-    one, two = (start.extended(numbers(value).with_origin(2), most=9) for value in (8, 9))
-    too_long = start.extended(numbers(7).with_origin(2), most=3)
+    start = of_origin(numbers(0, 1), REAL).extended(of_origin(numbers(2), 1), most=9)
+    one, two = (start.extended(of_origin(numbers(value), 2), most=9) for value in (8, 9))
+    too_long = start.extended(of_origin(numbers(7), 2), most=3)
     drawn = [sorted(corpus.shuffled(0).sample(4, generator(0))["x"].tolist()) for corpus in (one, two, one, too_long)]
     assert drawn == [[0, 1, 2, 8], [0, 1, 2, 9], [0, 1, 2, 8], [0, 1, 2, 7]]
 
 
 def test_what_is_drawn_from_a_growing_corpus_shares_no_memory_with_it():
-    grown = numbers(0, 1).with_origin(REAL).extended(numbers(2).with_origin(1), most=3)
+    grown = of_origin(numbers(0, 1), REAL).extended(of_origin(numbers(2), 1), most=3)
     grown.shuffled(0).sample(3, generator(0))["x"].zero_()
     assert sorted(grown.shuffled(0)["x"].tolist()) == [0, 1, 2]
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Decoding, Diverged, FitConfig, PluginError
-from collapsebench.core.corpus import real_share
+from collapsebench.core.corpus import of_origin, real_share
 from collapsebench.learners.categorical import CategoricalLearner, decoded, draw_outcomes
 
 
@@ -101,7 +101,7 @@ def test_decoding_by_hand(decoding, expected):
 
 def test_resample_changes_only_masked_tokens():
     learner = fitted(PAIRS)
-    rows = corpus([(0, 1), (0, 1)]).with_origin(0)
+    rows = of_origin(corpus([(0, 1), (0, 1)]), 0)
     edited = learner.resample(rows, torch.tensor([[True], [False]]), rng(), Decoding(top_k=1))
     assert edited["token"].tolist() == [0, 1]
     assert real_share(edited) == 0.5

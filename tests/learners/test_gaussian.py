@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Decoding, Diverged, FitConfig, PluginError
-from collapsebench.core.corpus import real_share
+from collapsebench.core.corpus import of_origin, real_share
 from collapsebench.learners.gaussian import GaussianLearner
 
 
@@ -98,7 +98,7 @@ def test_resample_redraws_the_masked_sites_given_the_original_ones():
     rows = torch.randn(300, 2, dtype=torch.float64, generator=rng())
     rows[:, 1] += 5 * rows[:, 0]
     learner = fitted(rows)
-    corpus = Corpus({"x": torch.tensor([[1.0, 0.0]]).double().repeat(20_000, 1)}).with_origin(0)
+    corpus = of_origin(Corpus({"x": torch.tensor([[1.0, 0.0]]).double().repeat(20_000, 1)}), 0)
     mask = torch.tensor([[True, True]]).repeat(20_000, 1)
     mask[0] = False
     edited = learner.resample(corpus, mask, rng(1), Decoding(0.25, top_k=8))

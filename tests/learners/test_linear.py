@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Decoding, Diverged, FitConfig, PluginError
-from collapsebench.core.corpus import real_share
+from collapsebench.core.corpus import of_origin, real_share
 from collapsebench.learners.linear import LinearLearner, projection
 
 
@@ -117,7 +117,7 @@ def test_log_prob_is_the_normal_density_and_the_label_is_the_site():
 def test_resample_writes_labels_under_the_mask():
     learner = LinearLearner(1, 1e-12)
     learner.fit(rows([[1.0]], [2.0]), FitConfig(rng()))
-    corpus = rows([[1.0], [3.0], [4.0]], [9.0, 9.0, 9.0]).with_origin(0)
+    corpus = of_origin(rows([[1.0], [3.0], [4.0]], [9.0, 9.0, 9.0]), 0)
     edited = learner.resample(corpus, torch.tensor([[False], [True], [True]]), rng(), Decoding())
     assert edited["y"].tolist() == pytest.approx([9.0, 6.0, 8.0], abs=1e-4)
     assert real_share(edited) == pytest.approx(1 / 3)

@@ -9,7 +9,7 @@ import torch
 from collapsebench import Corpus, Method, MethodCard, PluginError
 from collapsebench.core.block import Block
 from collapsebench.core.context import desk_of
-from collapsebench.core.corpus import real_share
+from collapsebench.core.corpus import corpus_of, of_origin, real_share
 from collapsebench.core.errors import AccessDenied, LimitExceeded
 from collapsebench.core.method import ACCESSES
 from collapsebench.loop.cell import Cell
@@ -59,7 +59,7 @@ def rebuilt(corpus, shift=0.0):
 
 def relabelled(rows, labels):
     """Rows under other rows' tickets."""
-    return Corpus.from_blocks((Block(rows.columns, None, labels.table.labels, len(rows)),))
+    return corpus_of((Block(rows.columns, None, labels.table.labels, len(rows)),))
 
 
 # -- by content ----------------------------------------------------------------------------------
@@ -79,8 +79,8 @@ def relabelled(rows, labels):
         (lambda a, ctx: relabelled(ctx.trusted, a), (1, 0)),
         (lambda a, ctx: relabelled(a, ctx.trusted), (0, 1)),
         (lambda a, ctx: relabelled(rebuilt(a, 0.5), ctx.trusted), (0, 0)),
-        (lambda a, ctx: rebuilt(ctx.trusted).with_origin(3), (1, 0)),
-        (lambda a, ctx: rebuilt(a, 0.5).with_origin(0), (0, 0)),
+        (lambda a, ctx: of_origin(rebuilt(ctx.trusted), 3), (1, 0)),
+        (lambda a, ctx: of_origin(rebuilt(a, 0.5), 0), (0, 0)),
         (lambda a, ctx: Corpus.concat([ctx.trusted, a, rebuilt(a, 0.5), rebuilt(ctx.trusted)]), (0.5, 0.25)),
         (lambda a, ctx: Corpus.concat([a, ctx.trusted]).shuffled(1), (0.5, 0.5)),
         (lambda a, ctx: Corpus.concat([a, ctx.trusted]).sample(16, ctx.rng), (0.5, 0.5)),
@@ -146,7 +146,7 @@ def test_a_ticket_of_no_row_is_none(shares):
     def curate(arrivals, ctx):
         tickets = [desk_of(ctx).handed.tickets.made(source, torch.arange(N) + 10**6) for source in (0, 10**6)]
         parts = [Block(rebuilt(arrivals, 0.5).columns, None, labels, N) for labels in tickets]
-        return Corpus.from_blocks([*parts, Block(rebuilt(ctx.trusted).columns, None, tickets[0], N)])
+        return corpus_of([*parts, Block(rebuilt(ctx.trusted).columns, None, tickets[0], N)])
 
     assert shares(curate) == (1 / 3, 0)
 

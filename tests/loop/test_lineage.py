@@ -6,6 +6,7 @@ import torch
 
 from collapsebench import Corpus, Diverged, Method, MethodCard, PluginError
 from collapsebench.core.block import EDITED, REAL
+from collapsebench.core.corpus import blocks_of
 from collapsebench.core.errors import LimitExceeded
 from collapsebench.loop.cell import Cell
 from collapsebench.loop.checks import check_corpus, check_values, check_weights
@@ -44,7 +45,7 @@ def run(toy, make_protocol):
 
 def test_a_corpus_like_the_tasks_own_passes():
     check_corpus(like(7), LIKE, most_bytes=7 * 16, method="m")
-    check_values(like(7).blocks, "m")
+    check_values(blocks_of(like(7)), "m")
 
 
 @pytest.mark.parametrize(
@@ -77,19 +78,19 @@ def test_more_rows_than_memory_allows_are_refused_before_they_are_gathered():
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_values_that_are_not_finite_are_refused_by_column(bad):
     with pytest.raises(PluginError, match="Method 'm' returned values in 'x' that are not finite"):
-        check_values(like(1, x=torch.tensor([[0.0, bad]])).blocks, "m")
+        check_values(blocks_of(like(1, x=torch.tensor([[0.0, bad]]))), "m")
 
 
 @pytest.mark.parametrize("weights", [[float("nan"), 1, 1, 1], [float("inf"), 1, 1, 1], [-1, 1, 1, 1]])
 def test_weights_that_are_nan_infinite_or_negative_are_refused(weights):
     with pytest.raises(PluginError, match="row weights that are NaN, infinite or negative"):
-        check_weights(LIKE.with_weights(torch.tensor(weights)).blocks, "m")
+        check_weights(blocks_of(LIKE.with_weights(torch.tensor(weights))), "m")
 
 
 def test_weights_that_are_all_zero_are_refused():
     with pytest.raises(PluginError, match="all zero"):
-        check_weights(LIKE.with_weights(torch.zeros(4)).blocks, "m")
-    check_weights(LIKE.with_weights(torch.tensor([0.0, 0, 0, 1])).blocks, "m")
+        check_weights(blocks_of(LIKE.with_weights(torch.zeros(4))), "m")
+    check_weights(blocks_of(LIKE.with_weights(torch.tensor([0.0, 0, 0, 1]))), "m")
 
 
 # -- the harness applies it ----------------------------------------------------------------------

@@ -10,7 +10,7 @@ import torch
 from ..core.access import Access
 from ..core.block import Block
 from ..core.context import Memory, ModelName
-from ..core.corpus import Corpus
+from ..core.corpus import Corpus, blocks_of
 from ..core.errors import PluginError
 from ..core.features import features
 from ..core.learner import Decoding, Sites
@@ -123,7 +123,7 @@ class RemoteDesk:
         assert isinstance(corpus, Corpus)
         if isinstance(recipe := recipe_of(corpus), Handout):
             return {"handout": recipe.number}
-        return {"blocks": [self._block_told(block) for block in corpus.blocks]}
+        return {"blocks": [self._block_told(block) for block in blocks_of(corpus)]}
 
     def opened(self, block: Block, number: int | None) -> None:
         """Note rows that were read, and whose they are if they are all of a handout."""

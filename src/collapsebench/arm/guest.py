@@ -19,7 +19,7 @@ from typing_extensions import override
 
 from ..core.block import EDITED, Block
 from ..core.context import Context, MeteredModel, desk_of
-from ..core.corpus import Corpus
+from ..core.corpus import Corpus, corpus_of
 from ..core.errors import PluginError
 from ..core.learner import PLAIN, Decoding
 from ..core.method import METHODS, QUESTIONS, Method, MethodCard
@@ -173,7 +173,7 @@ class Answers:
             case {"handout": int(number)} if 0 <= number < len(self._handed):
                 return self._handed[number]
             case {"blocks": [_, *_] as blocks}:
-                return Corpus.from_blocks([self._block(block) for block in blocks])
+                return corpus_of([self._block(block) for block in blocks])
         raise Malformed("a corpus is none")
 
     def _block(self, said: Any) -> Block:

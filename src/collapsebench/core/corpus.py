@@ -13,7 +13,7 @@ from __future__ import annotations
 import hashlib
 import operator
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, islice
 
 import torch
 
@@ -21,6 +21,9 @@ from .block import EDITED, REAL, Block, gathered, is_plain, joined, labels_of, p
 from .errors import PluginError
 from .growing import Buffer
 from .seeds import generator
+
+_SHOWN = 8
+"""Columns that messages name."""
 
 
 class Corpus:
@@ -60,14 +63,6 @@ class Corpus:
         self._rows, self._plain = rows, plain
         self._table: Block | None = blocks[0] if len(blocks) == 1 and order is None else None
 
-    @classmethod
-    def from_blocks(cls, blocks: Sequence[Block], order: int | None = None) -> Corpus:
-        """A corpus over existing blocks; `order` seeds a permutation of all rows (None keeps their order)."""
-        corpus = cls.__new__(cls)
-        rows = sum([block.rows for block in blocks])
-        corpus._set(tuple(blocks), order, rows, all(is_plain(block) for block in blocks))
-        return corpus
-
     # -- reading ---------------------------------------------------------------------------------
 
     def __len__(self) -> int:
@@ -80,7 +75,8 @@ class Corpus:
         return iter(self.names)
 
     def __repr__(self) -> str:
-        shapes = ", ".join(f"{n}{list(c.shape[1:])}" for n, c in self._first.columns.items())
+        shapes = ", ".join(f"{n}{list(c.shape[1:])}" for n, c in islice(self._first.columns.items(), _SHOWN))
+        shapes += ", ..." if len(self._first.columns) > _SHOWN else ""
         return f"Corpus({len(self)} rows: {shapes})"
 
     @property
@@ -114,14 +110,9 @@ class Corpus:
         return self._plain
 
     @property
-    def blocks(self) -> tuple[Block, ...]:
-        """Immutable blocks that hold the rows in this corpus's order."""
+    def _whole(self) -> tuple[Block, ...]:
+        """Blocks that hold the rows in this corpus's order."""
         return self._blocks if self._order is None else (self.table,)
-
-    @property
-    def ordered(self) -> bool:
-        """Whether the rows stand in the order of their blocks."""
-        return self._order is None
 
     @property
     def row_bytes(self) -> int:
@@ -136,7 +127,7 @@ class Corpus:
         return self._table
 
     def _read(self) -> Block:
-        return joined(self._blocks) if self._order is None else self.taken(self.places())
+        return joined(self._blocks) if self._order is None else rows_at(self, places_of(self))
 
     def added_since(self, previous: Corpus) -> Corpus | None:
         """The rows that this corpus has beyond `previous`, or None if it is not an extension of it."""
@@ -145,7 +136,7 @@ class Corpus:
             return None
         if not all(map(operator.is_, self._blocks, previous._blocks)):
             return None
-        return Corpus.from_blocks(self._blocks[known:])
+        return corpus_of(self._blocks[known:])
 
     def digest(self) -> str:
         """SHA-256 over names, types, shapes, values, weights and labels."""
@@ -164,23 +155,10 @@ class Corpus:
         return self._gather(rows.remainder(self._rows) if bool((rows < 0).any()) else rows)
 
     def _gather(self, rows: torch.Tensor) -> Corpus:
-        block = self.taken(self.places(rows)) if self._table is None else gathered(self._table, rows)
+        block = rows_at(self, places_of(self, rows)) if self._table is None else gathered(self._table, rows)
         found = Corpus.__new__(Corpus)
         found._set((block,), None, block.rows, self._plain)
         return found
-
-    def places(self, rows: torch.Tensor | None = None) -> torch.Tensor:
-        """Where these rows (all if None) stand in block order, before any shuffling, an index `[k]`."""
-        if self._order is None:
-            return torch.arange(self._rows) if rows is None else rows
-        order = permutation(self._rows, generator(self._order))
-        return order if rows is None else order.index_select(0, rows)
-
-    def taken(self, places: torch.Tensor) -> Block:
-        """The rows at these places of the block order, copied."""
-        if self._order is None:
-            return gathered(self.table if self._buffer is None else self._buffer.holding(self._blocks), places)
-        return gathered(joined(self._blocks) if self._buffer is None else self._buffer.holding(self._blocks), places)
 
     def sample(
         self, k: int, rng: torch.Generator, replacement: bool = False, log_weights: torch.Tensor | None = None
@@ -220,7 +198,7 @@ class Corpus:
         plain = all(corpus._plain for corpus in corpora)  # from the harness, so of one task
         if not plain and len(schemas := {corpus.schema for corpus in corpora}) > 1:
             raise PluginError(f"Cannot concatenate corpora of different schemas: {sorted(map(str, schemas))}.")
-        blocks = tuple(chain.from_iterable(corpus.blocks for corpus in corpora))
+        blocks = tuple(chain.from_iterable(corpus._whole for corpus in corpora))
         whole = Corpus.__new__(Corpus)
         whole._set(blocks, None, sum(corpus._rows for corpus in corpora), plain)
         return whole
@@ -243,7 +221,7 @@ class Corpus:
         """The same rows in an order drawn from `seed`; nothing is moved until the rows are read."""
         shuffled = Corpus.__new__(Corpus)
         buffer = self._buffer if self._order is None else None
-        shuffled._set(self.blocks, seed, self._rows, self._plain, buffer)
+        shuffled._set(self._whole, seed, self._rows, self._plain, buffer)
         return shuffled
 
     def with_columns(self, **columns: torch.Tensor) -> Corpus:
@@ -255,24 +233,13 @@ class Corpus:
             changed |= differs.reshape(table.rows, -1).any(1)
         labels = labels_of(table)
         labels = torch.where(changed, EDITED, labels).to(labels.dtype)
-        return Corpus.from_blocks((Block({**table.columns, **columns}, table.weights, labels, table.rows),))
+        return corpus_of((Block({**table.columns, **columns}, table.weights, labels, table.rows),))
 
     def with_weights(self, weights: torch.Tensor | None) -> Corpus:
         """This corpus with other row weights, float `[n]`."""
         if weights is not None and weights.shape != (len(self),):
             raise PluginError(f"Row weights must have shape ({len(self)},), got {tuple(weights.shape)}.")
-        return Corpus.from_blocks((self.table._replace(weights=weights),))
-
-    def with_origin(self, origin: int) -> Corpus:
-        """This corpus with one label for all rows: the harness's word for where they came from."""
-        if len(self._blocks) == 1:  # what a learner samples; this is in every generation's path
-            block = self._blocks[0]
-            corpus = Corpus.__new__(Corpus)
-            labelled = Block(block.columns, block.weights, origin, block.rows)
-            corpus._set((labelled,), self._order, block.rows, is_plain(labelled))
-            return corpus
-        blocks = [Block(block.columns, block.weights, origin, block.rows) for block in self._blocks]
-        return Corpus.from_blocks(blocks, self._order)
+        return corpus_of((self.table._replace(weights=weights),))
 
     # -- storage ---------------------------------------------------------------------------------
 
@@ -297,7 +264,55 @@ class Corpus:
         labels = tensors["labels"]
         rows = len(next(iter(columns.values())))
         block = Block(columns, tensors.get("weights"), int(labels) if labels.dim() == 0 else labels, rows)
-        return cls.from_blocks((block,))
+        return corpus_of((block,))
+
+
+# -- what the harness alone makes of corpora: labels, and the blocks that bear them -----------------------
+
+
+def corpus_of(blocks: Sequence[Block], order: int | None = None) -> Corpus:
+    """A corpus over existing blocks; `order` seeds a permutation of all rows (None keeps their order)."""
+    corpus = Corpus.__new__(Corpus)
+    rows = sum([block.rows for block in blocks])
+    corpus._set(tuple(blocks), order, rows, all(is_plain(block) for block in blocks))
+    return corpus
+
+
+def blocks_of(corpus: Corpus) -> tuple[Block, ...]:
+    """Immutable blocks that hold the rows in the corpus's order."""
+    return corpus._whole
+
+
+def is_ordered(corpus: Corpus) -> bool:
+    """Whether the rows stand in the order of their blocks."""
+    return corpus._order is None
+
+
+def places_of(corpus: Corpus, rows: torch.Tensor | None = None) -> torch.Tensor:
+    """Where these rows (all if None) stand in block order, before any shuffling, an index `[k]`."""
+    if corpus._order is None:
+        return torch.arange(corpus._rows) if rows is None else rows
+    order = permutation(corpus._rows, generator(corpus._order))
+    return order if rows is None else order.index_select(0, rows)
+
+
+def rows_at(corpus: Corpus, places: torch.Tensor) -> Block:
+    """The rows at these places of the block order, copied."""
+    if corpus._buffer is not None:
+        return gathered(corpus._buffer.holding(corpus._blocks), places)
+    return gathered(corpus.table if corpus._order is None else joined(corpus._blocks), places)
+
+
+def of_origin(corpus: Corpus, origin: int) -> Corpus:
+    """The corpus with one label for all rows: the harness's word for where they came from."""
+    if len(corpus._blocks) == 1:  # what a learner samples; this is in every generation's path
+        block = corpus._blocks[0]
+        made = Corpus.__new__(Corpus)
+        relabelled = Block(block.columns, block.weights, origin, block.rows)
+        made._set((relabelled,), corpus._order, block.rows, is_plain(relabelled))
+        return made
+    blocks = [Block(block.columns, block.weights, origin, block.rows) for block in corpus._blocks]
+    return corpus_of(blocks, corpus._order)
 
 
 def weighted_places(log_weights: torch.Tensor, k: int, rng: torch.Generator) -> torch.Tensor:

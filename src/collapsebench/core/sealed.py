@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 import torch
 
 from .block import Block
-from .corpus import Corpus
+from .corpus import Corpus, corpus_of
 
 
 class Recipe(Protocol):
@@ -36,7 +36,7 @@ class Sealed(Corpus):
         return self.table.weights is not None
 
     @property
-    def blocks(self) -> tuple[Block, ...]:
+    def _whole(self) -> tuple[Block, ...]:
         """The rows, as one block."""
         return (self.table,)
 
@@ -47,7 +47,7 @@ class Sealed(Corpus):
 
     def _gather(self, rows: torch.Tensor) -> Corpus:
         if self._table is None:
-            return Corpus.from_blocks((_RECIPES[self].block(rows),))
+            return corpus_of((_RECIPES[self].block(rows),))
         return super()._gather(rows)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..core.context import check_decoding
-from ..core.corpus import Corpus
+from ..core.corpus import Corpus, of_origin
 from ..core.costs import Costs
 from ..core.errors import PluginError
 from ..core.learner import Decoding
@@ -87,7 +87,7 @@ class Arrivals(Stages):
         synthetic = model.value.sample(m, self._restarted("sample", t), decoding, conditions)
         if len(synthetic) != m:
             raise PluginError(f"Task '{self.task.name}' sampled {len(synthetic)} examples, not {m}.")
-        return Result(synthetic.with_origin(t), Costs(synthetic_examples=m))
+        return Result(of_origin(synthetic, t), Costs(synthetic_examples=m))
 
     @stage
     def outside(self, rows: int) -> Model:

@@ -13,6 +13,7 @@ from ..core.corpus import Corpus
 from ..core.errors import Diverged, LimitExceeded, PluginError
 from ..core.learner import FitReport
 from ..core.records import LONGEST_KEY, MOST_KEYS, shown
+from ..core.sealed import Sealed
 from ..core.task import Task, TaskCard
 
 
@@ -22,8 +23,9 @@ def check_corpus(corpus: object, like: Corpus, most_bytes: int, method: str, emp
     Raises:
         PluginError, LimitExceeded: the message names the method and what is wrong.
     """
-    if not isinstance(corpus, Corpus):
+    if type(corpus) not in (Corpus, Sealed):  # a subclass may say of itself what it likes
         raise PluginError(f"Method '{method}' returned {type(corpus).__name__}, not a Corpus.")
+    assert isinstance(corpus, Corpus)
     check_size(corpus, most_bytes, method, empty, like.row_bytes)
     if corpus.schema != like.schema:
         raise PluginError(

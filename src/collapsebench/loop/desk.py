@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from ..core.access import Access
 from ..core.block import EDITED, REAL, Block
 from ..core.context import Memory, ModelName, check_decoding
-from ..core.corpus import Corpus
+from ..core.corpus import Corpus, blocks_of, corpus_of, of_origin
 from ..core.costs import Costs
 from ..core.errors import LimitExceeded, PluginError
 from ..core.features import features
@@ -180,7 +180,7 @@ class Desk:
     def mark(self, corpus: Corpus) -> torch.Tensor:
         """Whether each row bears the mark of a model, at the world's rates of error."""
         self.costs.mark_calls += len(corpus)
-        origins, numbers = self.handed.recognised(corpus.table)
+        origins, numbers, _ = self.handed.recognised(corpus.table)
         coins = self._coins("mark", numbers)
         marked = np.where(origins == REAL, coins < self._world.false_alarm, coins >= self._world.missed)
         return torch.from_numpy(marked)
@@ -192,7 +192,7 @@ class Desk:
         phi, psi = self._world.phi, self._world.psi
         if (phi, psi) == (1.0, 0.0):
             return right
-        _, numbers = self.handed.recognised(corpus.table)
+        _, numbers, _ = self.handed.recognised(corpus.table)
         return torch.from_numpy(self._coins("verify", numbers)) < torch.where(right, phi, psi)
 
     def reward(self, corpus: Corpus) -> torch.Tensor:
@@ -222,14 +222,14 @@ class Desk:
         self.costs.synthetic_examples += k
         first = self._stand.history[0].value if self.extends else None  # else inputs would tell which rows are of D_0
         conditions = self.task.conditions(k, rng, first)
-        return self.handed.new(learner.sample(k, rng, decoding, conditions).with_origin(self.t))
+        return self.handed.new(of_origin(learner.sample(k, rng, decoding, conditions), self.t))
 
     def edited(self, before: Block, after: Corpus) -> Corpus:
         """Rows of which a model drew parts anew; those that changed are no longer what they were."""
-        origins, _ = self.handed.recognised(before)
+        origins = self.handed.origins(before, self.access.method)
         origins[~equal_rows(before.columns, after.columns)] = EDITED
         columns = {name: column.clone() for name, column in after.columns.items()}  # some may be the method's own
-        rows = Corpus.from_blocks((Block(columns, after.weights, torch.from_numpy(origins), len(after)),))
+        rows = corpus_of((Block(columns, after.weights, torch.from_numpy(origins), len(after)),))
         return self.handed.hand_out(None, Source(rows, None, arrived=False), rows)
 
     def stream(self, purpose: str) -> torch.Generator:
@@ -257,7 +257,7 @@ class Desk:
         if (own := self.handed.unchanged(corpus)) is not None:
             check_size(own, most, method, empty)
             return own
-        blocks = check_corpus(corpus, like, most, method, empty).blocks
+        blocks = blocks_of(check_corpus(corpus, like, most, method, empty))
         if any(block.weights is not None for block in blocks):
             check_weights(blocks, method)
         return Corpus.concat([self.handed.known(block, method) for block in blocks])

@@ -11,10 +11,11 @@ import torch
 from numpy.typing import NDArray
 
 from ..core.block import EDITED, Block, gathered, labels_of
-from ..core.corpus import Corpus
+from ..core.corpus import Corpus, blocks_of, corpus_of, is_ordered, places_of, rows_at
+from ..core.errors import PluginError
 from ..core.sealed import recipe_of, sealed
 from .checks import check_values
-from .ledger import Ledger, contents, found
+from .ledger import Ledger, contents, found, number_of
 from .tickets import Tickets
 
 T_co = TypeVar("T_co", covariant=True)
@@ -65,9 +66,9 @@ class Handout:
     def block(self, rows: torch.Tensor | None) -> Block:
         """The rows at an index, or all, copied, with tickets for labels."""
         whole = self.handed.sources[self.source].rows
-        places = whole.places(rows)
+        places = places_of(whole, rows)
         tickets = self.handed.ticketed(self.source, places)
-        block = whole.taken(places)._replace(labels=tickets)
+        block = rows_at(whole, places)._replace(labels=tickets)
         if rows is None:
             self.handed.opened(block, self.corpus)
         return block
@@ -124,7 +125,7 @@ class Handed:
     def arrived(self, i: int) -> Corpus:
         """D_0 or an A_i, its rows numbered in their order."""
         corpus = self._history[i].value
-        rows = corpus if corpus.ordered else Corpus.from_blocks(corpus.blocks)
+        rows = corpus if is_ordered(corpus) else corpus_of(blocks_of(corpus))
         return self.hand_out(i, Source(rows, lambda places: (i << _ROW_BITS) + places, arrived=True), corpus)
 
     def pool(self, shuffled: Corpus) -> Corpus:
@@ -151,17 +152,37 @@ class Handed:
         return recipe.corpus if isinstance(recipe, Handout) and recipe.handed is self else None
 
     def known(self, block: Block, method: str) -> Corpus:
-        """Rows with their origins: the harness's own if the method joined them as it got them."""
+        """Rows with their origins: the harness's own if the method joined them as it got them, else copies."""
         if (opened := self._opened.get(id(block))) is not None:
             return opened[1]
-        for _, _, places, known in self._ticketed(block):
-            if len(places) == block.rows:
-                return Corpus.from_blocks((block._replace(labels=known.labels),))
-        check_values((block,), method)
-        return Corpus.from_blocks((block._replace(labels=torch.from_numpy(self.recognised(block)[0])),))
+        columns = {name: column.clone() for name, column in block.columns.items()}
+        own = block._replace(columns=columns, weights=None if block.weights is None else block.weights.clone())
+        for _, _, places, known in self._ticketed(own):
+            if len(places) == own.rows:
+                return corpus_of((own._replace(labels=known.labels),))
+        check_values((own,), method)
+        return corpus_of((own._replace(labels=torch.from_numpy(self.origins(own, method))),))
 
-    def recognised(self, block: Block) -> tuple[NDArray[np.int16], Numbers]:
-        """Origin and number of each row: by its ticket if its content is that of the ticket's row, else by content."""
+    def origins(self, block: Block, method: str) -> NDArray[np.int16]:
+        """The origin of each row.
+
+        Raises:
+            PluginError: rows that the method did not get in this generation.
+        """
+        origins, _, nowhere = self.recognised(block)
+        if nowhere:
+            raise PluginError(
+                f"Method '{method}' has {nowhere} of {block.rows} rows from nowhere: it was not given them.",
+                "Keep rows as they were handed out, generated or resampled; change rows by `ctx.model.resample`.",
+            )
+        return origins
+
+    def recognised(self, block: Block) -> tuple[NDArray[np.int16], Numbers, int]:
+        """Origin and number of each row, and how many rows nobody handed out.
+
+        A row is known by its ticket if its content is that of the ticket's row, else by content.
+        """
+        nowhere = 0
         origins, numbers = np.full(block.rows, EDITED, np.int16), np.zeros(block.rows, np.int64)
         unknown = np.ones(block.rows, bool)
         unnumbered = unknown.copy()
@@ -172,10 +193,12 @@ class Handed:
         if unnumbered.any():
             rows, ledgers = np.flatnonzero(unnumbered), self._ledgers()
             for row, content in zip(rows.tolist(), contents(_rows_at(block, rows)), strict=True):
-                origin, numbers[row] = found(content, ledgers)
+                known_row = found(content, ledgers)
+                origin, numbers[row] = known_row or (EDITED, number_of(content))
                 if unknown[row]:
                     origins[row] = origin
-        return origins, numbers
+                    nowhere += known_row is None
+        return origins, numbers, nowhere
 
     def _ticketed(self, block: Block) -> Iterator[tuple[NDArray[np.int64] | slice, Source, torch.Tensor, Block]]:
         """For each source the rows that bear its tickets and its content: where, source, places there, and itself."""
@@ -183,7 +206,7 @@ class Handed:
         if isinstance(labels, int) or labels.dtype != torch.int64 or not block.rows:
             return
         if (given := self._given.get(id(labels))) is not None:  # as it was handed out: its tickets need no reading
-            known = self.sources[given[1]].rows.taken(given[2])
+            known = rows_at(self.sources[given[1]].rows, given[2])
             if _equal(block.columns, known.columns):
                 yield slice(None), self.sources[given[1]], given[2], known
                 return
@@ -193,7 +216,7 @@ class Handed:
             at = np.flatnonzero((of == number) & (places < len(source.rows)))
             if not len(at):
                 continue
-            known = source.rows.taken(torch.from_numpy(places[at]))
+            known = rows_at(source.rows, torch.from_numpy(places[at]))
             same = np.flatnonzero(equal_rows(_rows_at(block, at).columns, known.columns))
             yield at[same], source, torch.from_numpy(places[at][same]), _rows_at(known, same)
 
@@ -206,7 +229,7 @@ class Handed:
             arrived.add(rows.table, range(i << _ROW_BITS, (i << _ROW_BITS) + len(rows)))
         for source in self.sources[self._listed :]:
             if not source.arrived:
-                places = source.rows.places().numpy().astype(np.int64)
+                places = places_of(source.rows).numpy().astype(np.int64)
                 numbers = None if source.numbers is None else source.numbers(places).tolist()
                 self._others.add(source.rows.table, numbers)
         self._listed = len(self.sources)

@@ -8,7 +8,7 @@ from hashlib import blake2b
 import numpy as np
 import torch
 
-from ..core.block import EDITED, REAL, Block, labels_of
+from ..core.block import REAL, Block, labels_of
 
 
 class Ledger:
@@ -36,12 +36,10 @@ class Ledger:
         return self._rows.get(content)
 
 
-def found(content: bytes, ledgers: Sequence[Ledger]) -> tuple[int, int]:
-    """Origin and number of a row by content, a real one if there is one; `EDITED` and a number of its own if none."""
+def found(content: bytes, ledgers: Sequence[Ledger]) -> tuple[int, int] | None:
+    """Origin and number of a row by content, a real one if there is one; None if nobody handed such a row out."""
     rows = [row for ledger in ledgers if (row := ledger.find(content)) is not None]
-    if not rows:
-        return EDITED, number_of(content)
-    return min(rows, key=lambda row: row[0] != REAL)
+    return min(rows, key=lambda row: row[0] != REAL, default=None)
 
 
 def number_of(content: bytes) -> int:

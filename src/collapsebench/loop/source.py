@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 
 from ..core.block import REAL
-from ..core.corpus import Corpus
+from ..core.corpus import Corpus, of_origin
 from ..core.errors import LimitExceeded
 from ..core.seeds import stream
 from ..core.task import Task
@@ -32,7 +32,7 @@ class RealSource:
             rows = self.task.real(self._n, stream("real", self.task.name, self.seed))
         else:
             rows = self._slice(0, self._n)
-        return rows.with_origin(REAL)
+        return of_origin(rows, REAL)
 
     def fresh(self, t: int, used: int, k: int, per_generation: int) -> Corpus:
         """`k` real examples that only generation t can get, after the `used` it already got."""
@@ -40,23 +40,23 @@ class RealSource:
             rows = self.task.real(k, stream(f"fresh/{used}", self.task.name, self.seed, t))
         else:
             rows = self._slice(self._n + (t - 1) * per_generation + used, k)
-        return rows.with_origin(REAL)
+        return of_origin(rows, REAL)
 
     def more(self, first: Corpus, sizes: Sequence[int]) -> Corpus:
         """D_0 and as many real examples as make the last of these growing sizes; a smaller one is part of it."""
         if self.task.card.population is not None:
-            return self._slice(0, sizes[-1]).with_origin(REAL)
+            return of_origin(self._slice(0, sizes[-1]), REAL)
         rows, length = [first], len(first)
         for place, size in enumerate(sizes):
             part = self.task.real(size - length, stream(f"curve/{place}", self.task.name, self.seed))
-            rows, length = [*rows, part.with_origin(REAL)], size
+            rows, length = [*rows, of_origin(part, REAL)], size
         return Corpus.concat(rows)
 
     def outside(self, k: int) -> Corpus:
         """`k` real examples for the outside generator, the last of a population."""
         if (population := self.task.card.population) is None:
-            return self.task.real(k, stream("outside", self.task.name, self.seed)).with_origin(REAL)
-        return self._slice(population - k, k).with_origin(REAL)
+            return of_origin(self.task.real(k, stream("outside", self.task.name, self.seed)), REAL)
+        return of_origin(self._slice(population - k, k), REAL)
 
     def _slice(self, start: int, k: int) -> Corpus:
         population = self.task.card.population or 0

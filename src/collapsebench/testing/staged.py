@@ -12,7 +12,7 @@ import torch
 from ..core.access import Access
 from ..core.block import REAL, Block
 from ..core.context import Context, Memory
-from ..core.corpus import Corpus
+from ..core.corpus import Corpus, of_origin
 from ..core.costs import Costs
 from ..core.learner import PLAIN, Decoding, FitConfig, Learner
 from ..core.method import Method
@@ -155,15 +155,15 @@ class Audience:
         """D_0' and S_1' to S_3', all of the law."""
         first = self.sample(self.n, "D_0", draw)
         others = [self.sample(self.n, f"S_{t}", draw, first) for t in range(1, GENERATIONS + 1)]
-        history = [first.with_origin(REAL), *(rows.with_origin(t) for t, rows in enumerate(others, 1))]
+        history = [of_origin(first, REAL), *(of_origin(rows, t) for t, rows in enumerate(others, 1))]
         return Past(history, history[:-1], (), extends=True)
 
     def purify(self, draw: int) -> Past:
         """D_0' and arrivals of which one half is called real, all of the law."""
-        history, halves = [self.sample(self.n, "D_0", draw).with_origin(REAL)], []
+        history, halves = [of_origin(self.sample(self.n, "D_0", draw), REAL)], []
         for t in range(1, GENERATIONS + 1):
             halves.append([self.sample(self.n // 2, f"{side}_{t}", draw) for side in ("real", "generated")])
-            parts = [rows.with_origin(origin) for rows, origin in zip(halves[-1], (REAL, t), strict=True)]
+            parts = [of_origin(rows, origin) for rows, origin in zip(halves[-1], (REAL, t), strict=True)]
             history.append(Corpus.concat(parts).shuffled(stream_seed("arrivals", self.task.name, draw, t)))
         return Past(history, history[:-1], halves, extends=False)
 
@@ -176,7 +176,7 @@ class Audience:
                 rows = self.task.real(self.n, self._stream(f"decoy_{t}", seed))
             else:
                 rows = source.fresh(t, 0, self.n, self.n)
-            history.append(rows.with_origin(t))
+            history.append(of_origin(rows, t))
         return Past(history, history[:-1], (), extends)
 
     def thinned(self, draw: int) -> Past | None:
@@ -186,7 +186,7 @@ class Audience:
         if len(set(contents(rows.table))) > len(rows) / 2 or len(kept) < 2:
             return None
         parts = kept[torch.randint(len(kept), (GENERATIONS + 1, self.n), generator=self._stream("parts", draw))]
-        history = [rows.select(part).with_origin(t) for t, part in enumerate(parts)]
+        history = [of_origin(rows.select(part), t) for t, part in enumerate(parts)]
         return Past(history, (), (), extends=True, occurs=self.occurs)
 
     def occurs(self, content: bytes) -> bool:

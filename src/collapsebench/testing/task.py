@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import torch
 
 from ..core.block import REAL
-from ..core.corpus import Corpus, real_share
+from ..core.corpus import Corpus, of_origin, real_share
 from ..core.errors import ProtocolError
 from ..core.learner import Decoding, FitReport
 from ..core.task import MODALITIES, Task
@@ -55,12 +55,12 @@ def no_pickle(trial: TaskTrial) -> Iterator[str]:
 @TASK_CHECKS.add("declaration")
 def real_data(trial: TaskTrial) -> Iterator[str]:
     """`real(n, rng)` gives n rows of one shape, the same for the same stream and others for another."""
-    real, again = trial.real, trial.task.real(trial.n, trial.stream("real")).with_origin(REAL)
+    real, again = trial.real, of_origin(trial.task.real(trial.n, trial.stream("real")), REAL)
     if len(real) != trial.n:
         yield f"It gave {len(real)} rows, not {trial.n}."
     if again.digest() != real.digest():
         yield "It gave other rows for the same stream."
-    if trial.task.real(trial.n, trial.stream("real", seed=1)).with_origin(REAL).digest() == real.digest():
+    if of_origin(trial.task.real(trial.n, trial.stream("real", seed=1)), REAL).digest() == real.digest():
         yield "It gave the same rows for another stream."
     if trial.task.real(trial.n - 1, trial.stream("real")).schema != real.schema:
         yield "Its columns, types or shapes depend on the number of rows."

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..core.block import REAL
-from ..core.corpus import Corpus
+from ..core.corpus import Corpus, of_origin
 from ..core.learner import PLAIN, Decoding, FitConfig, Learner
 from ..core.method import METHODS
 from ..core.seeds import stream
@@ -54,7 +54,7 @@ class TaskTrial:
     @cached_property
     def real(self) -> Corpus:
         """D_0."""
-        return self.task.real(self.n, self.stream("real")).with_origin(REAL)
+        return of_origin(self.task.real(self.n, self.stream("real")), REAL)
 
     def fit(self, corpus: Corpus, site_weights: Callable[[torch.Tensor], torch.Tensor] | None = None) -> Learner:
         """A new learner fitted on a corpus."""

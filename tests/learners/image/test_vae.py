@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Decoding, Diverged, FitConfig, PluginError
-from collapsebench.core.corpus import real_share
+from collapsebench.core.corpus import of_origin, real_share
 from collapsebench.learners.gradient import Optimizer
 from collapsebench.learners.image.shape import ImageShape
 from collapsebench.learners.image.vae import ConditionalVAE, VAEShape, beta_binomial_log_pmf
@@ -168,7 +168,7 @@ def test_sites_are_probabilities_of_the_labels() -> None:
 
 def test_resampling_corrects_wrong_labels_under_the_mask_only() -> None:
     learner, corpus = fitted(halves()), halves()
-    wrong = corpus.with_columns(label=1 - corpus["label"]).with_origin(0)
+    wrong = of_origin(corpus.with_columns(label=1 - corpus["label"]), 0)
     mask = (torch.arange(40) < 10).unsqueeze(1)
     edited = learner.resample(wrong, mask, rng(), Decoding(top_k=1))
     assert edited["label"][:10].equal(corpus["label"][:10])

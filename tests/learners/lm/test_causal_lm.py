@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from collapsebench import Corpus, Decoding, Diverged, FitConfig, PluginError
-from collapsebench.core.corpus import real_share
+from collapsebench.core.corpus import of_origin, real_share
 from collapsebench.learners.gradient import Optimizer
 from collapsebench.learners.lm.causal_lm import CausalLM, LMShape
 from collapsebench.learners.lm.model import Lora, with_lora
@@ -57,7 +57,7 @@ def test_the_cache_does_not_change_the_model(fitted: CausalLM) -> None:
 
 def test_editing_looks_at_the_original_prefix(fitted: CausalLM) -> None:
     """After A comes B; after the B of the original row comes A, whatever the first token was changed to."""
-    row = Corpus({"tokens": torch.tensor([[A, B, C, EOS], [B, A, EOS, PAD]])}).with_origin(0)
+    row = of_origin(Corpus({"tokens": torch.tensor([[A, B, C, EOS], [B, A, EOS, PAD]])}), 0)
     mask = torch.tensor([[False, True, False, False], [True, True, False, False]])
     edited = fitted.resample(row, mask, rng(), Decoding(top_k=1))
     assert edited["tokens"][0].tolist() == [A, B, C, EOS]
