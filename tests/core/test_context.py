@@ -88,7 +88,10 @@ def test_what_needs_no_access(ask):
         (lambda ctx: (ctx.previous, ctx.history), Costs()),
         (lambda ctx: ctx.model.log_prob(ROWS), Costs(scored_tokens=3)),
         (lambda ctx: ctx.model.sites(ROWS), Costs(scored_tokens=3)),
-        (lambda ctx: ctx.model.resample(ROWS, torch.ones(3, 1, dtype=torch.bool)), Costs(scored_tokens=3)),
+        (
+            lambda ctx: ctx.model.resample(ctx.pool.select(torch.arange(3)), torch.ones(3, 1, dtype=torch.bool)),
+            Costs(scored_tokens=3),
+        ),
         (lambda ctx: ctx.model.generate(5), Costs(synthetic_examples=5)),
         (lambda ctx: ctx.initial_model.sites(ROWS), Costs(scored_tokens=3)),
         (lambda ctx: ctx.prior.log_prob(ROWS), Costs(scored_tokens=3)),

@@ -4,7 +4,7 @@ from itertools import islice
 import pytest
 import torch
 
-from collapsebench import Corpus, Diverged, Method, MethodCard, PluginError
+from collapsebench import Corpus, Decoding, Diverged, Method, MethodCard, PluginError
 from collapsebench.core.block import EDITED, REAL
 from collapsebench.core.corpus import blocks_of
 from collapsebench.core.errors import LimitExceeded
@@ -204,7 +204,8 @@ def test_the_share_of_real_rows_follows_the_rows(run):
         if ctx.t == 1:
             return ctx.history[0]
         if ctx.t == 2:
-            return ctx.previous.with_columns(x=ctx.previous["x"].clamp(min=2.5))  # 1, 2 -> 2.5, 2.5
+            low = (ctx.previous["x"] < 2.5).unsqueeze(1)  # 1 and 2, which become 3.5
+            return ctx.model.resample(ctx.previous, low, Decoding(top_k=1))
         return Corpus.concat([ctx.previous, arrivals])
 
     shares = [record.real_share for record in run(half_edited, access=["history"])]

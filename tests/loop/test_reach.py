@@ -5,6 +5,7 @@ import torch
 
 from collapsebench import Corpus, Method, MethodCard
 from collapsebench.core.context import MeteredModel
+from collapsebench.core.corpus import blocks_of
 from collapsebench.loop.cell import Cell
 from collapsebench.loop.lineage import Lineage
 from collapsebench.testing import Toy
@@ -113,7 +114,7 @@ def test_no_object_of_the_harness_is_within_reach(asked):
 
 def test_a_sealed_corpus_has_one_block_and_no_order(asked):
     for corpus in asked(lambda ctx: [ctx.pool, ctx.arrivals, ctx.model.generate(3)]):
-        assert len(corpus.blocks) == len(corpus._blocks) == 1
+        assert len(blocks_of(corpus)) == len(corpus._blocks) == 1
         assert (corpus._order, corpus._buffer) == (None, None)
 
 
