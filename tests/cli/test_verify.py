@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -351,3 +353,58 @@ def test_no_process_finds_the_secret_in_its_environment(cli, board, verify, monk
     monkeypatch.setenv("COLLAPSEBENCH_SECRET", "a secret of a maintainer")
     assert cli(*verify, RECORDS / "toy_blend.jsonl", "--hidden", "2").code == 0
     assert "COLLAPSEBENCH_SECRET" not in os.environ
+
+
+# -- tasks that are not shipped ------------------------------------------------------------------------
+
+STRANGE = """
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from collapsebench import task, testing
+
+with open("imported", "a") as file:
+    print(os.getpid(), file=file)
+if Path("silent").exists():
+    os._exit(0)
+
+@task("strange")
+@dataclass(frozen=True)
+class Strange(testing.Toy):
+    '''Numbers.'''
+
+    rules = {"n": 4, "seeds": 2, "generations": 2}
+"""
+
+
+@pytest.fixture
+def strange(cli):
+    """A board of a task that only a process of its own imports."""
+    Path("strange.py").write_text(STRANGE)
+    words = ("run", "--task", "strange", "--plugin", "strange.py", "--method", "replace", "--workers", "0")
+    command = [sys.executable, "-m", "collapsebench", *words, "--boards", "boards"]
+    subprocess.run(command, check=True, capture_output=True)
+    Path("imported").unlink()
+    return Path("boards/own-strange/records/replace.jsonl")
+
+
+def test_a_task_that_is_not_shipped_is_verified_by_a_process_that_never_imports_it(cli, strange):
+    ran = cli("verify", strange, "--plugin", "strange.py", "--cells", "2", "--sign")
+    assert ran.code == 0
+    assert drawn(ran.out) == [f"replace on strange/preserve, seed {seed}" for seed in (0, 1)]
+    assert "agrees to the byte" in ran.out
+    assert str(os.getpid()) not in Path("imported").read_text().split()
+
+
+def test_what_is_false_is_found_there_too(console, strange):
+    strange.write_text(strange.read_text().replace('"error":2.0', '"error":1.5'))
+    ran = console("verify", strange, "--plugin", "strange.py", "--cells", "2")
+    assert ran.code == 3
+    assert "error at generation 2 is recorded as 1.5; run again it is 2" in ran.err
+
+
+def test_a_task_that_ends_the_process_that_imports_it_is_no_success(console, strange):
+    Path("silent").touch()
+    ran = console("verify", strange, "--plugin", "strange.py")
+    assert ran.code == 3
+    assert "Task 'strange' gave no answer" in ran.err
