@@ -20,8 +20,8 @@ RECORDS = Path("boards/toys/records")
 
 
 @pytest.fixture
-def verify(toys, toy_file):
-    """The words that verify in this process."""
+def verify(toy, toys, toy_file):
+    """The words that verify in this process, which knows the toys already."""
     return ("verify", "--protocol", toys, "--plugin", toy_file, "--workers", "0")
 
 
