@@ -164,10 +164,9 @@ def load_file(path: Path) -> ModuleType | None:
     if path.name == "task.py" or shipped:
         return _imported(path) if shipped or not _judging else _judged(str(path))
     guests = [import_module(registry.guests) for registry in REGISTRIES.values() if registry.guests]
-    has_task = any(guest.tasks_of(path) for guest in guests)
-    if has_task and _judging:
-        _judged(str(path))
-    module = _imported(path) if has_task else None
+    module = None
+    if not _judging and any(guest.tasks_of(path) for guest in guests):
+        module = _imported(path)
     for guest in guests:
         guest.admit(path)
     return module

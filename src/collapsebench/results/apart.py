@@ -13,6 +13,7 @@ import signal
 import struct
 import subprocess
 import sys
+import threading
 import time
 from contextlib import suppress
 from importlib import import_module
@@ -97,7 +98,15 @@ def _read(pipe: int, until: float) -> tuple[bytes, bytes]:
 
 
 def answer(pipe: int) -> None:
-    """Answer one question; the whole life of the other process."""
+    """Answer one question; the whole life of the other process, which ends with the one that asks."""
+    asking = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == asking:
+            time.sleep(0.5)
+        os.killpg(0, signal.SIGKILL)
+
+    threading.Thread(target=watch, daemon=True).start()
     function, arguments, plugins = json.load(sys.stdin)
     module, _, name = function.partition(":")
     try:
