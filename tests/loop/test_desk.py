@@ -124,13 +124,11 @@ def test_what_is_written_after_it_was_returned_changes_nothing(lineage):
     def curate(arrivals, ctx):
         for column in kept:
             column.numpy()[:] = -7.0
+        assert -7.0 not in ctx.previous["x"].tolist()
         kept.append(arrivals["x"].clone())
         return Corpus({"x": kept[-1]})
 
-    cell = lineage(curate)
-    before = [set(cell.corpus.value["x"].tolist()) for _ in cell.generations()]
-    assert -7.0 not in set.union(*before)
-    assert -7.0 not in cell.corpus.value["x"].tolist()
+    assert len(list(lineage(curate).generations())) == 4
 
 
 def test_rows_without_weight_count_nothing(shares):
