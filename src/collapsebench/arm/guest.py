@@ -27,6 +27,7 @@ from ..core.resources import Resources
 from ..core.task import TaskCard
 from .channel import Malformed
 from .host import Order, arm
+from .source import source_of
 
 
 class Guest(Method):
@@ -291,9 +292,8 @@ def admit(path: Path) -> None:
     Raises:
         PluginError: the file raises while the arm imports it, or says of itself what no plug-in can say.
     """
-    plugin = _plugin(path)
-    for about in _described(f"Plug-in {path}", plugin)["methods"]:
-        _register(about, plugin, path, None)
+    for about in _described(f"Plug-in {path}", source_of(path))["methods"]:
+        _register(about, source_of(path, tuple(map(str, about["files"]))), path, None)
 
 
 def tasks_of(path: Path) -> list[str]:
@@ -302,12 +302,7 @@ def tasks_of(path: Path) -> list[str]:
     Raises:
         PluginError: as `admit`.
     """
-    return _described(f"Plug-in {path}", _plugin(path))["tasks"]  # type: ignore[no-any-return]
-
-
-def _plugin(path: Path) -> Mapping[str, Any]:
-    """A file as it travels."""
-    return {"main": path.name, "texts": {path.name: _text(path)}, "files": {}}
+    return _described(f"Plug-in {path}", source_of(path))["tasks"]  # type: ignore[no-any-return]
 
 
 def admit_installed(point: EntryPoint) -> None:
@@ -332,13 +327,6 @@ def admit_installed(point: EntryPoint) -> None:
         _register(about, plugin, file / "__init__.py" if file.is_dir() else file.with_suffix(".py"), (top, folder))
 
 
-def _text(path: Path) -> str:
-    try:
-        return importlib.util.decode_source(path.read_bytes())
-    except (SyntaxError, UnicodeDecodeError) as error:
-        raise PluginError(f"Plug-in {path} cannot be imported: {error}") from error
-
-
 def _described(owner: str, plugin: Mapping[str, Any]) -> Any:
     try:
         return arm().ask(Order(owner, plugin, "", "describe", []))
@@ -358,6 +346,7 @@ def _register(
             **{key: default[0] for key, default in fields.items() if default},
             "card": MethodCard(**about["card"]),
             "resources": Resources(**about["resources"]),
+            "files": tuple(about["files"]),
             "source": path,
             "package": package,
             "plugin": plugin,

@@ -129,6 +129,7 @@ def _told(cls: type[Method]) -> dict[str, Any]:
         "module": cls.__module__.removeprefix(f"{_PACKAGE}."),
         "card": {name: sorted(value) if isinstance(value, frozenset) else value for name, value in card.items()},
         "parameters": [[key, *([] if value is missing else [value])] for key, value in cls.parameters().items()],
+        "files": list(cls.files),
         "resources": cls.resources.model_dump(exclude_none=True),
         "hooks": [hook for hook in HOOKS if getattr(cls, hook) is not getattr(Method, hook)],
     }

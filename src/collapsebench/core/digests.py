@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from .files import digest, sha256
-from .plugin import source_file
+from .plugin import data_file, source_file
 
 PACKAGE = Path(__file__).parents[1]
 
@@ -92,7 +92,10 @@ def plugin_code(cls: type) -> Code:
             sources.append(Source(top, Path(folders[0]), tuple(Path(folders[0]).rglob("*.py"))))
         elif base is cls or top not in sys.modules:  # modules of plug-in files have no parent
             sources.append(file_source(source_file(base)))
-    return _installed().code(*sources)
+    code = _installed().code(*sources)
+    files: tuple[str, ...] = getattr(cls, "files", ())
+    data = sorted((name, sha256(data_file(cls, name).read_bytes())) for name in files)
+    return code._replace(own=digest([code.own, data])) if data else code
 
 
 @functools.cache

@@ -23,10 +23,12 @@ class Plugin(Checked):
 
     Attributes:
         resources: what a cell of this plug-in wants of the machine, e.g. `Resources(gpus=1, memory="16 GiB")`.
+        files: names of the data files beside its own that it reads by `data_file`; their content is part of its key.
     """
 
     plugin_kind: ClassVar[str] = "plug-in"
     resources: ClassVar[Resources] = Resources()
+    files: ClassVar[tuple[str, ...]] = ()
     name: ClassVar[str] = ""
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -93,6 +95,19 @@ class Plugin(Checked):
         """The first line of the class's own docstring, or ""."""
         doc = cls.__doc__ or ""
         return "" if doc.startswith(f"{cls.__name__}(") else doc.strip().partition("\n")[0]
+
+    def data_file(self, name: str) -> Path:
+        """The path of a data file that the class declares in `files`.
+
+        Raises:
+            PluginError: it does not, or the file is no plain file beside the plug-in's own.
+        """
+        if name not in self.files:
+            raise PluginError(
+                f"{self._owner().capitalize()} reads '{name}', which it does not declare.",
+                f"Add it to the class: files = ({name!r},)",
+            )
+        return data_file(type(self), name)
 
     def params(self) -> dict[str, object]:
         """Parameters by name, defaults included."""
@@ -197,6 +212,18 @@ def split_labels(text: str) -> list[str]:
 def source_file(cls: type) -> Path:
     """The file that defines a plug-in or a base of one, also of a plug-in that is not imported here."""
     return vars(cls).get("source") or Path(inspect.getfile(cls))
+
+
+def data_file(cls: type, name: str) -> Path:
+    """A data file beside a plug-in's own file.
+
+    Raises:
+        PluginError: its name is a path, or it is no plain file.
+    """
+    path = source_file(cls).with_name(name) if name == Path(name).name and name not in ("", "..") else None
+    if path is None or path.is_symlink() or not path.is_file():
+        raise PluginError(f"'{name}' is no plain file beside {source_file(cls).name}.")
+    return path
 
 
 def _fields(cls: type[Plugin]) -> tuple[dataclasses.Field[Any], ...]:

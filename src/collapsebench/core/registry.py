@@ -173,7 +173,7 @@ def load_file(path: Path) -> ModuleType | None:
 
 
 def _imported(path: Path) -> ModuleType:
-    name = f"{_package(path.parent)}.task" if path.name == "task.py" else _module_name(path.stem, path)
+    name = f"{_package(path.parent)}.{path.stem}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, path)
