@@ -104,7 +104,7 @@ def test_a_file_that_is_not_declared_is_refused(folder):
         tiny_run(make_method("undeclared", {}))
 
 
-@pytest.mark.parametrize("name", ["missing.txt", "../up.txt", "link.txt"])
+@pytest.mark.parametrize("name", ["missing.txt", "../up.txt", "/etc/hostname", "link.txt"])
 def test_a_file_that_is_not_beside_it_is_refused(folder, name):
     (folder / "link.txt").symlink_to("/etc/hostname")
     (folder / "far.py").write_text(METHOD.format(name="far").replace("numbers.txt", name))
@@ -114,8 +114,11 @@ def test_a_file_that_is_not_beside_it_is_refused(folder, name):
 
 def test_its_comments_and_docstrings_do_not_exist_there(folder):
     text = METHOD.format(name="mute").replace("'''Read.'''", "'''0.75'''").replace('    files = ("numbers.txt",)\n', "")
-    curate = "        text = open(__file__).read()\n        ctx.log('seen', '0.' + '75' in text or 'com' + 'ment' in text)\n"
-    text = text.partition("        ctx.log")[0] + curate + "        return arrivals  # comment\n"
+    seen = "'0.' + '75' in text or 'com' + 'ment' in text"
+    curate = (
+        f"        text = open(__file__).read()\n        ctx.log('seen', {seen})\n        return arrivals  # comment\n"
+    )
+    text = text.partition("        ctx.log")[0] + curate
     (folder / "mute.py").write_text(text)
     load_file(folder / "mute.py")
     assert tiny_run(make_method("mute", {})).log == {"seen": 0}

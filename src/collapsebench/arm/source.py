@@ -36,7 +36,7 @@ def source_of(path: Path, files: tuple[str, ...] = ()) -> Mapping[str, Any]:
             text = _text(here)
             texts[here.name] = counted(text)
             queue += siblings(here, text)
-    return {"main": path.name, "texts": texts, "files": {name: _content(path.parent / name) for name in files}}
+    return {"main": path.name, "texts": texts, "files": {name: _content(path, name) for name in files}}
 
 
 def siblings(path: Path, text: str) -> Iterator[Path]:
@@ -84,13 +84,15 @@ def _text(path: Path) -> str:
         raise PluginError(f"Plug-in {path} cannot be imported: {type(error).__name__}: {error}") from error
 
 
-def _content(path: Path) -> torch.Tensor:
-    content = bytearray(_bytes(path))
+def _content(path: Path, name: str) -> torch.Tensor:
+    if name != Path(name).name:
+        raise PluginError(f"'{name}' is no plain file beside {path.name}.")
+    content = bytearray(_bytes(path.parent / name))
     return torch.frombuffer(content, dtype=torch.uint8) if content else torch.empty(0, dtype=torch.uint8)
 
 
 def _bytes(path: Path) -> bytes:
-    if ".." in path.parts or path.is_symlink() or not path.is_file():
+    if path.is_symlink() or not path.is_file():
         raise PluginError(f"{path} is no plain file.", "A plug-in's files lie beside it; links are not followed.")
     if path.stat().st_size > _MOST_FILE:
         raise PluginError(f"{path} has more than {_MOST_FILE // 2**20} MiB.", "A plug-in reads smaller files.")
