@@ -47,6 +47,39 @@ def test_check_ends_with_4_on_a_stale_page_and_writes_nothing(console, board):
     assert page.read_text() == "Edited by hand."
 
 
+def script(board):
+    path = board / "curves" / "toy" / "preserve.svg"
+    path.write_text(path.read_text().replace("</svg>", "<script>alert(1)</script></svg>"))
+    return path
+
+
+def moved_line(board):
+    path = board / "curves" / "toy" / "preserve.svg"
+    path.write_text(re.sub(r"M (\d+\.\d+) ", lambda found: f"M {float(found[1]) + 1} ", path.read_text()))
+    return path
+
+
+def page_of_html(board):
+    path = board / "board.html"
+    path.write_text("<p>")
+    return path
+
+
+def link(board):
+    path = board / "curves" / "link.svg"
+    path.symlink_to("/etc/hostname")
+    return path
+
+
+@pytest.mark.parametrize("edit", [script, moved_line, page_of_html, link])
+def test_a_strict_check_draws_figures_anew_and_knows_every_file(edit, console, board):
+    assert console("leaderboard", "--check", "--strict", "--boards", "boards").code == 0
+    path = edit(board)
+    ran = console("leaderboard", "--check", "--strict", "--boards", "boards")
+    assert ran.code == 4
+    assert f"{path}: no record gives this file" in ran.err
+
+
 def test_check_ends_with_4_after_a_record_or_a_template_changed(console, board, monkeypatch):
     path = board / "records" / "accumulate.jsonl"
     records = path.read_text()

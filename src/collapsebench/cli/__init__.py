@@ -29,6 +29,7 @@ from .show import show
 from .status import status
 from .submit import submit
 from .validate import validate
+from .verdict import told
 from .verify import verify
 
 P = ParamSpec("P")
@@ -83,7 +84,8 @@ def main() -> None:
         from ..loop.runs import drive
 
         drive(Path(folder), _main)
-    _main()
+    with told():
+        _main()
 
 
 def _main() -> None:

@@ -28,6 +28,10 @@ def leaderboard(
     check: Annotated[
         bool, typer.Option("--check", help="Write nothing; exit 4 if a page or a record is stale.")
     ] = False,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="With --check: draw every figure anew, and refuse files that no record gives."),
+    ] = False,
     html: Annotated[
         bool, typer.Option("--html", help="Write all boards as one HTML file that needs no network, and nothing else.")
     ] = False,
@@ -42,11 +46,13 @@ def leaderboard(
         raise UsageError(f"A file, {path}, is only written with --html.", f"`collapsebench leaderboard --html {path}`")
     if html and check:
         raise UsageError("--html writes a file and --check writes none.", "Give one of both.")
+    if strict and not check:
+        raise UsageError("--strict says how to check.", "`collapsebench leaderboard --check --strict`")
     folders = _folders(boards, protocol)
     if html:
         views = _write_html(folders, path or boards / "index.html")
     else:
-        views = _check(folders) if check else _write(folders)
+        views = _check(folders, strict) if check else _write(folders)
     if aside := [file.error.message for view in views for file in view.aside]:
         raise RecordError(
             " ".join(aside),
@@ -71,10 +77,10 @@ def _write(folders: list[Path]) -> list[View]:
     return views
 
 
-def _check(folders: list[Path]) -> list[View]:
+def _check(folders: list[Path], strict: bool) -> list[View]:
     """Pages against records; then, of methods that ship, records against the installed source."""
     from ..core.registry import judge
-    from ..render.files import load_view, stale_pages
+    from ..render.files import foreign_files, load_view, stale_pages
     from ..results.audit import source_changed
 
     judge()
@@ -90,6 +96,12 @@ def _check(folders: list[Path]) -> list[View]:
             raise StaleBoard(
                 f"{folder / 'records'}: protocol, task or method changed after the records of {', '.join(changed)}.",
                 f"`collapsebench verify {folder} --cells 0` says what; run these cells again.",
+            )
+    for folder, view in views.items() if strict else ():
+        if foreign := foreign_files(folder, view):
+            raise StaleBoard(
+                f"{', '.join(map(str, foreign))}: no record gives this file, or not as it is.",
+                "Delete it; `collapsebench leaderboard` then writes what belongs there.",
             )
     return list(views.values())
 
