@@ -114,3 +114,10 @@ def test_the_page_on_worlds_writes_every_default_of_every_kind():
         assert row == (question.floor, question.ceiling)
         (line,) = re.findall(rf"^\| {question.name} \| `.*$", page, re.MULTILINE)
         assert set(references(question.name)) == set(re.findall(r"`(\w+)`", line))
+
+
+def test_what_shows_a_claim_of_trust_is_there():
+    text = (ROOT / "docs" / "trust.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:tests|\.github)/[\w./-]+)`", text))
+    assert len(named) > 5
+    assert [path for path in named if not (ROOT / path).is_file()] == []
