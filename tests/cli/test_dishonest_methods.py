@@ -120,8 +120,24 @@ HONEST_RECORDS = {
         "Corpus({name: ctx.trusted[name].clone() for name in ctx.trusted.names})",
         (1.0, 0.0),
     ),
-    "its_own": ("", "Corpus({'x': arrivals['x'] + 0.5})", (0.0, 0.0)),
 }
+
+
+NOWHERE = {
+    "made": "Corpus({'x': arrivals['x'] + 0.5})",
+    "remembered": "ctx.remember(arrivals.with_columns(x=arrivals['x'] + 0.5), 'accumulate')",
+    "left_alone": "ctx.model.resample(Corpus({'x': arrivals['x'] + 0.5}), torch.zeros(len(arrivals), 1, dtype=bool))",
+}
+
+
+@pytest.mark.parametrize("name", NOWHERE)
+def test_rows_that_a_method_makes_by_itself_fail_its_cells(run_one, name):
+    ran = run_one(name, plug_in(name, "", NOWHERE[name]))
+    assert ran.code == 1
+    assert f"{name} on toy/preserve, seed 0, generation 1: " in ran.err
+    assert f"Method '{name}' has 4 of 4 rows from nowhere" in ran.err
+    (result,) = read_results(RECORDS / f"{name}.jsonl")
+    assert result.cell.status == "failed"
 
 
 @pytest.mark.parametrize("name", HONEST_RECORDS)

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..core.corpus import Corpus
+from ..core.errors import PluginError
 from ..core.method import Method
 from ..core.seeds import generator
 from ..loop.cell import Cell
@@ -161,9 +162,8 @@ def own_rows(method: Method, cells: Sequence[Cell], secret: int = 0) -> Iterator
         audience = Audience(cell, secret)
         for draw in range(THINNED):
             past = audience.thinned(draw)
-            for t, curated in audience.lived(past, draw, method) if past else ():
-                if curated.strange:
-                    yield (
-                        f"On {cell.task.name} {curated.strange} of {len(curated.corpus)} rows of generation {t} were "
-                        "handed out nowhere in it."
-                    )
+            try:
+                for _ in audience.lived(past, draw, method) if past else ():
+                    pass
+            except PluginError as error:
+                yield f"On {cell.task.name}: {error.message}"

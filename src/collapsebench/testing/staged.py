@@ -10,7 +10,7 @@ from typing import Generic, NamedTuple, TypeAlias, TypeVar, cast
 import torch
 
 from ..core.access import Access
-from ..core.block import REAL, Block
+from ..core.block import REAL
 from ..core.context import Context, Memory
 from ..core.corpus import Corpus, of_origin
 from ..core.costs import Costs
@@ -22,7 +22,6 @@ from ..loop.desk import Desk, Sizes, Stand, WorldView
 from ..loop.ledger import Ledger, contents
 from ..loop.source import RealSource
 from ..loop.stage import prepared_task
-from ..loop.training_set import kept_in
 
 T = TypeVar("T")
 Amounts: TypeAlias = dict[bytes, float]
@@ -77,27 +76,10 @@ class WatchingDesk(Desk):
         self.kept = kept, super().remember(kept, memory)
         return self.kept[1]
 
-    def fresh_real(self, k: int) -> Corpus:
-        """As the desk of a cell."""
-        return self._noted(super().fresh_real(k))
-
     def generated(self, learner: Learner, k: int, decoding: Decoding, rng: torch.Generator) -> Corpus:
         """As the desk of a cell; of a model that draws what may occur."""
         model = learner if self.occurs is None else cast(Learner, _Thinned(learner, self.occurs))
-        return self._noted(super().generated(model, k, decoding, rng))
-
-    def edited(self, before: Block, after: Corpus) -> Corpus:
-        """As the desk of a cell."""
-        return self._noted(super().edited(before, after))
-
-    @cached_property
-    def made(self) -> set[bytes]:
-        """What was handed out beside the history, by content."""
-        return set()
-
-    def _noted(self, rows: Corpus) -> Corpus:
-        self.made.update(contents(rows.table))
-        return rows
+        return super().generated(model, k, decoding, rng)
 
 
 class _Thinned:
@@ -121,12 +103,10 @@ class Curated(NamedTuple):
         corpus: D_t, the harness's own rows.
         picks: row weight that the method itself took, by content: what it gave to `remember` if it returned what it
             got from there, else what it returned beyond a like part of all that the memory holds.
-        strange: rows of D_t that were handed out nowhere in this generation.
     """
 
     corpus: Corpus
     picks: Amounts
-    strange: int
 
 
 class Audience:
@@ -222,11 +202,7 @@ class Audience:
         desk.occurs = past.occurs
         ctx = Context(desk)
         corpus = desk.returned(method.curate(ctx.arrivals, ctx))
-        handed = [*past.history, *(kept_in(previous) if desk.kept else [])]
-        handed += [previous] if "history" in method.access() else []
-        known = desk.made.union(*(contents(rows.table) for rows in handed))
-        strange = sum(content not in known for content in contents(corpus.table))
-        return Curated(corpus, _picks(corpus, desk.kept), strange)
+        return Curated(corpus, _picks(corpus, desk.kept))
 
     # -- inside ----------------------------------------------------------------------------------
 
