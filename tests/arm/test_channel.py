@@ -82,7 +82,7 @@ def test_what_is_no_message_is_refused(ends, message, content):
 def test_no_memory_is_taken_for_what_is_only_announced(ends, sizes):
     channel, theirs = ends
     theirs.sendall(struct.pack("!QQ", *sizes))
-    with pytest.raises(Malformed, match="more than"):
+    with pytest.raises(Malformed, match="more than is allowed"):
         channel.receive()
 
 

@@ -1,11 +1,11 @@
 """A method of the arm is the method that it is in the harness's own process, to the last bit."""
 
-from pathlib import Path
-
 import pytest
 
+import collapsebench
 from collapsebench import PluginError
 from collapsebench.arm.guest import Guest
+from collapsebench.arm.host import GuestError
 from collapsebench.core import registry
 from collapsebench.core.errors import AccessDenied, BadParameter, LimitExceeded, UsageError
 from collapsebench.core.learner import Decoding
@@ -142,8 +142,9 @@ def test_writing_into_what_it_got_is_seen(guest):
 
 
 def test_its_error_is_told_with_its_line(guest):
-    with pytest.raises(PluginError, match="ZeroDivisionError: division by zero") as error:
+    with pytest.raises(GuestError, match="division by zero") as error:
         tiny_run(guest("return 1 / 0"))
+    assert type(error.value).__name__ == "ZeroDivisionError"
     assert "return 1 / 0" in "".join(error.value.__notes__)
 
 
@@ -154,10 +155,10 @@ def test_what_it_prints_is_shown(guest, caplog):
 
 def test_a_file_is_never_imported_here(tmp_path, registries):
     path = tmp_path / "loud.py"
-    path.write_text("import pathlib\npathlib.Path('/tmp/never').write_text('')\nimport collapsebench.loud_mark\n")
-    with pytest.raises(PluginError, match="loud_mark"):
+    path.write_text("import collapsebench\ncollapsebench.loud = True\nraise ValueError('loud')\n")
+    with pytest.raises(PluginError, match="ValueError: loud"):
         registry.load_file(path)
-    assert not Path("/tmp/never").exists()
+    assert not hasattr(collapsebench, "loud")
 
 
 def test_a_file_that_ends_the_process_is_a_plug_in_that_cannot_be_imported(tmp_path, registries):

@@ -78,7 +78,7 @@ class Channel:
         """
         size, content = _FRAME.unpack(self._read(_FRAME.size))
         if size > MOST_TEXT or content > self._most:
-            raise Malformed(f"it has {max(size, content)} bytes, more than the {self._most} that are allowed")
+            raise Malformed(f"it has {size} bytes of text and {content} of tensors, more than is allowed")
         text = self._read(size)
         payload = self._read(content)
         place = 0

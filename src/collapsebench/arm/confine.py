@@ -43,6 +43,12 @@ _FORBIDDEN = {
         "bpf": 321,
         "perf_event_open": 298,
         "io_uring_setup": 425,
+        "sched_setaffinity": 203,  # what is set of the arm's own process, its next children have
+        "sched_setscheduler": 144,
+        "sched_setparam": 142,
+        "sched_setattr": 314,
+        "setpriority": 141,
+        "ioprio_set": 251,
     },
     "aarch64": {
         "execve": 221,
@@ -65,11 +71,18 @@ _FORBIDDEN = {
         "bpf": 280,
         "perf_event_open": 241,
         "io_uring_setup": 425,
+        "sched_setaffinity": 122,
+        "sched_setscheduler": 119,
+        "sched_setparam": 118,
+        "sched_setattr": 274,
+        "setpriority": 140,
+        "ioprio_set": 30,
     },
 }
 
 _ARCHITECTURES = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 _CLONE = {"x86_64": 56, "aarch64": 220}
+_LIMITS = {"x86_64": 302, "aarch64": 261}
 _CLONE3 = 435
 _CLONE_THREAD = 0x10000
 
@@ -118,6 +131,11 @@ def _program(machine: str) -> bytes:
         (_EQUAL, 0, 1, _CLONE3),  # its flags lie in memory; the C library then calls clone
         (_RETURN, 0, 0, _REFUSE | errno.ENOSYS),
         *[step for call in refused for step in ((_EQUAL, 0, 1, call), (_RETURN, 0, 0, _REFUSE | errno.EPERM))],
+        (_EQUAL, 0, 4, _LIMITS[machine]),  # of itself alone
+        (_LOAD, 0, 0, _FIRST_ARGUMENT),
+        (_EQUAL, 1, 0, 0),
+        (_RETURN, 0, 0, _REFUSE | errno.EPERM),
+        (_RETURN, 0, 0, _ALLOW),
         (_EQUAL, 0, 3, _CLONE[machine]),
         (_LOAD, 0, 0, _FIRST_ARGUMENT),
         (_ANY_BIT, 1, 0, _CLONE_THREAD),

@@ -176,6 +176,14 @@ def block_from(said: dict[str, Any]) -> Block:
     return Block(columns, said["weights"], said["labels"], len(next(iter(columns.values()))))
 
 
-def decoding_told(decoding: Decoding) -> dict[str, Any]:
-    """A decoding as it travels."""
+def decoding_told(decoding: object) -> dict[str, Any]:
+    """A decoding as it travels.
+
+    Raises:
+        PluginError: it is none.
+    """
+    if not isinstance(decoding, Decoding):
+        raise PluginError(
+            f"A method's decoding is {type(decoding).__name__}, not Decoding.", "Return Decoding() for none of its own."
+        )
     return {name: getattr(decoding, name) for name in Decoding.__annotations__}

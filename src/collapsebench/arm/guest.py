@@ -20,13 +20,13 @@ from typing_extensions import override
 from ..core.block import EDITED, Block
 from ..core.context import Context, MeteredModel, desk_of
 from ..core.corpus import Corpus, corpus_of
-from ..core.errors import PluginError
+from ..core.errors import PluginError, describe
 from ..core.learner import PLAIN, Decoding
 from ..core.method import METHODS, QUESTIONS, Method, MethodCard
 from ..core.resources import Resources
 from ..core.task import TaskCard
 from .channel import Malformed
-from .host import Order, arm
+from .host import GuestError, Order, arm
 from .source import source_of
 
 
@@ -330,9 +330,9 @@ def admit_installed(point: EntryPoint) -> None:
 def _described(owner: str, plugin: Mapping[str, Any]) -> Any:
     try:
         return arm().ask(Order(owner, plugin, "", "describe", []))
-    except PluginError as error:
-        hint = error.hint or "Run it with --debug to see the traceback."
-        raise PluginError(f"{owner} cannot be imported: {error.message}", hint) from error
+    except (PluginError, GuestError) as error:
+        hint = getattr(error, "hint", "") or "Run it with --debug to see the traceback."
+        raise PluginError(f"{owner} cannot be imported: {describe(error)}", hint) from error
 
 
 def _register(

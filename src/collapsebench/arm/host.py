@@ -31,6 +31,10 @@ _STARTING = 120.0
 """Seconds in which the process answers at all, on a machine that is busy with others."""
 
 
+class GuestError(Exception):
+    """What a method raised in the arm that is no error of this package. Its class bears the name of what was raised."""
+
+
 class Limits(NamedTuple):
     """What a visit may take.
 
@@ -310,15 +314,17 @@ class Visit:
             self._refused = error
             return {"refused": error.message, "hint": error.hint, "kind": type(error).__name__}
 
-    def _failure(self, said: Any) -> CollapsebenchError:
+    def _failure(self, said: Any) -> Exception:
         """What the child raised. An error of the harness is one only if the harness refused it just that."""
-        if not (isinstance(said, dict) and isinstance(said.get("message"), str)):
+        if not (isinstance(said, dict) and all(isinstance(said.get(key), str) for key in ("message", "kind", "hint"))):
             raise Malformed("it fails without saying why")
-        error = self._refused
-        if error is None or (said.get("kind"), said["message"]) != (type(error).__name__, error.message):
-            hint = said.get("hint")
-            kind = BadParameter if said.get("kind") == "BadParameter" else PluginError
-            error = kind(said["message"], hint if isinstance(hint, str) else "")
+        error: Exception | None = self._refused
+        kind, message = said["kind"], said["message"]
+        if error is None or (kind, message) != (type(error).__name__, str(error)):
+            if said.get("ours"):
+                error = (BadParameter if kind == "BadParameter" else PluginError)(message, said["hint"])
+            else:
+                error = type(kind if kind.isidentifier() else "Exception", (GuestError,), {})(message)
         error.add_note(f"In the arm:\n{said.get('trace')}")
         return error
 

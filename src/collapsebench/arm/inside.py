@@ -81,7 +81,7 @@ class _Child:
             control.close()
             self._socket.close()
             os.setsid()
-            visit.prepare()
+            visit.prepare(theirs.fileno())
             _, descriptors, _, _ = socket.recv_fds(theirs, 1, 1)
             theirs.close()
             if descriptors:

@@ -37,9 +37,17 @@ _folder = _output = Path()
 """Where this child writes; set when it is born."""
 
 
-def prepare() -> None:
-    """Get ready for a visit, as far as that does not depend on it."""
+def prepare(socket: int) -> None:
+    """Get ready for a visit, as far as that does not depend on it.
+
+    Args:
+        socket: the descriptor from which it comes. No other is left open: locks and flags of a file that all children
+            inherit would outlive one.
+    """
     global _folder, _output
+    os.closerange(3, socket)
+    os.closerange(socket + 1, os.sysconf("SC_OPEN_MAX"))
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     _folder = Path(tempfile.mkdtemp(prefix="visit-"))
     _output = _captured(_folder)
     confine.forbid()
@@ -81,7 +89,7 @@ def _failure(error: BaseException) -> dict[str, Any]:
     return {
         "kind": type(error).__name__,
         "ours": own,
-        "message": describe(error),
+        "message": describe(error) if own else describe(error).partition(": ")[2],
         "hint": error.hint if isinstance(error, CollapsebenchError) else "",
         "trace": "".join(traceback.format_exception(error))[-_MOST_TRACE:],
     }
@@ -162,16 +170,10 @@ def _skip(channel: Channel, name: str, args: Any) -> Any:
 
 
 def _decoding(channel: Channel, name: str, args: Any) -> Any:
-    from ..core.learner import Decoding
     from .desk import decoding_told
 
     params, t = args
-    decoding = _method(name, params).decoding(t)
-    if not isinstance(decoding, Decoding):
-        raise PluginError(
-            f"A method's decoding is {type(decoding).__name__}, not Decoding.", "Return Decoding() for none of its own."
-        )
-    return decoding_told(decoding)
+    return decoding_told(_method(name, params).decoding(t))
 
 
 def _curate(channel: Channel, name: str, args: Any) -> Any:
