@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .cells import Cells, Entry, Group
 
 Places = NDArray[np.intp]
+Hidden = NDArray[np.bool_]
 
 
 class Pairs:
@@ -42,14 +43,14 @@ class Pairs:
             self._rows[entry.label] = self._row(self._places[entry.label], np.arange(len(self._losses)))
         return float(self._rows[entry.label][self._places[other.label]])
 
-    def better(self, entries: Sequence[Entry]) -> list[int]:
-        """How many of some entries are better than each of them."""
+    def ahead(self, entries: Sequence[Entry], hidden: Hidden) -> list[int]:
+        """How many of some entries are ahead of each: better, or `hidden[one, other]` says that the other is."""
         places = np.array([self._places[entry.label] for entry in entries], dtype=np.intp)
         counts = np.zeros(len(places), dtype=np.intp)
         for number, place in enumerate(places):
             above = self._row(place, places[number + 1 :])
-            counts[number + 1 :] += above > 0
-            counts[number] += np.count_nonzero(above < 0)
+            counts[number + 1 :] += (above > 0) | hidden[number + 1 :, number]
+            counts[number] += np.count_nonzero((above < 0) | hidden[number, number + 1 :])
         return [int(count) for count in counts]
 
     def _row(self, place: np.intp | int, others: Places) -> Floats:

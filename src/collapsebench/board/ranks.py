@@ -161,7 +161,7 @@ class Ranks:
         return sorted(entries, key=centre, reverse=True)
 
     def rank(self, entry: Entry, group: Group) -> int | None:
-        """One more than the ranked entries of its track that are better; None without a rank."""
+        """One more than the ranked entries of its track that are ahead; None without a rank."""
         return self._ranks[group].get(entry.label)
 
     @cached_property
@@ -170,12 +170,19 @@ class Ranks:
         for group in self.cells.groups:
             lineups = [self.ranked(group, track) for track in TRACKS]
             ranks[group] = {
-                one.label: 1 + better
+                one.label: 1 + ahead
                 for lineup in lineups
-                for one, better in zip(lineup, self.scores.pairs[group].better(lineup), strict=True)
+                for one, ahead in zip(
+                    lineup, self.scores.pairs[group].ahead(lineup, self.scores.hidden(lineup, group)), strict=True
+                )
             }
         return ranks
 
     def best_of(self, ranked: Sequence[Entry], group: Group) -> list[Entry]:
         """Of entries by score the first, and those that nothing tells from it."""
-        return [e for e in ranked if e is ranked[0] or self.scores.verdict(ranked[0], e, group) != "better"]
+        hidden = self.scores.hidden(ranked, group)
+        return [
+            entry
+            for place, entry in enumerate(ranked)
+            if place == 0 or not (hidden[place, 0] or self.scores.verdict(ranked[0], entry, group) == "better")
+        ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Literal
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from .cells import AGAINST
-from .pairs import Pairs
+from .pairs import Hidden, Pairs
 from .stats import Interval, recovered_gap, student_t_interval
 from .worth import Worth, mean_log2
 
@@ -28,6 +28,9 @@ DIVERSITY = "diversity_ratio"
 
 NEAR, NARROW, WILD = 1.0, 0.5, 2.0
 """Silent collapse: |log2 V| below the first, while diversity lies outside of the others."""
+
+
+_NOWHERE = Interval(math.nan, math.nan)
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,18 @@ class Scores:
             return OPPOSITE[self.verdict(other, entry, group)]
         above = self.pairs[group].above(entry, other)
         return "better" if above > 0 else "worse" if above < 0 else "level"
+
+    def hidden(self, entries: Sequence[Entry], group: Group) -> Hidden:
+        """Where noise alone hides that one entry lies behind another, `[one, other]`.
+
+        It does where the one is the noisier, and lies further behind than two scores would that are both as noisy as
+        the noisiest reference: else an entry that is wild with one seed would be level with everybody.
+        """
+        scores = [score.seeds if (score := self.score(entry, group)) else _NOWHERE for entry in entries]
+        centres, widths = (np.array([getattr(s, part) for s in scores]) for part in ("centre", "half_width"))
+        usual = [s.seeds.half_width for entry in self.cells.references if (s := self.score(entry, group))]
+        allowed = math.sqrt(2) * max((width for width in usual if width > 0), default=math.inf)
+        return np.asarray((centres - centres[:, None] > allowed) & (widths[:, None] > widths))
 
     @cached_property
     def pairs(self) -> Mapping[Group, Pairs]:

@@ -70,7 +70,8 @@ def student_t_interval(values: ArrayLike) -> Interval:
     x = np.asarray(values, dtype=np.float64)
     if x.size < 2:
         return Interval(float(x.mean()) if x.size else math.nan, math.nan)
-    return Interval(float(x.mean()), t_quantile(x.size - 1) * _standard_error(x))
+    with np.errstate(over="ignore", invalid="ignore"):  # what methods log may be of any size
+        return Interval(float(x.mean()), t_quantile(x.size - 1) * _standard_error(x))
 
 
 def paired_gap(worse: ArrayLike, better: ArrayLike) -> PairedGap:

@@ -7,6 +7,7 @@ V = l^-1(L) / n_0, with l the learning curve of real data. Ignoring synthetic da
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -54,7 +55,7 @@ class LearningCurve:
         """
         expected, scored = np.asarray(shape, dtype=np.float64), np.asarray(frozen, dtype=np.float64)
         here = expected[tuple(multiples).index(1.0)]
-        if expected.min() > 0:
+        if expected.min() > expected.max() * sys.float_info.epsilon:
             return cls(tuple(multiples), np.outer(scored, expected / here))
         return cls(tuple(multiples), np.add.outer(scored, expected - here))
 
@@ -87,7 +88,8 @@ class LearningCurve:
         gap = self.doubling
         if not gap.mean > 0 or gap.pairs < 2:
             return math.inf
-        return float(2 ** (t_quantile(gap.pairs - 1) * gap.standard_error / gap.mean))
+        doublings = t_quantile(gap.pairs - 1) * gap.standard_error / gap.mean
+        return float(2**doublings) if doublings < sys.float_info.max_exp else math.inf
 
     def rows(self, seeds: Sequence[int]) -> LearningCurve:
         """The curve of some of the seeds, by their places."""
