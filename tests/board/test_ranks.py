@@ -279,3 +279,19 @@ def test_no_entrant_changes_what_is_said_of_another(board_of):
         for label, what in without.items():
             same = [part for place, part in enumerate(crowded[label]) if place != 3]
             assert same == [part for place, part in enumerate(what) if place != 3], (name, label)
+
+
+def test_noise_in_one_of_many_cells_hides_no_difference(board_of):
+    """With two settings in a group a wild seed makes every interval of differences wide enough to hold 0."""
+    settings = ["gaussian/preserve", "gaussian/preserve-more"]
+    honest = fabricate.cells("accumulate", settings, worth=0.62)
+    wild = [
+        fabricate.with_losses(r, None, 1e3, 1e3, 1e3, 1e3) if r.cell.seed == 1 else r
+        for r in fabricate.cells("tempered", settings, worth=0.62)
+    ]
+    board = board_of(fabricate.references(settings) + honest + wild)
+    (group,), (first, second) = board.groups, [fabricate.entry(board, name) for name in ("accumulate", "tempered")]
+    assert board.scores.verdict(first, second, group) == "level"
+    assert board.scores.score(second, group).seeds.half_width > 2
+    assert (board.ranks.rank(first, group), board.ranks.rank(second, group)) == (1, 2)
+    assert board.ranks.best_of(board.ranks.ranked(group), group) == [first]

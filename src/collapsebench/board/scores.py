@@ -113,13 +113,13 @@ class Scores:
     def hidden(self, entries: Sequence[Entry], group: Group) -> Hidden:
         """Where noise alone hides that one entry lies behind another, `[one, other]`.
 
-        It does where the one is the noisier, and lies further behind than two scores would that are both as noisy as
-        the noisiest reference: else an entry that is wild with one seed would be level with everybody.
+        It does where the one is the noisier, and lies further behind than two scores can that are both as noisy as
+        the references are as a median: else an entry that is wild with one seed would be level with everybody.
         """
         scores = [score.seeds if (score := self.score(entry, group)) else _NOWHERE for entry in entries]
         centres, widths = (np.array([getattr(s, part) for s in scores]) for part in ("centre", "half_width"))
         usual = [s.seeds.half_width for entry in self.cells.references if (s := self.score(entry, group))]
-        allowed = math.sqrt(2) * max((width for width in usual if width > 0), default=math.inf)
+        allowed = math.sqrt(2) * float(np.median([width for width in usual if width > 0] or [math.inf]))
         return np.asarray((centres - centres[:, None] > allowed) & (widths[:, None] > widths))
 
     @cached_property
