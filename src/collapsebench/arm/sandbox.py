@@ -27,7 +27,9 @@ TEMPORARY = "/visit"
 """The only folder that can be written to in a sandbox; not /tmp, where a Python may be installed."""
 
 _PACKAGE = Path(__file__).parents[1]
-_INSTALL = "Install it: sudo apt-get install bubblewrap."
+INSTALL = "Install it: sudo apt-get install bubblewrap."
+"""What to do where there is none."""
+
 _CORES = "/sys/devices/system/cpu"
 _MOST_TEMPORARY = 256 * 2**20
 
@@ -41,15 +43,16 @@ def available() -> bool:
     Raises:
         ExecutorError: there is none, and the environment requires one.
     """
-    problem = _problem()
-    if problem and os.environ.get(REQUIRED) == "required":
-        raise ExecutorError(f"{REQUIRED}=required, and there is no sandbox: {problem}.", _INSTALL)
-    if problem:
-        log.warning("Methods that are not shipped run without a sandbox: %s. %s", problem, _INSTALL)
-    return not problem
+    found = problem()
+    if found and os.environ.get(REQUIRED) == "required":
+        raise ExecutorError(f"{REQUIRED}=required, and there is no sandbox: {found}.", INSTALL)
+    if found:
+        log.warning("Methods that are not shipped run without a sandbox: %s. %s", found, INSTALL)
+    return not found
 
 
-def _problem() -> str:
+@cache
+def problem() -> str:
     """Why there is no sandbox here; "" if there is one."""
     if sys.platform != "linux":
         return f"{sys.platform} has no bubblewrap"

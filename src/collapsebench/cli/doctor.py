@@ -65,7 +65,7 @@ def doctor(store: StoreOption = DEFAULT_STORE) -> None:
 
 def examine(store: Path) -> list[Finding]:
     """Look at everything that a run depends on; `store` is the folder that it would write to."""
-    return [*_versions(), *_machine(), *_engines(), *_store(store), *_settings(), *_plugins()]
+    return [*_versions(), *_machine(), *_sandbox(), *_engines(), *_store(store), *_settings(), *_plugins()]
 
 
 def _versions() -> Iterator[Finding]:
@@ -126,6 +126,16 @@ def _machine() -> Iterator[Finding]:
     found = f"{free / _GIB:.1f} GiB usable of {psutil.virtual_memory().total / _GIB:.1f}, by control group too"
     little = free < _LITTLE
     yield Finding("memory", "warn" if little else "ok", found, "Use fewer --workers." if little else "")
+
+
+def _sandbox() -> Iterator[Finding]:
+    from ..arm import sandbox
+
+    if problem := sandbox.problem():
+        found = f"none: {problem}; methods that are not shipped run in a process that can read what you can read"
+        yield Finding("sandbox", "warn", found, sandbox.INSTALL)
+    else:
+        yield Finding("sandbox", "ok", "bubblewrap; methods that are not shipped run in it")
 
 
 def _engines() -> Iterator[Finding]:
