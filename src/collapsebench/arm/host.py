@@ -19,6 +19,7 @@ from functools import cache
 from typing import Any, NamedTuple, Protocol
 
 from ..core.errors import BadParameter, CollapsebenchError, PluginError
+from ..core.files import temporary_folder
 from . import inside, sandbox
 from .channel import Channel, Closed, Malformed
 
@@ -225,7 +226,7 @@ class Arm:
     def _started(self) -> socket.socket:
         if self._control is not None:
             return self._control
-        self._temporary = tempfile.TemporaryDirectory(prefix="collapsebench-arm-")
+        self._temporary = temporary_folder("arm")
         isolated = sandbox.available()
         ours, theirs = socket.socketpair()
         ours.settimeout(_STARTING)

@@ -16,6 +16,7 @@ import typer
 
 from .. import __version__
 from ..core.errors import CollapsebenchError, StoreError, UsageError
+from ..core.stop import listening
 from .attach import attach
 from .cancel import cancel
 from .check import check
@@ -84,7 +85,7 @@ def main() -> None:
         from ..loop.runs import drive
 
         drive(Path(folder), _main)
-    with told():
+    with told(), listening():
         _main()
 
 

@@ -156,6 +156,8 @@ def _engines() -> Iterator[Finding]:
 
 
 def _store(store: Path) -> Iterator[Finding]:
+    from ..core.files import collect, leftovers
+
     hint = "Check the permissions, or pass another --store."
     folder = _nearest(store)
     try:
@@ -164,6 +166,9 @@ def _store(store: Path) -> Iterator[Finding]:
             yield Finding("store", "ok", f"{store} can be written{made}")
     except OSError as error:
         yield Finding("store", "fail", f"{store} cannot be written: {error.strerror}", hint)
+    if left := leftovers(store):
+        collect(left)
+        yield Finding("leftovers", "ok", f"removed {len(left)} files and folders that killed processes left")
     free = shutil.disk_usage(folder).free
     level: Level = "ok" if free >= _LITTLE else "warn" if free >= _NO_DISK else "fail"
     hint = "" if level == "ok" else "Free some space, or pass another --store."

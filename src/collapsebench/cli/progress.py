@@ -43,6 +43,7 @@ class LiveProgress:
         )
         self._overall = self._bars.add_task("cells", total=total, completed=done)
         self._running: dict[str, TaskID] = {}
+        self._said: set[str] = set()
 
     def __enter__(self) -> LiveProgress:
         self._bars.start()
@@ -56,6 +57,13 @@ class LiveProgress:
     def started(self) -> None:
         """The engine took the first cells; may be called again."""
         self._on_start()
+
+    def waiting(self, cell: Cell, holder: str) -> None:
+        """A cell waits for whoever runs it already."""
+        line = f"Waiting for {holder}, which runs {cell.name}."
+        if line not in self._said:
+            self._said.add(line)
+            self._console.print(line, markup=False, highlight=False, soft_wrap=True)
 
     def generation(self, cell: Cell, t: int) -> None:
         """A cell finished generation t."""

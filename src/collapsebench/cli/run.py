@@ -272,6 +272,7 @@ def _execute(
     cells: Sequence[Cell], ready: Mapping[Place, _Ready], engine: Executor, store: Path, keep_checkpoints: bool
 ) -> list[CellResult]:
     """The results of cells: those that are ready, and the others run."""
+    from ..core.files import collect, leftovers
     from ..loop.executors.executor import Options
     from ..loop.runner import cell_folder
     from ..loop.runs import own_run
@@ -279,6 +280,7 @@ def _execute(
     from ..loop.store import Store
     from .progress import LiveProgress
 
+    collect(leftovers())
     results = [ready[cell.place].result for cell in cells if cell.place in ready]
     remaining = [cell for cell in cells if cell.place not in ready]
     for cell in {cell.task.name: cell for cell in remaining}.values():

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import secrets
-import tempfile
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from ..core.errors import RecordError, UsageError
+from ..core.files import temporary_folder
 from .options import PluginOption
 
 if TYPE_CHECKING:
@@ -520,7 +520,7 @@ def _on_hidden_seeds(
         if result.cell.status == "failed":
             raise RecordError(f"{file.path}: {label} on {task}/{world} failed on a hidden seed.")
         results.append(renumbered(result, numbers[result.place]))
-    with tempfile.TemporaryDirectory(prefix="collapsebench-hidden-") as folder:
+    with temporary_folder("hidden") as folder:
         merge_records(results, Path(folder) / "board")
         scores = tuple(hidden_scores(board, load_board(Path(folder) / "board"), entries))
     for score in scores:

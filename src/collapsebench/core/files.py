@@ -8,11 +8,13 @@ import hashlib
 import json
 import logging
 import os
+import re
 import secrets
+import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -115,6 +117,15 @@ def held(path: Path) -> bool:
     return False
 
 
+def holder(path: Path) -> str:
+    """Who holds a lock, in words, as far as its file says so: `process 12 on node3`."""
+    with contextlib.suppress(OSError, ValueError):
+        said = dict(line.split("=", 1) for line in path.read_text(encoding="utf-8").splitlines() if "=" in line)
+        if {"pid", "host"} <= set(said):
+            return f"process {said['pid'][:20]} on {said['host'][:80]}"
+    return "another process"
+
+
 def _acquire(lock: SoftFileLease, path: Path, timeout: float) -> None:
     """Acquire, and see now and then whether what is waited for names a holder: a killed one may not have got so far."""
     from filelock import Timeout
@@ -142,6 +153,58 @@ def _forget_empty(path: Path) -> None:
         if aside.stat().st_ino != found.st_ino:
             os.link(aside, path)  # another process was faster, and this is its lock
         aside.unlink()
+
+
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{12}")
+"""What `write_atomic` writes until it renames it."""
+
+_FOLDER = re.compile(r"collapsebench-[a-z]+-(\d+)-.+")
+
+
+def temporary_folder(kind: str) -> tempfile.TemporaryDirectory[str]:
+    """A folder for temporary files that says whose it is, so that `leftovers` knows it when its process was killed."""
+    return tempfile.TemporaryDirectory(prefix=f"collapsebench-{kind}-{os.getpid()}-")
+
+
+def leftovers(root: Path | None = None) -> list[Path]:
+    """What killed processes left: temporary folders of this machine, and below a root half-written files and locks.
+
+    Nothing that a living process could still use: all of it is older than an hour, a folder's process is gone, and a
+    lock shows no sign of life.
+    """
+    import psutil
+
+    found = []
+    for folder in Path(tempfile.gettempdir()).glob("collapsebench-*"):
+        named = _FOLDER.fullmatch(folder.name)
+        if named and not psutil.pid_exists(int(named[1])):
+            found.append(folder)
+    for place, _, names in os.walk(root) if root else ():
+        left = [name for name in names if _TEMPORARY.fullmatch(name) or name == "lock" or name.endswith(".lock")]
+        found += [Path(place) / name for name in left]
+    return [path for path in found if _age(path) > _OLD]
+
+
+_OLD = 3600.0
+
+
+def _age(path: Path) -> float:
+    """Seconds since a file or a folder changed; 0 if it is gone, or another user's."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return 0.0
+    mine = not hasattr(os, "getuid") or found.st_uid == os.getuid()
+    return time.time() - found.st_mtime if mine else 0.0
+
+
+def collect(paths: Iterable[Path]) -> None:
+    """Remove what `leftovers` found."""
+    for path in paths:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def set_aside(path: Path) -> None:

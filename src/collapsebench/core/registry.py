@@ -17,6 +17,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Generic, NoReturn, TypeVar
 
+from . import stop
 from .errors import Interrupted, PluginError, UsageError, describe, unknown_name
 from .files import sha256
 from .plugin import Plugin, source_file
@@ -137,9 +138,11 @@ class Registry(Generic[P]):
     def _try(self, name: str, load: Callable[[], object]) -> None:
         try:
             load()
-        except (KeyboardInterrupt, Interrupted):
+        except Interrupted:
             raise
         except BaseException as error:  # a plug-in may fail in any way; it is listed with the reason
+            if stop.meant(error):
+                raise
             self._unavailable[name] = describe(error)
 
 
@@ -188,7 +191,7 @@ def _imported(path: Path) -> ModuleType:
         del sys.modules[name]
         for registry in REGISTRIES.values():
             registry.forget(name)
-        if isinstance(error, KeyboardInterrupt):
+        if stop.meant(error):
             raise Interrupted(f"Interrupted while plug-in {path} was imported.") from error
         hint = error.hint if isinstance(error, PluginError) else "Run it with --debug to see the traceback."
         raise PluginError(f"Plug-in {path} cannot be imported: {describe(error)}", hint) from error

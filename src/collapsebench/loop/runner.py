@@ -13,7 +13,9 @@ from filelock import Timeout
 
 from ..arm.guest import Guest
 from ..arm.host import limits
+from ..core import stop
 from ..core.errors import Diverged, PluginError, StoreError, describe
+from ..core.files import holder
 from ..core.records import CellRecord, CellResult, GenerationRecord, Status
 from .cell import Cell
 from .environment import environment_today
@@ -23,6 +25,10 @@ from .store import CellFolder, Store
 
 class Busy(Exception):
     """Another process is running this cell."""
+
+
+class Exceeded(BaseException):
+    """A cell that runs in this process takes more than its protocol allows; the text says what."""
 
 
 class OutOfMemory(Exception):
@@ -65,7 +71,7 @@ def run_cell(
         The finished cell. A cell that failed or diverged is a result too; its status says so.
 
     Raises:
-        Busy: another process still runs it.
+        Busy: another process still runs it; the text says which.
         OutOfMemory: the cell failed for want of memory, of the machine or of a GPU.
         StoreError: the disk is full or not writable; what was finished stands.
     """
@@ -76,7 +82,7 @@ def run_cell(
         with folder.lock(wait) as held, closing(_Watch(cell, held)) as watch:
             return folder.result() or _attempt(cell, store, folder, watch, on_generation, keep_checkpoints)
     except Timeout:
-        raise Busy(cell.name) from None
+        raise Busy(holder(folder.path / "lock")) from None
 
 
 def failed(cell: Cell, store: Store, reason: str) -> CellResult:
@@ -132,7 +138,7 @@ class _Watch:
         """
         self.only_one()
         if not self._held():
-            raise Busy(self._cell.name)
+            raise Busy("another process")
 
     def close(self) -> None:
         """Forget the pipe."""
@@ -158,6 +164,7 @@ def _attempt(
             for record in lineage.generations():
                 records.append(record)
                 watch.only_one()
+                stop.check()
                 on_generation(record.t)
                 if not lineage.closed_form:
                     watch.still_ours()
@@ -165,9 +172,11 @@ def _attempt(
         outcome = _record(cell, "done", parameters=lineage.parameters)
     except Diverged as error:
         outcome = _record(cell, "diverged", f"diverged at t={len(records)}: {error.message}")
-    except (StoreError, Busy, KeyboardInterrupt):
+    except (StoreError, Busy, Exceeded):
         raise
     except BaseException as error:  # a plug-in may fail in any way, also by SystemExit; the other cells go on
+        if stop.meant(error):
+            raise
         watch.only_one()
         return _failed(cell, folder, records, error)
     watch.still_ours()

@@ -32,6 +32,7 @@ import psutil
 
 from ..core.errors import unknown_name
 from ..core.files import held, locked, write_atomic
+from ..core.stop import SIGNALS, listening
 
 log = logging.getLogger("collapsebench")
 
@@ -213,13 +214,12 @@ def drive(folder: Path, command: Callable[[], None]) -> NoReturn:
     global _own
     run = _own = Run(folder)
     process = psutil.Process()
-    for wish in (signal.SIGINT, signal.SIGTERM):  # a shell may have told its jobs to ignore the first
-        signal.signal(wish, signal.default_int_handler)
     with locked(run.lock):
         run.write(Note(sys.argv[1:], os.getcwd(), socket.gethostname(), process.pid, _born(process), _now()))
         threading.Thread(target=_watch, args=(run,), daemon=True).start()
-        code = _exit_code(command)
-        for wish in (signal.SIGINT, signal.SIGTERM):
+        with listening(always=True):  # a shell may have told its jobs to ignore Ctrl-C
+            code = _exit_code(command)
+        for wish in SIGNALS:
             signal.signal(wish, signal.SIG_IGN)
         run.change(ended=_now(), exit_code=code)
     sys.exit(code)

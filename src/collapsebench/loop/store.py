@@ -24,7 +24,7 @@ from pydantic import ValidationError
 
 from ..core import processes
 from ..core.errors import StoreError
-from ..core.files import locked, set_aside, sha256, write_atomic
+from ..core.files import collect, locked, set_aside, sha256, write_atomic
 from ..core.records import CellRecord, CellResult, GenerationRecord, to_line
 
 log = logging.getLogger("collapsebench")
@@ -230,6 +230,8 @@ class CellFolder:
 
     def start(self, cell: CellRecord, spec: Mapping[str, Any]) -> None:
         """Write the manifest (every key part, and the spec that runs it again); clear what an earlier failure left."""
+        if processes.is_main():
+            collect(path for path in self.path.glob(".*") if path.is_file())  # nobody else writes here now
         _remove(self.path / "failure.txt")
         _write_sealed(self.path / "manifest.json", {"cell": cell.model_dump(), "spec": dict(spec)})
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import tempfile
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -15,7 +14,7 @@ from typing import NamedTuple
 from pydantic import ValidationError
 
 from ..core.errors import PluginError, RecordError
-from ..core.files import CACHE_VARIABLE, cache_folder, sha256
+from ..core.files import CACHE_VARIABLE, cache_folder, sha256, temporary_folder
 from ..core.records import CellRecord, CellResult, GenerationRecord, Place, one_line, result_lines
 from ..loop.cell import Cell
 from ..loop.executors.executor import Options, Silent
@@ -114,7 +113,7 @@ def run_again(cells: Sequence[Cell], workers: int, otherwise: bool = False) -> I
         workers: processes; 0 for this one.
         otherwise: round as another machine does, in processes of their own, with classifiers that are trained anew.
     """
-    with tempfile.TemporaryDirectory(prefix="collapsebench-verify-") as store, ExitStack() as stack:
+    with temporary_folder("verify") as store, ExitStack() as stack:
         if otherwise:
             cache = Path(store) / "cache"
             cache.mkdir()

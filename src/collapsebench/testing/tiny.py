@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
 from ..core.corpus import Corpus
 from ..core.errors import PluginError, ProtocolError
+from ..core.files import temporary_folder
 from ..core.method import Method
 from ..core.records import CellResult, GenerationRecord
 from ..core.task import TASKS, Task
@@ -129,13 +129,13 @@ def tiny_run(
 
 def run_whole(cell: Cell) -> CellResult:
     """The cell in a store of its own."""
-    with TemporaryDirectory(prefix="collapsebench-check-") as folder:
+    with temporary_folder("check") as folder:
         return run_cell(cell, Store(Path(folder)))
 
 
 def run_interrupted(cell: Cell) -> CellResult:
     """The cell in a store of its own, left after two generations and taken up again from what is on disk."""
-    with TemporaryDirectory(prefix="collapsebench-check-") as folder:
+    with temporary_folder("check") as folder:
         store = Store(Path(folder))
         list(islice(Lineage(cell, store).generations(), INTERRUPTED_AFTER + 1))
         return run_cell(cell, store)

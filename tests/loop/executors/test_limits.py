@@ -73,7 +73,8 @@ if "GREEDY_SLEEPS" in os.environ and multiprocessing.parent_process():
 @pytest.fixture
 def greedy(tmp_path, make_spec):
     """A cell of the bad method under limits of half a second upwards."""
-    file = tmp_path / "greedy.py"
+    file = tmp_path / "greedy" / "task.py"  # what stands in a task's file runs in the worker itself
+    file.parent.mkdir()
     file.write_text(textwrap.dedent(GREEDY))
     load_plugins([file])
 

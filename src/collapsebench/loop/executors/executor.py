@@ -34,6 +34,9 @@ class Progress(Protocol):
     def started(self) -> None:
         """The engine took the first cells; what it refuses at once was said."""
 
+    def waiting(self, cell: Cell, holder: str) -> None:
+        """A cell waits for whoever runs it already, in words; may be called again."""
+
     def generation(self, cell: Cell, t: int) -> None:
         """A cell finished generation t."""
 
@@ -45,6 +48,9 @@ class Silent:
     """Progress that nobody watches."""
 
     def started(self) -> None:
+        """See `Progress`."""
+
+    def waiting(self, cell: Cell, holder: str) -> None:
         """See `Progress`."""
 
     def generation(self, cell: Cell, t: int) -> None:

@@ -6,11 +6,13 @@ out of memory is tried once more when no other runs; a worker that dies fails it
 
 from __future__ import annotations
 
+import os
 import signal
+import threading
 import time
 from collections import deque
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 
@@ -18,38 +20,65 @@ from typing_extensions import override
 
 from ...core.records import CellResult
 from ..cell import Cell
-from ..runner import Busy, OutOfMemory, failed, run_cell
+from ..protocol import CellLimits
+from ..runner import Busy, Exceeded, OutOfMemory, failed, run_cell
 from ..store import Store
 from . import machine
 from .devices import Slot, slots
 from .executor import Executor, Options, Progress
 from .resources import ExecutorConfig
-from .worker import Worker, in_gib
+from .worker import Meter, Worker, in_gib
 
 _TICK = 0.5
 """Seconds between looks at what workers use, and before a cell that another process runs is tried again."""
 
 
 class Here(Executor):
-    """This process, one cell after the other, where no limit of time or memory holds."""
+    """This process, one cell after the other. A limit of a cell holds as soon as Python gets to run."""
 
     @override
     def run(self, cells: Sequence[Cell], options: Options, progress: Progress) -> Generator[CellResult, None, None]:
         store = Store(options.store)
         progress.started()
         for cell in cells:
-            result: CellResult | None = None
-            while result is None:
-                with suppress(Busy):  # its lock was lost meanwhile: wait for who took it, or try it again
-                    result = self._run(cell, store, options, progress)
+            while (result := self._run(cell, store, options, progress)) is None:
+                time.sleep(_TICK)
             progress.finished(cell, result)
             yield result
 
-    def _run(self, cell: Cell, store: Store, options: Options, progress: Progress) -> CellResult:
+    def _run(self, cell: Cell, store: Store, options: Options, progress: Progress) -> CellResult | None:
+        """A cell's result; None while another process runs it."""
         try:
-            return run_cell(cell, store, lambda t: progress.generation(cell, t), options.keep_checkpoints)
+            with _within(cell.rules.cell):
+                return run_cell(cell, store, lambda t: progress.generation(cell, t), options.keep_checkpoints, wait=0)
         except OutOfMemory as error:
             return error.result
+        except Exceeded as excess:
+            return failed(cell, store, str(excess))
+        except Busy as busy:
+            progress.waiting(cell, str(busy))
+            return None
+
+
+@contextmanager
+def _within(limits: CellLimits) -> Iterator[None]:
+    """Raise `Exceeded` in this thread as soon as this process takes more than that, where the system has timers."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    meter = Meter(os.getpid())
+
+    def look(*_: object) -> None:
+        if excess := meter.over(limits):
+            raise Exceeded(excess)
+
+    before = signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, _TICK, _TICK)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 class Local(Executor):
@@ -123,11 +152,12 @@ class Pool:
         if kind == "generation":
             progress.generation(cell, content)
             return
-        peak = worker.peak
+        peak = worker.meter.peak
         if left_processes:
             worker.restart()
         worker.cell = None
         if kind == "busy":
+            progress.waiting(cell, content)
             queue.put_back(cell)
         elif kind == "error":
             raise content
@@ -138,9 +168,8 @@ class Pool:
 
     def _death(self, worker: Worker, cell: Cell) -> tuple[str, CellResult]:
         """The answer of a worker that died. By SIGKILL the system ends what takes too much memory."""
-        worker.process.join()
-        code = worker.process.exitcode or 0
-        how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
+        code = worker.death()
+        how = f"by {_name(-code)}" if code < 0 else f"with exit code {code}"
         result = failed(cell, self._store, f"its worker process ended {how}")
         return "memory" if code == -signal.SIGKILL else "result", result
 
@@ -157,13 +186,21 @@ class Pool:
         for worker in self._busy():
             cell = worker.cell
             assert cell is not None
-            if (excess := worker.over(cell.rules.cell)) is None or worker.connection.poll():
+            if (excess := worker.meter.over(cell.rules.cell)) is None or worker.connection.poll():
                 continue
             worker.restart()
             worker.cell = None
-            result = failed(cell, self._store, f"{excess}, the protocol's limit for a cell")
+            result = failed(cell, self._store, excess)
             progress.finished(cell, result)
             yield result
+
+
+def _name(number: int) -> str:
+    """`SIGKILL`, or `signal 40`, which has no name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import traceback
 from multiprocessing.connection import Connection
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 
 from ...arm.host import process_id
 from ...core.errors import CollapsebenchError
+from ...core.stop import listening
 from ..plan import build_cell
 from ..runner import Busy, OutOfMemory, run_cell
 from ..store import Store
@@ -32,25 +34,25 @@ def work(connection: Connection[Any, Any], options: Options) -> None:
     def report(t: int) -> None:
         tell("generation", t, False)
 
-    while True:
-        try:
-            spec = connection.recv()
-        except EOFError:
-            return
-        kind: str
-        content: object
-        kind, content = "busy", None
-        try:
-            kind, content = "result", run_cell(build_cell(spec), store, report, options.keep_checkpoints, wait=0)
-        except Busy:
-            pass
-        except OutOfMemory as error:
-            kind, content = "memory", error.result
-        except CollapsebenchError as error:
-            kind, content = "error", error
-        except Exception as error:  # a bug of ours: the parent shows it instead of a dead worker
-            kind, content = "error", RuntimeError("".join(traceback.format_exception(error)))
-        tell(kind, content, _has_children())
+    with listening([signal.SIGINT]):  # the others end this process at once
+        while True:
+            try:
+                spec = connection.recv()
+            except EOFError:
+                return
+            kind: str
+            content: object
+            try:
+                kind, content = "result", run_cell(build_cell(spec), store, report, options.keep_checkpoints, wait=0)
+            except Busy as busy:
+                kind, content = "busy", str(busy)
+            except OutOfMemory as error:
+                kind, content = "memory", error.result
+            except CollapsebenchError as error:
+                kind, content = "error", error
+            except Exception as error:  # a bug of ours: the parent shows it instead of a dead worker
+                kind, content = "error", RuntimeError("".join(traceback.format_exception(error)))
+            tell(kind, content, _has_children())
 
 
 def _has_children() -> bool:

@@ -39,6 +39,47 @@ class Use(NamedTuple):
     processes: int
 
 
+class Meter:
+    """What a process and all that it started use, from now on.
+
+    Args:
+        process: its id.
+
+    Attributes:
+        peak: most memory that they were seen to use, bytes.
+    """
+
+    def __init__(self, process: int | None) -> None:
+        self._process, self._since, self.peak = process, time.monotonic(), 0
+
+    def over(self, limits: CellLimits) -> str | None:
+        """By what a cell exceeds its limits, in words; None where it keeps them."""
+        use = self._use()
+        self.peak = max(self.peak, use.memory)
+        hours = (time.monotonic() - self._since) / 3600
+        if hours > limits.hours:
+            excess = f"took longer than {limits.hours:g} h"
+        elif use.memory > limits.memory:
+            excess = f"used {in_gib(use.memory)} of memory, more than {in_gib(limits.memory)}"
+        elif use.processes > limits.processes:
+            excess = f"ran {use.processes} processes, more than {limits.processes}"
+        else:
+            return None
+        return f"{excess}, the protocol's limit for a cell"
+
+    def _use(self) -> Use:
+        try:
+            process = psutil.Process(self._process)
+            family = [process, *process.children(recursive=True)]
+        except psutil.NoSuchProcess:
+            return Use(0, 0)
+        memory = 0
+        for member in family:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                memory += member.memory_info().rss
+        return Use(memory, len(family) - 1)
+
+
 class Worker:
     """A spawned process and the cell that it runs.
 
@@ -48,14 +89,13 @@ class Worker:
 
     Attributes:
         cell: what it runs, or None.
-        peak: most memory that its processes were seen to use in this cell, bytes.
+        meter: what its processes use in this cell.
     """
 
     def __init__(self, options: Options, device: str | None = None) -> None:
         self.options, self.device = options, device
         self.cell: Cell | None = None
-        self.peak = 0
-        self._since = 0.0
+        self.meter = Meter(None)
         self.process: SpawnProcess
         self.connection: Connection[Any, Any]
         self._start()
@@ -70,37 +110,25 @@ class Worker:
 
     def give(self, cell: Cell) -> None:
         """Start a cell; in a new process if this one died while it waited."""
-        self.cell, self.peak, self._since = cell, 0, time.monotonic()
+        self.cell = cell
         try:
             self.connection.send(cell.spec)
         except OSError:
             self.restart()
             self.connection.send(cell.spec)
+        self.meter = Meter(self.process.pid)
 
-    def over(self, limits: CellLimits) -> str | None:
-        """By what the cell exceeds its limits, in words; None where it keeps them."""
-        use = self._use()
-        self.peak = max(self.peak, use.memory)
-        hours = (time.monotonic() - self._since) / 3600
-        if hours > limits.hours:
-            return f"took longer than {limits.hours:g} h"
-        if use.memory > limits.memory:
-            return f"used {in_gib(use.memory)} of memory, more than {in_gib(limits.memory)}"
-        if use.processes > limits.processes:
-            return f"ran {use.processes} processes, more than {limits.processes}"
-        return None
+    def death(self) -> int:
+        """The exit code of a process that says no more; one that closed its pipe and lives on is killed."""
+        self._wait()
+        self.stop()
+        return self.process.exitcode or 0
 
-    def _use(self) -> Use:
-        try:
-            process = psutil.Process(self.process.pid)
-            family = [process, *process.children(recursive=True)]
-        except psutil.NoSuchProcess:
-            return Use(0, 0)
-        memory = 0
-        for member in family:
-            with contextlib.suppress(psutil.NoSuchProcess):
-                memory += member.memory_info().rss
-        return Use(memory, len(family) - 1)
+    def _wait(self) -> None:
+        """Give the process some seconds to end. `join` would wait for ever for one that closed all its descriptors."""
+        until = time.monotonic() + _PATIENCE
+        while self.process.is_alive() and time.monotonic() < until:
+            time.sleep(0.01)
 
     def restart(self) -> None:
         """Replace the process, dead or alive."""
@@ -111,7 +139,7 @@ class Worker:
         """End the process and all that it started, at once if it runs a cell; what is finished is in the store."""
         self.connection.close()  # an idle worker ends by itself when the pipe does
         if self.cell is None:
-            self.process.join(_PATIENCE)
+            self._wait()
         if self.process.is_alive():
             with contextlib.suppress(psutil.NoSuchProcess):
                 kill_family(psutil.Process(self.process.pid))
