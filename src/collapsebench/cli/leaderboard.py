@@ -50,17 +50,20 @@ def leaderboard(
         raise UsageError("--strict says how to check.", "`collapsebench leaderboard --check --strict`")
     folders = _folders(boards, protocol)
     if html:
-        views = _write_html(folders, path or boards / "index.html")
+        _require_whole(_write_html(folders, path or boards / "index.html"))
+    elif check:
+        _check(folders, strict)
     else:
-        views = _check(folders, strict) if check else _write(folders)
+        _require_whole(_write(folders))
+
+
+def _require_whole(views: Iterable[View]) -> None:
     if aside := [file.error.message for view in views for file in view.aside]:
         raise RecordError(
             " ".join(aside),
             "The pages show the other files. Restore this one, or delete it and run its cells again: a board that "
             "lacks a file is not to be committed.",
         )
-    if check:
-        typer.echo("Boards are up to date.")
 
 
 def _write(folders: list[Path]) -> list[View]:
@@ -77,7 +80,7 @@ def _write(folders: list[Path]) -> list[View]:
     return views
 
 
-def _check(folders: list[Path], strict: bool) -> list[View]:
+def _check(folders: list[Path], strict: bool) -> None:
     """Pages against records; then, of methods that ship, records against the installed source."""
     from ..core.registry import judge
     from ..render.files import foreign_files, load_view, stale_pages
@@ -85,6 +88,7 @@ def _check(folders: list[Path], strict: bool) -> list[View]:
 
     judge()
     views = {folder: load_view(folder) for folder in folders}
+    _require_whole(views.values())
     for folder, view in views.items():
         if stale := stale_pages(folder, view):
             raise StaleBoard(
@@ -103,7 +107,7 @@ def _check(folders: list[Path], strict: bool) -> list[View]:
                 f"{', '.join(map(str, foreign))}: no record gives this file, or not as it is.",
                 "Delete it; `collapsebench leaderboard` then writes what belongs there.",
             )
-    return list(views.values())
+    typer.echo("Boards are up to date.")
 
 
 def _by_code(entry: Entry) -> Iterable[CellRecord]:
