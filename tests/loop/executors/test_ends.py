@@ -155,7 +155,7 @@ def test_a_cell_that_another_process_runs_says_which(executor, make_cell, tmp_pa
     cell, store = make_cell("replace"), Store(tmp_path / "store")
     lock = cell_folder(cell, store).path / "lock"
     code = "import sys, time; from pathlib import Path; from collapsebench.core.files import locked\n"
-    code += "with locked(Path(sys.argv[1])): print('held', flush=True); time.sleep(600)"
+    code += "with locked(Path(sys.argv[1])): print('held', flush=True); time.sleep(30)"
     holder = subprocess.Popen([sys.executable, "-c", code, str(lock)], stdout=subprocess.PIPE)
     assert holder.stdout.readline() == b"held\n"
     progress = Waits(holder)
