@@ -136,6 +136,10 @@ def test_a_dishonest_method_is_prevented_or_found_or_known(both, name):
         checked = command(folder, "check", f"plugins/{name}.py", "--task", cheat.task.split()[0])
         assert checked.code == 3
         assert re.search(f"method {name}: failed: .*{outcome.said}", checked.said)
+        judged = ("verify", "--protocol", "tiny.yaml", "--plugin", f"plugins/{name}.py", "--cells", "0", "--partial")
+        verified = command(folder, *judged, f"boards/tiny/records/{name}.jsonl")
+        assert verified.code == 3
+        assert re.search("audits find|reads what is hidden", verified.said)
 
 
 @sandboxed
