@@ -187,8 +187,8 @@ class Witness(Method):
 
 @pytest.fixture(scope="module")
 def plugin(tmp_path_factory):
-    """The file of the methods above, loaded."""
-    file = tmp_path_factory.mktemp("plugin") / "forking.py"
+    """The file of the methods above, loaded; under this name they run in the harness's own processes."""
+    file = tmp_path_factory.mktemp("plugin") / "task.py"
     file.write_text(FORKING)
     load_plugins([file])
     return file

@@ -28,7 +28,8 @@ SILENT = {
 @pytest.fixture
 def answered(tmp_path):
     def asked(text):
-        path = tmp_path / "stranger.py"
+        path = tmp_path / "stranger" / "task.py"
+        path.parent.mkdir()
         path.write_text(text)
         return ask("results.audit:own_rules", ["gaussian"], plugins=[str(path)], about="Task 'stranger'", hours=0.05)
 
@@ -43,7 +44,7 @@ def test_whatever_ends_a_process_before_it_answers_is_no_answer(answered, name):
 
 @pytest.mark.parametrize("text", ["raise SystemExit(0)", "raise GeneratorExit", "1 / 0"])
 def test_what_a_plug_in_raises_at_import_is_said_and_refuses_it(answered, text):
-    with pytest.raises(PluginError, match=r"stranger\.py cannot be imported"):
+    with pytest.raises(PluginError, match=r"task\.py cannot be imported"):
         answered(text)
 
 

@@ -11,6 +11,7 @@ import time
 import psutil
 import pytest
 
+from collapsebench.arm.host import arm
 from collapsebench.core.registry import load_plugins
 from collapsebench.loop.executors.executor import Options, Silent
 from collapsebench.loop.executors.local import Here, Local
@@ -103,6 +104,7 @@ def test_a_cell_that_exceeds_a_limit_fails_alone_and_what_it_started_ends(
     what, limits, reason, greedy, make_cell, tmp_path
 ):
     bad, good = greedy(what, **limits), make_cell("replace")
+    arm().close()  # of other tests of this process
 
     ended = run([bad, good], tmp_path / "store")
 
