@@ -33,7 +33,7 @@ from dataclasses import replace
 
 import torch
 
-from collapsebench import Corpus, FitReport, Sites, Task, TaskCard, task
+from collapsebench import Corpus, FitReport, Metric, Sites, Task, TaskCard, task
 from collapsebench.testing import Toy
 from collapsebench.testing.toy import EditableMean, SteppedMean
 

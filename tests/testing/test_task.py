@@ -23,7 +23,7 @@ CURVE = "def learning_curve(self, sizes):\n    "
 PICTURES = "def pictures(self, corpus):\n    x = corpus['x'].view(-1, 1, 1)\n    return "
 STEPPED = {"stepped": True}
 BAD_TASKS = {
-    "a modality of its own": ("declaration", {"body": "card = TaskCard('T', 'sound', 'e', 'u', {'e': '.'})"}),
+    "a modality of its own": ("declaration", {"body": "card = TaskCard('T', 'sound', 'e', 'u', {'e': Metric('.')})"}),
     "rules that no protocol has": ("declaration", {"body": "rules = {'nn': 50}"}),
     "a size that is a list": ("declaration", {"body": "sizes: object = (1, 2)"}),
     "pickles": ("no_pickle", {"body": "def render(self, corpus):\n    import pickle"}),
