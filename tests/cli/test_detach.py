@@ -213,7 +213,7 @@ def test_a_run_that_does_not_end_by_itself_is_killed_with_all_that_it_started(
 
 
 def test_attach_leaves_a_run_going_and_ends_with_its_exit_code(words, called, tmp_path):
-    slow = ("--method", "toy_fail", "--method", "toy_blend(pause=1.5)", "--task", "toy", "--detach")
+    slow = ("--method", "toy_fail", "--method", "toy_blend(pause=4)", "--task", "toy", "--detach")
     run = the_run(tmp_path, called(*words(*slow)).stdout)
     attached = subprocess.Popen(
         command(["attach", run.id, "--store", "store"]),
