@@ -132,6 +132,10 @@ def test_its_policy_names_its_own_styles_and_scripts_and_nothing_else(text):
     assert "unsafe" not in policy
 
 
+def evil_metrics(metrics):
+    return {name: metric.model_copy(update={"meaning": EVIL}) for name, metric in metrics.items()}
+
+
 @pytest.fixture
 def evil(views):
     """A board whose every text is an attack."""
@@ -140,7 +144,7 @@ def evil(views):
     entries = [replace(entry, method=entry.method.model_copy(update=words)) for entry in board.entries]
     words = {"title": EVIL, "unit": EVIL}
     settings = [
-        replace(s, task=s.task.model_copy(update={**words, "metrics": dict.fromkeys(s.task.metrics, EVIL)}))
+        replace(s, task=s.task.model_copy(update={**words, "metrics": evil_metrics(s.task.metrics)}))
         for s in board.settings
     ]
     protocol = board.protocol.model_copy(update={"description": EVIL, "digest": EVIL, "name": f"quick{EVIL}"})
