@@ -199,21 +199,10 @@ def sandbox(tree: Path, words: Sequence[str], verdict: int) -> list[str]:
     """
     bwrap = ["bwrap", "--unshare-all", "--die-with-parent", "--new-session", "--cap-drop", "ALL", "--clearenv"]
     system = ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/alternatives", "/etc/ld.so.cache", "/etc/localtime")
+    bwrap += ["--tmpfs", "/tmp"]  # first: a Python may lie below it
     for path in dict.fromkeys((*system, "/sys/devices/system/cpu", sys.base_prefix, sys.prefix)):
         bwrap += ["--ro-bind-try", path, path]
-    bwrap += [
-        "--proc",
-        "/proc",
-        "--dev",
-        "/dev",
-        "--tmpfs",
-        "/tmp",
-        "--ro-bind",
-        str(tree),
-        "/repo",
-        "--chdir",
-        "/repo",
-    ]
+    bwrap += ["--proc", "/proc", "--dev", "/dev", "--ro-bind", str(tree), "/repo", "--chdir", "/repo"]
     variables = {
         "HOME": "/tmp",
         "LANG": "C.UTF-8",
