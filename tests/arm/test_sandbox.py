@@ -135,6 +135,7 @@ BAD = {
     "exits": ("os._exit(0)", "closed its channel"),
     "exits with a code": ("os._exit(3)", "ended its process with exit code 3"),
     "dies": ("os.kill(os.getpid(), 11)", "ended its process by SIGSEGV"),
+    "dies by a signal without a name": ("os.kill(os.getpid(), 40)", "ended its process by signal 40"),
     "SystemExit": ("raise SystemExit(0)", "SystemExit: 0"),
     "GeneratorExit": ("raise GeneratorExit", "GeneratorExit"),
     "KeyboardInterrupt": ("raise KeyboardInterrupt", "KeyboardInterrupt"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -14,8 +15,9 @@ from ..core.corpus import Corpus, blocks_of
 from ..core.errors import PluginError
 from ..core.features import features
 from ..core.learner import Decoding, Sites
-from ..core.method import ACCESSES
+from ..core.method import ACCESSES, MethodCard
 from ..core.sealed import Sealed, recipe_of, sealed
+from ..core.task import TaskCard
 
 Ask = Callable[..., Any]
 """A request by name with plain arguments -> the harness's answer."""
@@ -174,6 +176,11 @@ def block_from(said: dict[str, Any]) -> Block:
     """The block of a message."""
     columns = said["columns"]
     return Block(columns, said["weights"], said["labels"], len(next(iter(columns.values()))))
+
+
+def card_told(card: MethodCard | TaskCard) -> dict[str, Any]:
+    """A card as it travels."""
+    return {name: sorted(value) if isinstance(value, frozenset) else value for name, value in asdict(card).items()}
 
 
 def decoding_told(decoding: object) -> dict[str, Any]:

@@ -8,7 +8,6 @@ import importlib.machinery
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any, ClassVar
@@ -26,6 +25,7 @@ from ..core.method import METHODS, QUESTIONS, Method, MethodCard
 from ..core.resources import Resources
 from ..core.task import TaskCard
 from .channel import Malformed
+from .desk import card_told
 from .host import GuestError, Order, arm
 from .source import source_of
 
@@ -90,8 +90,7 @@ class Guest(Method):
     def skip(self, task: TaskCard) -> str | None:
         if "skip" not in self.hooks:
             return None
-        card = {name: sorted(value) if isinstance(value, frozenset) else value for name, value in asdict(task).items()}
-        return _asked(type(self), "skip", self._given(card))  # type: ignore[no-any-return]
+        return _asked(type(self), "skip", self._given(card_told(task)))  # type: ignore[no-any-return]
 
     @override
     def decoding(self, t: int) -> Decoding:
@@ -150,9 +149,8 @@ class Answers:
     """
 
     def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
+        self.ctx = ctx
         self._handed: list[Corpus] = []
-        self._rows: list[dict[str, int]] = []
 
     def answer(self, what: str, args: Sequence[Any]) -> Any:
         """The answer to a request by its name.
@@ -206,20 +204,11 @@ class Answers:
         block = corpus.table if places is None else corpus.select(places).table
         return {"columns": block.columns, "weights": block.weights, "labels": block.labels}
 
-    def log(self, key: str, value: float) -> None:
-        """Record a number."""
-        self._ctx.log(key, value)
-
     def model(self, name: str) -> MeteredModel:
         """One of the models."""
         if name not in ("model", "initial_model", "prior"):
             raise Malformed(f"there is no model {name!r:.40}")
-        return getattr(self._ctx, name)  # type: ignore[no-any-return]
-
-    @property
-    def ctx(self) -> Context:
-        """The context."""
-        return self._ctx
+        return getattr(self.ctx, name)  # type: ignore[no-any-return]
 
 
 class _Request:
@@ -241,7 +230,7 @@ _MAYBE_ROWS = (torch.Tensor, type(None))
 _REQUESTS = {
     "rows": _Request(Answers.rows, int, _MAYBE_ROWS),
     "rng": _Request(lambda a: a.ctx.rng.get_state()),
-    "log": _Request(Answers.log, str, float),
+    "log": _Request(lambda a, key, value: a.ctx.log(key, value), str, float),
     "arrivals": _Request(lambda a: a.hand(a.ctx.arrivals)),
     "pool": _Request(lambda a: a.hand(a.ctx.pool)),
     "trusted": _Request(lambda a: a.hand(a.ctx.trusted)),
@@ -286,30 +275,30 @@ def _rows(*tensors: Any) -> int:
 # -- from a file to classes ------------------------------------------------------------------------------
 
 
-def admit(path: Path) -> None:
-    """Register the methods of a file, which is not imported here.
+def described(path: Path) -> Mapping[str, Any]:
+    """What the methods of a file say of themselves, and the names of its `tasks`; it is not imported here.
 
     Raises:
-        PluginError: the file raises while the arm imports it, or says of itself what no plug-in can say.
+        PluginError: the file raises while the arm imports it.
     """
-    for about in _described(f"Plug-in {path}", source_of(path))["methods"]:
+    return _described(f"Plug-in {path}", source_of(path))  # type: ignore[no-any-return]
+
+
+def admit(path: Path, told: Mapping[str, Any]) -> None:
+    """Register the methods of a file that was described.
+
+    Raises:
+        PluginError: it says of itself what no plug-in can say.
+    """
+    for about in told["methods"]:
         _register(about, source_of(path, tuple(map(str, about["files"]))), path, None)
-
-
-def tasks_of(path: Path) -> list[str]:
-    """The names of the tasks that a file registers.
-
-    Raises:
-        PluginError: as `admit`.
-    """
-    return _described(f"Plug-in {path}", source_of(path))["tasks"]  # type: ignore[no-any-return]
 
 
 def admit_installed(point: EntryPoint) -> None:
     """Register the methods of an installed package, which is not imported here.
 
     Raises:
-        PluginError: as `admit`, or there is no such package.
+        PluginError: as `described` and `admit`, or there is no such package.
     """
     top = point.module.partition(".")[0]
     spec = importlib.machinery.PathFinder.find_spec(top, sys.path)

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ..core.errors import BadParameter, CollapsebenchError, PluginError
 from ..core.files import temporary_folder
+from ..core.stop import ended
 from . import inside, sandbox
 from .channel import Channel, Closed, Malformed
 
@@ -148,15 +149,9 @@ class Arm:
             PluginError: the method raises, ends its process, exceeds a limit, or sends what is no answer.
             CollapsebenchError: what the harness refused it, if it did not catch that.
         """
-        with self.visit(order, answers) as visit:
-            return visit.result()
-
-    @contextmanager
-    def visit(self, order: Order, answers: Answers | None = None) -> Iterator[Visit]:
-        """A child that was given an order, for as long as this lasts."""
         visit = self.begin(order, answers)
         try:
-            yield visit
+            return visit.result()
         finally:
             visit.end()
 
@@ -335,8 +330,7 @@ class Visit:
             return f"{self.order.owner} ended, and its sandbox with it."
         if code == 0:
             return f"{self.order.owner} closed its channel."
-        how = f"by {signal.Signals(-code).name}" if code < 0 else f"with exit code {code}"
-        return f"{self.order.owner} ended its process {how}."
+        return f"{self.order.owner} ended its process {ended(code)}."
 
     def _pass_on(self, printed: object) -> None:
         """Show what the method printed, without what moves a terminal's cursor."""

@@ -15,7 +15,6 @@ import shutil
 import signal
 import socket
 import struct
-import tempfile
 import time
 from pathlib import Path
 
@@ -72,6 +71,7 @@ class _Child:
 
     def __init__(self, control: socket.socket, most: int) -> None:
         self._socket, theirs = socket.socketpair()
+        descriptors: list[int] = []
         gc.freeze()  # the collector would touch, and so copy, all pages
         self._process = os.fork()
         if self._process:
@@ -111,7 +111,7 @@ class _Child:
             while True:
                 os.waitpid(-1, 0)
         self._socket.close()
-        _wipe(Path(tempfile.gettempdir()))
+        _wipe(Path(os.environ["TMPDIR"]))  # and no other folder, should this one be gone
         return os.waitstatus_to_exitcode(status)
 
 

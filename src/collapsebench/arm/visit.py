@@ -15,6 +15,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from ..core import errors
 from ..core.context import Context
 from ..core.errors import CollapsebenchError, PluginError, describe
 from ..core.method import METHODS, Method
@@ -129,13 +130,14 @@ def _describe(channel: Channel, name: str, args: Any) -> Any:
 
 
 def _told(cls: type[Method]) -> dict[str, Any]:
-    card = {field.name: getattr(cls.card, field.name) for field in dataclasses.fields(cls.card)}
+    from .desk import card_told
+
     missing = dataclasses.MISSING
     return {
         "name": cls.name,
         "class": cls.__name__,
         "module": cls.__module__.removeprefix(f"{_PACKAGE}."),
-        "card": {name: sorted(value) if isinstance(value, frozenset) else value for name, value in card.items()},
+        "card": card_told(cls.card),
         "parameters": [[key, *([] if value is missing else [value])] for key, value in cls.parameters().items()],
         "files": list(cls.files),
         "resources": cls.resources.model_dump(exclude_none=True),
@@ -197,8 +199,7 @@ def _asking(channel: Channel) -> Callable[..., Any]:
         channel.send({"ask": what, "args": args})
         answer = channel.receive()
         if "refused" in answer:
-            kind = _ERRORS.get(answer["kind"], PluginError)
-            raise kind(answer["refused"], answer["hint"])
+            raise getattr(errors, answer["kind"], PluginError)(answer["refused"], answer["hint"])
         return answer["answer"]
 
     return ask
@@ -216,15 +217,6 @@ def _site_weights(channel: Channel, name: str, args: Any) -> Any:
         weights = method.site_weights(channel.receive())
         channel.send({"done": weights, "printed": ""})
 
-
-def _subclasses(cls: type[CollapsebenchError]) -> dict[str, type[CollapsebenchError]]:
-    found = {cls.__name__: cls}
-    for sub in cls.__subclasses__():
-        found |= _subclasses(sub)
-    return found
-
-
-_ERRORS = _subclasses(CollapsebenchError)
 
 _DOES: dict[str, Callable[[Channel, str, Any], Any]] = {
     "describe": _describe,

@@ -164,11 +164,12 @@ def load_file(path: Path) -> ModuleType | None:
     if path.name == "task.py" or shipped:
         return _imported(path) if shipped or not _judging else _judged(str(path))
     guests = [import_module(registry.guests) for registry in REGISTRIES.values() if registry.guests]
+    described = [(guest, guest.described(path)) for guest in guests]
     module = None
-    if not _judging and any(guest.tasks_of(path) for guest in guests):
+    if not _judging and any(told["tasks"] for _, told in described):
         module = _imported(path)
-    for guest in guests:
-        guest.admit(path)
+    for guest, told in described:
+        guest.admit(path, told)
     return module
 
 

@@ -64,3 +64,13 @@ def check() -> None:
     """
     if _listening and _wanted is not None:
         raise Stopped
+
+
+def ended(code: int) -> str:
+    """How a process ended, by its code: `by SIGKILL`, `by signal 40` (which has no name) or `with exit code 3`."""
+    if code >= 0:
+        return f"with exit code {code}"
+    try:
+        return f"by {signal.Signals(-code).name}"
+    except ValueError:
+        return f"by signal {-code}"

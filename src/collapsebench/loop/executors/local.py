@@ -19,6 +19,7 @@ from multiprocessing.connection import wait
 from typing_extensions import override
 
 from ...core.records import CellResult
+from ...core.stop import ended
 from ..cell import Cell
 from ..protocol import CellLimits
 from ..runner import Busy, Exceeded, OutOfMemory, failed, run_cell
@@ -169,8 +170,7 @@ class Pool:
     def _death(self, worker: Worker, cell: Cell) -> tuple[str, CellResult]:
         """The answer of a worker that died. By SIGKILL the system ends what takes too much memory."""
         code = worker.death()
-        how = f"by {_name(-code)}" if code < 0 else f"with exit code {code}"
-        result = failed(cell, self._store, f"its worker process ended {how}")
+        result = failed(cell, self._store, f"its worker process ended {ended(code)}")
         return "memory" if code == -signal.SIGKILL else "result", result
 
     def _without_memory(self, cell: Cell, result: CellResult, peak: int) -> CellResult:
@@ -193,14 +193,6 @@ class Pool:
             result = failed(cell, self._store, excess)
             progress.finished(cell, result)
             yield result
-
-
-def _name(number: int) -> str:
-    """`SIGKILL`, or `signal 40`, which has no name."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 @dataclass
