@@ -13,7 +13,8 @@ from filelock import Timeout
 
 from collapsebench.core import files
 from collapsebench.core.files import locked
-from collapsebench.core.registry import load_plugins
+from collapsebench.core.method import METHODS
+from collapsebench.core.registry import load_file
 from collapsebench.loop.executors.executor import Options, Silent
 from collapsebench.loop.executors.local import Here
 from collapsebench.loop.plan import build_cell
@@ -190,8 +191,9 @@ def plugin(tmp_path_factory):
     """The file of the methods above, loaded; under this name they run in the harness's own processes."""
     file = tmp_path_factory.mktemp("plugin") / "task.py"
     file.write_text(FORKING)
-    load_plugins([file])
-    return file
+    module = load_file(file)
+    yield file
+    METHODS.forget(module.__name__)  # other tests of this process ask what ships
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
